@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dmarc: Domain-based Message Authentication, Reporting and Conformance.
+ *
+ * DMARC_TREE_WALK is RFC 9989; DMARC_SUFFIX_LIST is RFC 7489 with the public suffix list.
+ * Everything returned lives in the arena. Waits for DNS.
+ */
+#ifndef VOUCH_AUTH_DMARC_H
+#define VOUCH_AUTH_DMARC_H
+
+#include "auth/dkim.h"
+#include "auth/spf.h"
+
+enum dmarc_mode { DMARC_TREE_WALK, DMARC_SUFFIX_LIST };
+enum dmarc_policy { DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
+const char *dmarc_policy_name(enum dmarc_policy policy);
+
+struct dmarc_record {
+    enum dmarc_policy policy;           /* p */
+    enum dmarc_policy subdomain_policy; /* sp, default p */
+    enum dmarc_policy absent_policy;    /* np, default sp */
+    bool has_subdomain_policy, has_absent_policy;
+    bool strict_dkim, strict_spf; /* adkim=s, aspf=s */
+    char psd;                     /* 'y', 'n' or 'u' */
+    bool testing;                 /* t=y */
+    unsigned percent;             /* pct, for RFC 7489; 100 otherwise */
+    struct bytes rua, ruf, fo;    /* as written */
+};
+
+/* One DNS step of discovery, for explanations: what was asked and what it gave. */
+struct dmarc_step {
+    struct bytes name;   /* "_dmarc.example.org" */
+    struct bytes answer; /* the record, or "no record", "2 records, ignored", … */
+    bool used;           /* this record gave the policy */
+};
+
+struct dmarc_request {
+    struct bytes author_domain; /* A-label form */
+    /* Identifiers that passed or not: SPF's MAIL FROM result, and all DKIM results. */
+    const struct spf_result *spf;
+    const struct dkim_results *dkim;
+    enum dmarc_mode mode;
+    int64_t deadline;
+};
+
+struct dmarc_result {
+    enum auth_result result;  /* none pass fail temperror permerror */
+    struct bytes problem;     /* why none, temperror, permerror */
+    struct bytes author_domain, policy_domain, organizational_domain;
+    struct bytes record_text; /* the record that gave the policy */
+    struct dmarc_record record;
+    enum dmarc_policy policy;    /* that applies to this author domain, after sp/np, before t= */
+    enum dmarc_policy effective; /* after t=y lowered it (or pct in 7489 mode: unchanged, see percent) */
+    bool spf_aligned;            /* SPF passed and is aligned */
+    bool dkim_aligned;           /* a DKIM signature passed and is aligned */
+    size_t dkim_index;           /* which, when dkim_aligned */
+    struct dmarc_step *steps;
+    size_t step_count;
+};
+
+void dmarc_check(struct dns *dns, struct arena *arena, const struct dmarc_request *request,
+                 struct dmarc_result *result);
+
+/* Parses one record's text. OK, NONE (not a DMARC record), PERM (one, but unusable; reason in error). */
+enum result dmarc_record_parse(struct arena *arena, struct bytes text, struct dmarc_record *out,
+                               struct error *error) must_check;
+
+/* The organizational domain of `name` by tree walk, or by the public suffix list; in the arena.
+ * TEMP on a DNS failure. */
+enum result dmarc_organizational_domain(struct dns *dns, struct arena *arena, struct bytes name,
+                                        enum dmarc_mode mode, int64_t deadline, struct bytes *out)
+    must_check;
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spf: Sender Policy Framework (RFC 7208), check_host() and what surrounds it.
+ *
+ * Everything returned lives in the arena (or in the request). Waits for DNS.
+ */
+#ifndef VOUCH_AUTH_SPF_H
+#define VOUCH_AUTH_SPF_H
+
+#include "dns/dns.h"
+#include "message/auth_results.h"
+
+/* rfc7208:4.6.4 and the project's own bounds. Zero in a field of the request means the default. */
+struct spf_limits {
+    unsigned terms;         /* DNS-querying terms, 10 */
+    unsigned void_lookups;  /* 2 */
+    unsigned mx_hosts;      /* 10, more is permerror */
+    unsigned ptr_names;     /* 10, more are ignored */
+    unsigned include_depth; /* 20 */
+};
+
+struct spf_request {
+    struct ip ip;          /* the client */
+    struct bytes helo;     /* as given; may be no valid domain */
+    struct bytes sender;   /* MAIL FROM mailbox; empty for <>: postmaster@helo is used (rfc7208:2.4) */
+    struct bytes receiver; /* our host name, for %{r} */
+    int64_t now;           /* epoch seconds, for %{t} */
+    int64_t deadline;      /* loop time; past it temperror */
+    struct spf_limits limits;
+};
+
+struct spf_result {
+    enum auth_result result;  /* none neutral pass fail softfail temperror permerror */
+    struct bytes domain;      /* the domain that was checked */
+    struct bytes mechanism;   /* the term that decided, as written ("-all"); "default" if none matched;
+                                 empty without a record */
+    struct bytes problem;     /* why temperror, permerror or none; a sentence, else empty */
+    struct bytes explanation; /* fail: the expanded exp= text, printable ASCII only, bounded (500);
+                                 empty if there is none (rfc7208:6.2) */
+    struct bytes record;      /* the record of `domain`, empty if none */
+    unsigned terms, void_lookups; /* what was used of the limits */
+};
+
+/* MAIL FROM identity (rfc7208:2.4). */
+void spf_check_mail_from(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                         struct spf_result *result);
+/* HELO identity (rfc7208:2.3); none when helo is not a fully qualified domain (rfc7208:4.3). */
+void spf_check_helo(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                    struct spf_result *result);
+/* check_host() itself (rfc7208:4): `domain` may differ from the sender's. */
+void spf_check_host(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                    struct bytes domain, struct bytes sender, struct spf_result *result);
+
+/* Appends "Received-SPF: …\r\n" (rfc7208:9.1). `identity` is "mailfrom" or "helo". */
+void spf_write_received(struct buf *out, const struct spf_request *request,
+                        const struct spf_result *result, const char *identity);
+
+#endif

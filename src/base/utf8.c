@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/utf8.h"
+
+size_t utf8_sequence(struct bytes bytes)
+{
+    if (bytes.len == 0)
+        return 0;
+    uint8_t first = bytes.ptr[0];
+    if (first < 0x80)
+        return 1;
+    size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || bytes.len < length)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((bytes.ptr[i] & 0xc0) != 0x80)
+            return 0;
+    uint8_t second = bytes.ptr[1];
+    bool bad = (first == 0xe0 && second < 0xa0) ||  /* overlong */
+               (first == 0xed && second >= 0xa0) || /* surrogate */
+               (first == 0xf0 && second < 0x90) ||  /* overlong */
+               (first == 0xf4 && second >= 0x90);   /* above U+10FFFF */
+    return bad ? 0 : length;
+}
+
+bool utf8_is_valid(struct bytes bytes)
+{
+    while (bytes.len) {
+        size_t length = utf8_sequence(bytes);
+        if (!length)
+            return false;
+        bytes = bytes_skip(bytes, length);
+    }
+    return true;
+}
+
+bool utf8_is_ascii(struct bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        if (bytes.ptr[i] >= 0x80)
+            return false;
+    return true;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config: the configuration file as plain structs.
+ *
+ * One file is the only truth. `config_parse()` reads text into a fully defaulted struct, reporting all
+ * errors at once as "file:line:column: message". The schema (config/schema.c) is one table of keys
+ * with type, default, bounds and meaning: parser, checker and `vouch config describe` all read it.
+ * All memory is in the arena given.
+ *
+ *   hostname = mx.example.org
+ *   listener smtp { address = [0.0.0.0:25, "[::]:25"] }
+ *   domain example.org { recipients = users.txt   deliver = maildir:/var/mail/{domain}/{user} }
+ */
+#ifndef VOUCH_CONFIG_CONFIG_H
+#define VOUCH_CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/ip.h"
+
+struct config_strings { char **items; size_t count; };
+struct config_networks { struct ip_network *items; size_t count; };
+
+/* An endpoint: address and port, or a path (unix:/run/x). */
+struct config_endpoint {
+    struct ip ip;
+    uint16_t port;
+    char *path; /* NULL for TCP */
+};
+struct config_endpoints { struct config_endpoint *items; size_t count; };
+
+enum config_listener_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
+
+struct config_listener {           /* section "listener NAME" */
+    char *name;
+    struct config_endpoints addresses; /* address */
+    int tls;                       /* none | starttls | implicit; default starttls */
+    bool proxy_protocol;           /* proxy-protocol: PROXY v1/v2 required */
+    struct config_networks proxy_from; /* proxy-from: peers that may send it; empty: loopback */
+    bool lenient;                  /* lenient-syntax */
+    char *greeting;
+};
+
+struct config_certificate {        /* section "certificate NAME" */
+    char *name;
+    char *chain, *key;             /* PEM files */
+};
+
+enum config_deliver { CONFIG_DELIVER_MAILDIR, CONFIG_DELIVER_LMTP };
+
+struct config_domain {             /* section "domain NAME [NAME ...]" */
+    struct config_strings names;
+    char *recipients;              /* file: one user a line, "user [quota=1G] [policy=NAME]" */
+    char *aliases;                 /* file: "alias: target, target" */
+    char *catch_all;               /* catch-all: mailbox, empty for none */
+    char *delimiter;               /* recipient-delimiter: "+" */
+    char *deliver;                 /* "maildir:/path/{domain}/{user}", "lmtp:unix:/path", "lmtp:127.0.0.1:24" */
+    uint64_t quota;                /* octets, 0: none */
+    char *policy;                  /* name of a policy section; default "default" */
+};
+
+enum config_dmarc { CONFIG_DMARC_OFF, CONFIG_DMARC_MARK, CONFIG_DMARC_ON, CONFIG_DMARC_STRICT };
+enum config_dmarc_discovery { CONFIG_DMARC_TREE_WALK, CONFIG_DMARC_SUFFIX_LIST };
+enum config_spf_fail { CONFIG_SPF_MARK, CONFIG_SPF_REJECT };
+
+struct config_policy {             /* section "policy NAME"; "default" always exists */
+    char *name;
+    int dmarc;                     /* off | mark | on | strict; default on */
+    int spf_fail;                  /* spf-fail: mark | reject; default mark */
+    bool reject_bad_from;          /* reject-bad-from: no From, several From; default yes */
+    bool junk_folder;              /* junk-folder: file junk to .Junk (else only marked); default yes */
+    unsigned temporary_attempts;   /* temporary-attempts: 451s for a DNS failure before accepting; 3 */
+    int64_t temporary_window;      /* temporary-window: microseconds; default 4h */
+    struct config_networks trusted_forwarders; /* trusted-forwarders */
+    struct config_strings trusted_sealers;     /* trusted-sealers: ARC d= domains */
+    struct config_strings trusted_lists;       /* trusted-lists: DKIM or SPF domains with a history as list */
+};
+
+struct config {
+    /* top level */
+    char *hostname;                /* required; FQDN */
+    char *authserv_id;             /* authserv-id; default hostname */
+    char *data_directory;          /* /var/lib/vouch */
+    char *run_directory;           /* /run/vouch */
+    char *user;                    /* account of the roles; "vouch" */
+    unsigned edges;                /* 0: one a core */
+    struct config_networks own_networks; /* own-networks; loopback is not implied */
+    char *postmaster;              /* mailbox that postmaster and abuse resolve to when no file names them */
+
+    struct {                       /* section "limits" */
+        uint64_t message_size;     /* 50M */
+        unsigned recipients;       /* 1000 */
+        uint64_t command_line, text_line;
+        unsigned sessions;         /* a process, 10000 */
+        unsigned sessions_per_client; /* 50 */
+        unsigned bad_commands, junk_commands, received_fields;
+        int64_t greeting_delay, command_timeout, data_timeout, session_timeout, finish_timeout;
+        uint64_t session_memory, content_in_memory;
+    } limits;
+    struct {                       /* section "dns" */
+        struct config_endpoints servers; /* empty: /etc/resolv.conf */
+        int64_t timeout;           /* one attempt */
+        unsigned attempts;
+        uint64_t cache_entries;
+        bool trust_ad;             /* default: only from loopback servers */
+    } dns;
+    struct {                       /* section "tls" */
+        char *minimum_version;     /* "1.2" */
+        struct config_certificate *certificates;
+        size_t certificate_count;
+    } tls;
+    struct {                       /* section "authentication" */
+        bool spf, dkim, dmarc, iprev;
+        int dmarc_discovery;       /* tree-walk | suffix-list */
+        char *suffix_list;         /* file */
+        int64_t timeout;           /* all checks of one message */
+    } authentication;
+    struct {                       /* section "ledger" */
+        int64_t keep;              /* 30d */
+    } ledger;
+    struct {                       /* section "log" */
+        bool json;                 /* format = plain | json */
+        char *level;               /* debug | info | warning | error */
+        char *filter;              /* debug subjects */
+        char *file;                /* empty: standard error (journal) */
+    } log;
+
+    struct config_listener *listeners;
+    size_t listener_count;
+    struct config_domain *domains;
+    size_t domain_count;
+    struct config_policy *policies; /* the first is "default" */
+    size_t policy_count;
+    char *file;                    /* where it came from */
+};
+
+/* Reads the file and its includes. PERM: `errors` holds one line a fault. */
+enum result config_load(struct arena *arena, const char *file, struct config *out,
+                        struct buf *errors) must_check;
+/* The same from text; includes are relative to `file`'s folder, and refused when file is NULL. */
+enum result config_parse(struct arena *arena, struct bytes text, const char *file,
+                         struct config *out, struct buf *errors) must_check;
+/* Every key with its type, default and meaning, as a commented file that config_parse() accepts. */
+void config_describe(struct buf *out);
+
+/* The policy of that name, or the default one. Never NULL. */
+const struct config_policy *config_policy_find(const struct config *config, const char *name);
+
+#endif

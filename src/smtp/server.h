@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * server: the receiving side of one SMTP connection (RFC 5321 and its extensions): protocol, limits
+ * and time-outs, and no policy. Who may send what to whom is decided by the handler's functions,
+ * which run on the session's fiber and may wait.
+ *
+ * Memory: the session's arena lives as long as the connection, the transaction's from MAIL to the
+ * reply after the data (or RSET). Slices in a transaction live in the transaction's arena.
+ */
+#ifndef VOUCH_SMTP_SERVER_H
+#define VOUCH_SMTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/ip.h"
+#include "fiber/stream.h"
+#include "tls/tls.h"
+
+/* A reply to be. `enhanced` is "" for those that have none (220, 250 EHLO, 354). Long texts are cut
+ * into several lines by the writer; control characters and non-ASCII never leave. */
+struct smtp_reply {
+    unsigned code;
+    char enhanced[12]; /* "5.7.26" */
+    struct bytes text; /* in any arena that outlives the call */
+    bool close;        /* end the connection after it (421, 554 at connect) */
+};
+void smtp_reply_set(struct smtp_reply *reply, struct arena *arena, unsigned code,
+                    const char *enhanced, const char *format, ...) printf_like(5, 6);
+
+enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
+enum smtp_notify { SMTP_NOTIFY_NEVER = 1, SMTP_NOTIFY_SUCCESS = 2, SMTP_NOTIFY_FAILURE = 4, SMTP_NOTIFY_DELAY = 8 };
+
+struct smtp_recipient {
+    struct bytes mailbox;   /* "local@domain" as given, "postmaster" alone stays so */
+    struct bytes local;     /* as given, quotes and quoted pairs removed */
+    struct bytes domain;    /* as given; empty for a bare postmaster; with brackets if a literal */
+    unsigned notify;        /* of enum smtp_notify; 0 if not given */
+    struct bytes original;  /* ORCPT, decoded address part, or empty */
+    struct bytes original_type; /* "rfc822" */
+    void *context;          /* the handler's */
+};
+
+struct smtp_transaction {
+    struct arena *arena;
+    struct bytes sender;        /* mailbox; empty for <> */
+    struct bytes sender_local, sender_domain;
+    uint64_t declared_size;     /* SIZE=, 0 if not given */
+    enum smtp_body body;
+    bool smtputf8;
+    bool null_auth;             /* AUTH=<> or none */
+    struct bytes auth;          /* AUTH=, decoded (rfc4954:5), or empty */
+    struct bytes envelope_id;   /* ENVID, decoded */
+    bool return_full, return_headers; /* RET= */
+    bool require_tls;           /* rfc8689 */
+    struct smtp_recipient *recipients;
+    size_t recipient_count;
+    struct bytes content;       /* at message(): the data, dot-unstuffed, all lines CRLF */
+    int content_fd;             /* a memfd with the same octets when it was large, else -1 */
+    bool bare_line_ends;        /* bare CR or LF stood in the data and were normalised */
+    bool chunked;               /* came by BDAT */
+    void *context;              /* the handler's */
+};
+
+struct smtp_session {
+    struct arena *arena;
+    struct stream *stream;
+    struct ip client;          /* after PROXY */
+    uint16_t client_port;
+    struct ip local;
+    uint16_t local_port;
+    struct ip proxy;           /* family 0 without PROXY protocol */
+    struct bytes helo;         /* as given; empty before HELO/EHLO */
+    bool esmtp;                /* EHLO */
+    bool tls;
+    struct bytes tls_version, tls_cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+    struct bytes tls_server_name;         /* SNI, or empty */
+    int64_t started_at;
+    /* Behaviour: evidence for the handler. */
+    bool early_talker;         /* spoke before the greeting */
+    bool illegal_pipelining;   /* sent on without waiting where RFC 2920 forbids it */
+    bool lenient_syntax;       /* used a form that only the lenient switch accepts */
+    unsigned bad_commands, junk_commands, rejected_recipients, messages;
+    struct smtp_transaction *transaction; /* NULL outside */
+    void *context;             /* the handler's */
+};
+
+/* Each function finds *reply preset to the positive reply and changes it to refuse. NULL: not asked. */
+struct smtp_handler {
+    void *context; /* passed to all */
+    void (*connected)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    void (*hello)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    void (*mail)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    /* The recipient is the last of the transaction's; it is taken off again unless the reply is 2xx. */
+    void (*recipient)(void *context, struct smtp_session *session, struct smtp_recipient *recipient,
+                      struct smtp_reply *reply);
+    void (*data)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    /* The whole message is there. Bounded by limits.finish_timeout, after which the handler is
+     * cancelled (waits return ECANCELED). */
+    void (*message)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    void (*reset)(void *context, struct smtp_session *session); /* the transaction ends, however */
+    void (*closed)(void *context, struct smtp_session *session, const char *why);
+};
+
+struct smtp_limits {
+    uint64_t message_size;       /* octets */
+    size_t recipients;
+    size_t command_line;         /* 512 plus extensions */
+    size_t text_line;            /* 64 KiB accepted */
+    size_t memory_per_session;   /* arena cap without the content */
+    size_t content_in_memory;    /* larger contents go to a memfd */
+    unsigned bad_commands;       /* then 421 */
+    unsigned junk_commands;      /* NOOP, RSET, HELP, VRFY …: then 421 */
+    unsigned received_fields;    /* more is a loop: 554 5.4.6 */
+    int64_t greeting_delay;      /* who talks within it is an early talker; microseconds */
+    int64_t command_timeout, data_timeout, session_timeout, finish_timeout;
+};
+
+enum smtp_line_ends { SMTP_BARE_REJECT, SMTP_BARE_NORMALIZE };
+
+struct smtp_server {
+    const char *hostname;
+    const char *greeting;        /* behind "hostname ESMTP "; may be "" */
+    struct smtp_limits limits;
+    struct tls_server *tls;      /* NULL: no STARTTLS */
+    bool implicit_tls;
+    bool proxy_protocol;         /* the first octets must be a PROXY header */
+    bool lenient;                /* the forms real clients send: "MAIL FROM: <a@b>", no brackets */
+    bool offer_dsn;              /* may be changed per session in connected() through the next field */
+    enum smtp_line_ends bare_line_ends;
+    struct smtp_handler handler;
+    volatile bool *stopping;     /* becomes true at shutdown: 421 before the next command */
+};
+
+/* Per-session switches that connected() may set from the client's address. */
+struct smtp_session_options {
+    bool offer_dsn;
+    bool lenient;
+    enum smtp_line_ends bare_line_ends;
+    bool skip_greeting_delay;
+    uint64_t message_size;
+};
+struct smtp_session_options *smtp_session_options(struct smtp_session *session);
+
+/* Serves one connection until its end; takes over the stream and closes it. `client` and `local` are
+ * the socket's ends (PROXY replaces them). */
+void smtp_serve(const struct smtp_server *server, struct stream *stream, struct ip client,
+                uint16_t client_port, struct ip local, uint16_t local_port);
+
+#endif

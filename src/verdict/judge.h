@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * judge: evidence and a policy in, a verdict out. A pure function: no I/O, no clock, no DNS, so that
+ * it can be replayed, explained and run in a shadow.
+ */
+#ifndef VOUCH_VERDICT_JUDGE_H
+#define VOUCH_VERDICT_JUDGE_H
+
+#include "verdict/evidence.h"
+
+enum action { ACTION_ACCEPT, ACTION_JUNK, ACTION_QUARANTINE, ACTION_DISCARD, ACTION_TEMPFAIL, ACTION_REJECT };
+const char *action_name(enum action action); /* "accept", "junk", … */
+bool action_parse(struct bytes name, enum action *out);
+
+enum trust_class { TRUST_FIRST, TRUST_BUSINESS, TRUST_THIRD, TRUST_FORGED };
+const char *trust_class_name(enum trust_class trust); /* "first-class", "business-class", "third-class", "forged" */
+
+enum judge_dmarc { JUDGE_DMARC_OFF, JUDGE_DMARC_MARK, JUDGE_DMARC_ON, JUDGE_DMARC_STRICT };
+
+/* What the configuration's policy section says, as judge() needs it. All slices borrowed. */
+struct policy {
+    struct bytes name;
+    enum judge_dmarc dmarc;
+    bool spf_fail_rejects;
+    bool reject_bad_from;
+    bool junk_folder;
+    unsigned temporary_attempts;
+    const struct ip_network *trusted_forwarders;
+    size_t trusted_forwarder_count;
+    struct bytes *trusted_sealers;
+    size_t trusted_sealer_count;
+    struct bytes *trusted_lists;
+    size_t trusted_list_count;
+};
+
+/* One reason of a verdict: what contributed, in which direction, how it reads. */
+struct reason {
+    enum check check;
+    const char *effect;   /* "for", "against", "decides", "overrides", "notes" */
+    struct bytes text;
+};
+
+struct verdict {
+    enum action action;
+    enum trust_class trust;
+    unsigned code;             /* SMTP reply: 250, 451, 550, … */
+    char enhanced[12];
+    struct bytes text;         /* the reply's sentence, without id */
+    struct reason *reasons;    /* the deciding one first */
+    size_t reason_count;
+};
+
+/* OK, or TEMP when the arena is at its cap (verdict is then a 451 4.3.0 that stands by itself). */
+enum result judge(struct arena *arena, const struct policy *policy,
+                  const struct evidence *evidence, struct verdict *out) must_check;
+
+void verdict_write(struct json *json, const struct verdict *verdict);
+enum result verdict_read(struct arena *arena, struct bytes json, struct verdict *out,
+                         struct error *error) must_check;
+
+#endif
