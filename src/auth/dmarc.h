@@ -27,10 +27,11 @@ struct dmarc_record {
     struct bytes rua, ruf, fo;    /* as written */
 };
 
-/* One DNS step of discovery, for explanations: what was asked and what it gave. */
+/* One DNS step of discovery, for explanations: what was asked and what it gave. The question whether
+ * the author domain exists (for np=) is one too; its name has no "_dmarc.". */
 struct dmarc_step {
     struct bytes name;   /* "_dmarc.example.org" */
-    struct bytes answer; /* the record, or "no record", "2 records, ignored", … */
+    struct bytes answer; /* the record, or "no record", "several DMARC records, all ignored", … */
     bool used;           /* this record gave the policy */
 };
 
@@ -46,7 +47,9 @@ struct dmarc_request {
 struct dmarc_result {
     enum auth_result result;  /* none pass fail temperror permerror */
     struct bytes problem;     /* why none, temperror, permerror */
-    struct bytes author_domain, policy_domain, organizational_domain;
+    struct bytes author_domain; /* normalized: A-labels, lower case, no trailing dot */
+    struct bytes policy_domain; /* where the record was found */
+    struct bytes organizational_domain; /* of the author domain; empty when nothing asked for it */
     struct bytes record_text; /* the record that gave the policy */
     struct dmarc_record record;
     enum dmarc_policy policy;    /* that applies to this author domain, after sp/np, before t= */
@@ -58,15 +61,25 @@ struct dmarc_result {
     size_t step_count;
 };
 
+/*
+ * pass       an identifier that passed is aligned with the author domain
+ * fail       there is a record, and none is
+ * none       there is no record (or, under RFC 7489, there are several)
+ * permerror  the record's policy cannot be made out and nobody wants its reports (rfc9989:4.10.1: DMARC
+ *            is not applied), or the author domain is no domain name
+ * temperror  DNS or a method failed on what would have decided; neither pass nor fail (rfc9989:5.3.6)
+ */
 void dmarc_check(struct dns *dns, struct arena *arena, const struct dmarc_request *request,
                  struct dmarc_result *result);
 
-/* Parses one record's text. OK, NONE (not a DMARC record), PERM (one, but unusable; reason in error). */
+/* Parses one record's text. OK, NONE (not a DMARC record), PERM (one, but unusable; reason in error),
+ * TEMP (the arena's cap). A record without a usable p= (or with bad sp= or np=) but with a valid rua= is
+ * OK and has p=none. Case of tag names and values does not matter; "DMARC1" is exact. */
 enum result dmarc_record_parse(struct arena *arena, struct bytes text, struct dmarc_record *out,
                                struct error *error) must_check;
 
 /* The organizational domain of `name` by tree walk, or by the public suffix list; in the arena.
- * TEMP on a DNS failure. */
+ * TEMP on a DNS failure, PERM if it is no domain name. */
 enum result dmarc_organizational_domain(struct dns *dns, struct arena *arena, struct bytes name,
                                         enum dmarc_mode mode, int64_t deadline, struct bytes *out)
     must_check;

@@ -15,8 +15,15 @@ struct spf_limits {
     unsigned terms;         /* DNS-querying terms, 10 */
     unsigned void_lookups;  /* 2 */
     unsigned mx_hosts;      /* 10, more is permerror */
-    unsigned ptr_names;     /* 10, more are ignored */
-    unsigned include_depth; /* 20 */
+    unsigned ptr_names;     /* 10, more are ignored; at most SPF_PTR_NAMES_MAX */
+    unsigned include_depth; /* 20, at most SPF_INCLUDE_DEPTH_MAX */
+};
+
+enum {
+    SPF_PTR_NAMES_MAX = 32,
+    SPF_INCLUDE_DEPTH_MAX = 40, /* each level is a recursion on the fiber's stack */
+    SPF_EXPLANATION_MAX = 500,
+    SPF_STEPS_MAX = 256
 };
 
 struct spf_request {
@@ -27,6 +34,26 @@ struct spf_request {
     int64_t now;           /* epoch seconds, for %{t} */
     int64_t deadline;      /* loop time; past it temperror */
     struct spf_limits limits;
+    bool trace;            /* collect result->steps */
+};
+
+enum spf_step_outcome {
+    SPF_STEP_NONE, /* nothing to match: a record was fetched, a modifier was followed */
+    SPF_STEP_NO_MATCH,
+    SPF_STEP_MATCH,
+    SPF_STEP_TEMPERROR,
+    SPF_STEP_PERMERROR
+};
+const char *spf_step_outcome_name(enum spf_step_outcome outcome); /* "match", "no match", … */
+
+/* One step of the evaluation, in the order in which they began: an include stands before the steps
+ * of the record that it includes, which are one deeper. */
+struct spf_step {
+    unsigned depth;
+    struct bytes term;  /* as written; empty: the record of `name` was fetched */
+    struct bytes name;  /* the target-name after macro expansion, or empty */
+    struct bytes found; /* what that gave: the record, addresses, a result, or a sentence */
+    enum spf_step_outcome outcome;
 };
 
 struct spf_result {
@@ -39,6 +66,8 @@ struct spf_result {
                                  empty if there is none (rfc7208:6.2) */
     struct bytes record;      /* the record of `domain`, empty if none */
     unsigned terms, void_lookups; /* what was used of the limits */
+    struct spf_step *steps;       /* with request->trace; at most SPF_STEPS_MAX */
+    size_t step_count, steps_omitted;
 };
 
 /* MAIL FROM identity (rfc7208:2.4). */

@@ -32,7 +32,7 @@ static void close_level(struct json *j, uint8_t bracket)
     j->comma = true;
 }
 
-void json_object(struct json *j)
+void json_begin_object(struct json *j)
 {
     open_level(j, '{');
 }
@@ -42,7 +42,7 @@ void json_end_object(struct json *j)
     close_level(j, '}');
 }
 
-void json_array(struct json *j)
+void json_begin_array(struct json *j)
 {
     open_level(j, '[');
 }
@@ -88,27 +88,27 @@ void json_key(struct json *j, const char *key)
     j->comma = false;
 }
 
-void json_bytes(struct json *j, struct bytes bytes)
+void json_add_bytes(struct json *j, struct bytes bytes)
 {
     before_value(j);
     write_string(j->out, bytes);
 }
 
-void json_string(struct json *j, const char *string)
+void json_add_string(struct json *j, const char *string)
 {
     if (string)
-        json_bytes(j, bytes_of(string));
+        json_add_bytes(j, bytes_of(string));
     else
-        json_null(j);
+        json_add_null(j);
 }
 
-void json_integer(struct json *j, int64_t value)
+void json_add_integer(struct json *j, int64_t value)
 {
     before_value(j);
     buf_printf(j->out, "%lld", (long long)value);
 }
 
-void json_number(struct json *j, double value)
+void json_add_number(struct json *j, double value)
 {
     before_value(j);
     if (!isfinite(value)) {
@@ -124,13 +124,13 @@ void json_number(struct json *j, double value)
     buf_add_string(j->out, text);
 }
 
-void json_bool(struct json *j, bool value)
+void json_add_bool(struct json *j, bool value)
 {
     before_value(j);
     buf_add_string(j->out, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_add_null(struct json *j)
 {
     before_value(j);
     buf_add_string(j->out, "null");
@@ -139,23 +139,23 @@ void json_null(struct json *j)
 void json_member(struct json *j, const char *key, const char *string)
 {
     json_key(j, key);
-    json_string(j, string);
+    json_add_string(j, string);
 }
 
 void json_member_bytes(struct json *j, const char *key, struct bytes bytes)
 {
     json_key(j, key);
-    json_bytes(j, bytes);
+    json_add_bytes(j, bytes);
 }
 
 void json_member_integer(struct json *j, const char *key, int64_t value)
 {
     json_key(j, key);
-    json_integer(j, value);
+    json_add_integer(j, value);
 }
 
 void json_member_bool(struct json *j, const char *key, bool value)
 {
     json_key(j, key);
-    json_bool(j, value);
+    json_add_bool(j, value);
 }

@@ -66,7 +66,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *subject)
         return;
     if (json_format()) {
         struct json j = json_into(&line->text);
-        json_object(&j);
+        json_begin_object(&j);
         json_member(&j, "level", level_name(level));
         json_member(&j, "subject", subject);
     } else {

@@ -5,7 +5,9 @@
  * One file is the only truth. `config_parse()` reads text into a fully defaulted struct, reporting all
  * errors at once as "file:line:column: message". The schema (config/schema.c) is one table of keys
  * with type, default, bounds and meaning: parser, checker and `vouch config describe` all read it.
- * All memory is in the arena given.
+ * All memory is in the arena given. A string is never NULL: what is not set and has no default is
+ * "". Relative paths of files and sockets are taken from the folder of the file that names them, so the
+ * strings here are ready to open.
  *
  *   hostname = mx.example.org
  *   listener smtp { address = [0.0.0.0:25, "[::]:25"] }
@@ -15,6 +17,7 @@
 #define VOUCH_CONFIG_CONFIG_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/ip.h"
 
 struct config_strings { char **items; size_t count; };
@@ -53,7 +56,11 @@ struct config_domain {             /* section "domain NAME [NAME ...]" */
     char *aliases;                 /* file: "alias: target, target" */
     char *catch_all;               /* catch-all: mailbox, empty for none */
     char *delimiter;               /* recipient-delimiter: "+" */
-    char *deliver;                 /* "maildir:/path/{domain}/{user}", "lmtp:unix:/path", "lmtp:127.0.0.1:24" */
+    char *deliver;                 /* "maildir:/path/{domain}/{user}", "lmtp:unix:/path",
+                                    * "lmtp:127.0.0.1:24" */
+    enum config_deliver method;    /* `deliver` taken apart */
+    char *maildir;                 /* the path with its {domain} and {user}; "" for LMTP */
+    struct config_endpoint lmtp;   /* family 0 and path NULL for Maildir */
     uint64_t quota;                /* octets, 0: none */
     char *policy;                  /* name of a policy section; default "default" */
 };
@@ -101,7 +108,7 @@ struct config {
         int64_t timeout;           /* one attempt */
         unsigned attempts;
         uint64_t cache_entries;
-        bool trust_ad;             /* default: only from loopback servers */
+        bool trust_ad;             /* of every server; the default, false: only of loopback servers */
     } dns;
     struct {                       /* section "tls" */
         char *minimum_version;     /* "1.2" */
@@ -133,7 +140,8 @@ struct config {
     char *file;                    /* where it came from */
 };
 
-/* Reads the file and its includes. PERM: `errors` holds one line a fault. */
+/* Reads the file and its includes. PERM: `errors` (may be NULL) holds one line a fault, in
+ * the order of the text. TEMP: the arena is full. Only OK touches *out. */
 enum result config_load(struct arena *arena, const char *file, struct config *out,
                         struct buf *errors) must_check;
 /* The same from text; includes are relative to `file`'s folder, and refused when file is NULL. */

@@ -2,7 +2,10 @@
 /*
  * zone: a resolver that answers from memory, for scenarios, conformance suites and replays.
  *
- * Deterministic and immediate: it never waits unless told to (zone_add_delay). Follows CNAMEs.
+ * Deterministic and immediate: it never waits unless told to (zone_add_delay). Follows CNAMEs (16 at
+ * most). Only the names that were added exist: none is implied by a name below it, and there are no
+ * wildcards. Answers are copied into the asker's arena, so the zone may be destroyed before it.
+ * Names are compared without case. When memory is out, zone_add_... are lost silently.
  */
 #ifndef VOUCH_DNS_ZONE_H
 #define VOUCH_DNS_ZONE_H
@@ -29,8 +32,9 @@ void zone_add_delay(struct zone *zone, struct bytes name, int64_t microseconds);
 void zone_set_authenticated(struct zone *zone, bool authenticated);
 /*
  * Reads a zone from text, a line each: "name TYPE value", "name TYPE ttl=60 value", "name FAIL",
- * "name TYPE FAIL", "name DELAY 5s"; '#' begins a comment; TXT values may be in double quotes (several
- * are joined). PERM with line and reason.
+ * "name TYPE FAIL", "name DELAY 5s" (or ms, m), "name" alone (it exists); '#' at the start of a line
+ * or after a blank begins a comment; TXT values may be in double quotes (several are joined; \" \\ and
+ * \DDD are understood in them). PERM with line and reason.
  */
 enum result zone_load(struct zone *zone, struct bytes text, struct error *error) must_check;
 

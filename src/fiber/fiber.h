@@ -24,7 +24,7 @@ int fiber_sleep(int64_t microseconds);
 int fiber_sleep_until(int64_t at);
 /* Lets every other runnable fiber run first. */
 int fiber_yield(void);
-bool fiber_is_cancelled(void);
+bool fiber_is_cancelled(void); /* also under a shield */
 
 /*
  * The primitive under every wait: parks the current fiber until fiber_wake() or the deadline.

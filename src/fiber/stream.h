@@ -4,8 +4,11 @@
  *
  * The stream owns its transport and buffers. An idle stream holds no buffers: it waits for the
  * transport first and takes a buffer from a shared cache only to read into, and gives it back when
- * everything was consumed. Reading and writing may be done by different fibers.
- * After an error every further call returns the same error.
+ * everything was consumed. Reading and writing may be done by different fibers (one each; a second
+ * is a bug and panics).
+ * After an error every further call in that direction returns the same error. Not kept: a read's
+ * -ETIMEDOUT and any -ECANCELED that left no octet half-written, so that one may read on with another
+ * deadline and say goodbye under a shield.
  */
 #ifndef VOUCH_FIBER_STREAM_H
 #define VOUCH_FIBER_STREAM_H
@@ -24,7 +27,8 @@ struct transport {
     const struct transport_operations *operations;
 };
 struct transport_operations {
-    /* Waits until read() has something to say, without needing a buffer. 0 or -errno. */
+    /* Waits until read() has something to say, without needing a buffer. 0 or -errno. A deadline in
+     * the past (0) asks whether it has, and does not wait: -ETIMEDOUT says that it has not. */
     int (*wait)(struct transport *, int64_t deadline);
     ssize_t (*read)(struct transport *, uint8_t *to, size_t size, int64_t deadline);
     ssize_t (*write)(struct transport *, struct bytes from, int64_t deadline);
@@ -34,16 +38,22 @@ struct transport_operations {
 
 enum { STREAM_BUFFER = 16 * 1024 };
 
-/* Plain transport over a connected socket; takes over the descriptor. NULL when memory is out. */
+/* Plain transport over a connected socket; takes over the descriptor. NULL when memory is out (the
+ * descriptor is then still the caller's). */
 struct transport *transport_over(struct descriptor *descriptor);
 /* The descriptor under a plain transport (for STARTTLS, getpeername); NULL for other kinds. */
 struct descriptor *transport_descriptor(struct transport *transport);
 
+/* Takes over the transport. NULL when memory is out (it is then still the caller's). */
 struct stream *stream_create(struct transport *transport);
-void stream_close(struct stream *stream); /* closes the transport too; NULL is fine */
+/* Closes the transport too; NULL is fine. Output that was not flushed is lost. No other fiber may be
+ * inside a call. */
+void stream_close(struct stream *stream);
 struct transport *stream_transport(struct stream *stream);
 /* Exchanges the transport (plain -> TLS) after flushing; buffered input is dropped
- * (rfc3207:4.2, CVE-2011-0411); returns how many octets were dropped. */
+ * (rfc3207:4.2, CVE-2011-0411); returns how many octets were dropped. The old transport is not closed:
+ * the new one owns it. NULL takes it away for the time of a handshake (every call then gives
+ * -ENOTCONN): whoever makes the new one owns it then, and the stream may be closed as it is. */
 size_t stream_replace_transport(struct stream *stream, struct transport *transport);
 
 /* What has been read and not consumed; valid until the next call that reads. */
@@ -57,7 +67,8 @@ bool stream_has_input(struct stream *stream);
 /*
  * Reads up to and including the next LF, at most `max` octets; *line is the text with the LF (and CR)
  * still on, valid until the next call that reads; it is already consumed.
- * 0, -errno, -EPIPE at end of stream, -EMSGSIZE if no LF within `max` (nothing consumed).
+ * 0, -errno, -EPIPE at end of stream, -EMSGSIZE if no LF within `max` (nothing consumed). More than
+ * STREAM_BUFFER for `max` counts as STREAM_BUFFER.
  */
 int stream_read_line(struct stream *stream, size_t max, struct bytes *line, int64_t deadline);
 

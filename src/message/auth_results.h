@@ -42,11 +42,22 @@ struct auth_results {
     size_t statement_count;
 };
 
-/* Parses a field's value. PERM where it is not RFC 8601, with the position in the error. */
+/* More of either, in one field or one statement, is PERM; values longer than the third are cut off
+ * by the writer, so that no line can pass 998 octets. */
+enum { AUTH_STATEMENTS_MAX = 100, AUTH_PROPERTIES_MAX = 100, AUTH_VALUE_MAX = 900 };
+
+/* Parses a field's value (folded or not). PERM where it is not RFC 8601, with the position in the
+ * error; TEMP at the arena's cap. Methods, property types and property names come lower-cased.
+ * Read beyond the grammar, because large operators write it: '/' and '=' in unquoted values
+ * ("header.b=Qgi/FoC0"), a final ';', and "name=value" without a property type, which is skipped. A
+ * result name that is not known is AUTH_NONE with result_text as written (rfc8601:2.7.7). */
 enum result auth_results_parse(struct arena *arena, struct bytes value, struct auth_results *out,
                                struct error *error) must_check;
-/* Appends "Authentication-Results: …\r\n", folded before column 78 where it can be, values quoted
- * when they are not a plain token / dot-atom, control characters and line ends never written. */
+/* Appends "Authentication-Results: …\r\n" (with the payload of rfc8601:2.2), each statement in
+ * a line of its own, folded before column 78 where it can be, values quoted
+ * when they are not a plain token / dot-atom, control characters and line ends never written. A
+ * statement whose method, or a property whose type or name, is no Keyword is left out. result_text
+ * is written only where it is a name that auth_result_parse() does not know. */
 void auth_results_write(struct buf *out, const struct auth_results *results);
 
 #endif

@@ -11,7 +11,8 @@
 #include "base/arena.h"
 
 struct header_field {
-    struct bytes raw;   /* whole field with its folding and its final CRLF */
+    struct bytes raw;   /* whole field with its folding and its final CRLF (which only the last field
+                           of a message that was cut off there can lack) */
     struct bytes name;  /* as written, without trailing WSP and colon */
     struct bytes value; /* behind the colon, folding inside, without the final CRLF */
 };
@@ -33,7 +34,7 @@ enum { HEADER_FIELD_MAX = 100 * 1024, HEADER_MAX = 1024 * 1024, HEADER_FIELDS_MA
 enum result message_parse(struct arena *arena, struct bytes raw, struct message *out,
                           struct error *error) must_check;
 
-/* Copies text with LF, CRLF or mixed line ends into CRLF form, and drops a leading mbox "From " line.
+/* Copies text with LF, CR, CRLF or mixed line ends into CRLF form, and drops a leading mbox "From " line.
  * Empty with ptr NULL at the arena's cap. */
 struct bytes message_normalize(struct arena *arena, struct bytes text);
 

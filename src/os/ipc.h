@@ -25,12 +25,16 @@ struct ipc_channel;
 /* A pair of connected, close-on-exec descriptors with large buffers. 0 or -errno. */
 int ipc_pair(int pair[2]);
 
-/* Takes over `fd`. `name` is for logs. */
+/* Takes over `fd`. `name` is for logs (copied). NULL (errno set, fd NOT closed) on failure. */
 struct ipc_channel *ipc_channel_open(int fd, const char *name);
-/* Pending calls return TEMP. */
+/* Pending calls return TEMP and ipc_run() NONE. Requests not yet freed stay valid. NULL is fine. */
 void ipc_channel_close(struct ipc_channel *channel);
+/* The peer sent something that no honest peer sends (a payload that cannot be read): ends the
+ * channel; pending calls return TEMP and ipc_run() PERM. It must still be closed. */
+void ipc_channel_break(struct ipc_channel *channel, const char *why);
 bool ipc_channel_is_open(const struct ipc_channel *channel);
 
+/* In what is sent 0 counts as "none" as well, so that a zeroed message has no descriptors. */
 struct ipc_message {
     uint16_t type;
     struct bytes payload;
@@ -38,7 +42,8 @@ struct ipc_message {
 };
 
 /* Sends and waits for the reply (payload in the arena; the caller owns its descriptors). The request's
- * descriptors stay the caller's. OK; TEMP: peer gone, deadline, cancelled. */
+ * descriptors stay the caller's. OK; TEMP: peer gone, deadline, cancelled, peer too busy to serve it;
+ * PERM: the payload is too long. */
 enum result ipc_call(struct ipc_channel *channel, struct arena *arena,
                      const struct ipc_message *request, struct ipc_message *reply, int64_t deadline,
                      struct error *error) must_check;
@@ -56,11 +61,14 @@ struct ipc_request {
 };
 /* Sends the reply, once. Errors are the peer's problem: they are logged only. */
 void ipc_reply(struct ipc_request *request, const struct ipc_message *reply);
+/* A request freed without a reply is refused: its caller gets TEMP at once. */
 void ipc_request_free(struct ipc_request *request);
 
-/* Reads frames until the peer is gone or breaks the protocol (PERM); for each request calls
+/* Reads frames until the peer is gone or the channel is closed (NONE), or the peer breaks the protocol
+ * (PERM), or the fiber is cancelled (TEMP); the channel is at its end then. For each request calls
  * `serve(context, request)` on a new fiber of the group (serve must free the request). Replies to own
- * calls are delivered too: exactly one fiber must run this for a channel to work. */
+ * calls are delivered too: exactly one fiber must run this for a channel to work. A peer with 4096
+ * requests or 64 MiB under way is not read until some are done. */
 enum result ipc_run(struct ipc_channel *channel, struct fiber_group *group,
                     void (*serve)(void *context, struct ipc_request *request), void *context,
                     struct error *error) must_check;

@@ -89,14 +89,17 @@ struct smtp_handler {
     void (*connected)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*hello)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*mail)(void *context, struct smtp_session *session, struct smtp_reply *reply);
-    /* The recipient is the last of the transaction's; it is taken off again unless the reply is 2xx. */
+    /* The recipient is the last of the transaction's; it is taken off again unless the reply is 2xx.
+     * The array may move with the next RCPT: keep its index, not its address. */
     void (*recipient)(void *context, struct smtp_session *session, struct smtp_recipient *recipient,
                       struct smtp_reply *reply);
     void (*data)(void *context, struct smtp_session *session, struct smtp_reply *reply);
-    /* The whole message is there. Bounded by limits.finish_timeout, after which the handler is
-     * cancelled (waits return ECANCELED). */
+    /* The whole message is there. Runs on a fiber of its own. Bounded by limits.finish_timeout, after
+     * which *reply becomes 451 and the handler is cancelled (waits return ECANCELED); one that knows
+     * that the message was taken all the same may still set a positive reply before it returns. */
     void (*message)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*reset)(void *context, struct smtp_session *session); /* the transaction ends, however */
+    /* Always, also when PROXY header or TLS failed before connected() was asked. */
     void (*closed)(void *context, struct smtp_session *session, const char *why);
 };
 
@@ -127,7 +130,9 @@ struct smtp_server {
     bool offer_dsn;              /* may be changed per session in connected() through the next field */
     enum smtp_line_ends bare_line_ends;
     struct smtp_handler handler;
-    volatile bool *stopping;     /* becomes true at shutdown: 421 before the next command */
+    /* Becomes true at shutdown: 421 in place of the next reply. Cancelling the session's fiber does the
+     * same at once for one that waits, while one that is receiving a message goes on to its end. */
+    volatile bool *stopping;
 };
 
 /* Per-session switches that connected() may set from the client's address. */

@@ -33,10 +33,23 @@ struct policy {
     size_t trusted_list_count;
 };
 
+bool trust_class_parse(struct bytes name, enum trust_class *out);
+
+/* In which direction a piece of evidence pulled. */
+enum reason_effect {
+    REASON_DECIDES,   /* the verdict is what it is because of this */
+    REASON_OVERRIDES, /* something trusted that softened what would have been decided */
+    REASON_FOR,       /* speaks for the message */
+    REASON_AGAINST,   /* speaks against it */
+    REASON_NOTES      /* worth knowing, without weight */
+};
+const char *reason_effect_name(enum reason_effect effect);
+bool reason_effect_parse(struct bytes name, enum reason_effect *out);
+
 /* One reason of a verdict: what contributed, in which direction, how it reads. */
 struct reason {
     enum check check;
-    const char *effect;   /* "for", "against", "decides", "overrides", "notes" */
+    enum reason_effect effect;
     struct bytes text;
 };
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A thin front to meson and ninja, which build in build/release, build/asan and build/fuzz.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DESTDIR ?=
+RELEASE = --buildtype=release
+
+.PHONY: all run test conformance bench fuzz install uninstall docs clean
+
+all:
+	@tools/install-deps build
+	@tools/build build/release $(RELEASE) -- src/cmd/vouch
+	@ln -sf release/src/cmd/vouch build/vouch
+
+# A gateway on high ports with example mail; needs nothing prepared.
+run: all
+	@tools/run build/vouch
+
+test:
+	@tools/test unit fuzz conformance scenario interop
+
+conformance:
+	@tools/test --show conformance
+
+bench:
+	@tools/install-deps build bench
+	@bench/run
+
+# FUZZ_SECONDS for each target; `make fuzz TARGETS="spf address"` for some.
+fuzz:
+	@tools/fuzz $(TARGETS)
+
+docs:
+	@tools/build build/release $(RELEASE) -- src/config/config_doc
+	@tools/update-docs build/release/src/config/config_doc
+
+install: all
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/vouch" "$(DESTDIR)$(UNITDIR)"
+	install -m 755 build/release/src/cmd/vouch "$(DESTDIR)$(PREFIX)/bin/vouch"
+	for page in doc/man/*.[1-8]; do \
+	    section="$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}"; \
+	    install -d "$$section" && install -m 644 "$$page" "$$section/" || exit 1; \
+	done
+	install -m 644 LICENSE CHANGELOG.md doc/*.md "$(DESTDIR)$(PREFIX)/share/doc/vouch/"
+	for unit in doc/systemd/*; do \
+	    sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' "$$unit" \
+	        >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit 1; \
+	done
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/vouch"
+	for page in doc/man/*.[1-8]; do \
+	    rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
+	for unit in doc/systemd/*; do rm -f "$(DESTDIR)$(UNITDIR)/$${unit##*/}"; done
+	rm -rf "$(DESTDIR)$(PREFIX)/share/doc/vouch"
+
+clean:
+	rm -rf build

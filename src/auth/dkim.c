@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "auth/dkim.h"
+
+#include "auth/dkim_hash.h"
+#include "auth/dkim_key.h"
+#include "auth/dkim_signature.h"
+#include "fiber/group.h"
+#include "fiber/offload.h"
+
+enum {
+    KEY_RECORDS_MAX = 8,         /* looked at, of those at one name (rfc6376:6.1.2 step 4) */
+    KEYS_TRIED_MAX = 3,          /* public-key operations for one signature */
+    KEY_ANSWER_MEMORY = 128 * 1024,
+    OFFLOAD_BODY_MIN = 512 * 1024 /* hashing less than this does not hold the loop up for long */
+};
+
+/* One signature under way. */
+struct attempt {
+    const struct header_field *field;
+    struct dkim_signature signature;
+    struct dkim_signature_result *result;
+    bool undecided;
+    struct bytes key_name;
+    const struct dns_answer *answer;
+    struct dkim_body_hash body;
+};
+
+struct verification {
+    struct dns *dns;
+    struct arena *arena;
+    const struct message *message;
+    const struct dkim_options *options;
+    struct attempt attempts[DKIM_SIGNATURES_MAX];
+    size_t count;
+};
+
+static void decide(struct verification *v, struct attempt *attempt, enum auth_result result,
+                   const char *problem)
+{
+    attempt->undecided = false;
+    attempt->result->result = result;
+    attempt->result->problem = arena_copy(v->arena, bytes_of(problem));
+}
+
+/* 1. What the field itself says (rfc6376:6.1.1) */
+
+static void describe(struct attempt *attempt)
+{
+    const struct dkim_signature *signature = &attempt->signature;
+    struct dkim_signature_result *result = attempt->result;
+    result->domain = signature->domain;
+    result->selector = signature->selector;
+    result->identity = signature->identity;
+    result->algorithm = signature->algorithm_text;
+    result->signature = signature->signature_text;
+    result->header_list = signature->header_list;
+    result->body_length_used = signature->has_length;
+}
+
+/* A syntax error or a broken rule is a permanent error (rfc6376:6.1.1); what is merely not known
+ * here is neutral (rfc6376:3.3.4, rfc8601:2.7.1). */
+static enum auth_result result_of_parse(enum result result)
+{
+    return result == PERM ? AUTH_PERMERROR : result == TEMP ? AUTH_TEMPERROR : AUTH_NEUTRAL;
+}
+
+static void read_signature(struct verification *v, struct attempt *attempt)
+{
+    struct error error;
+    enum result result = dkim_signature_parse(v->arena, attempt->field->value,
+                                              v->options->historic, &attempt->signature, &error);
+    describe(attempt);
+    if (result != OK) {
+        decide(v, attempt, result_of_parse(result), error.text);
+        return;
+    }
+    if (attempt->signature.algorithm == DKIM_RSA_SHA1 && !v->options->historic) {
+        decide(v, attempt, AUTH_PERMERROR, "rsa-sha1 is no longer acceptable (RFC 8301)");
+        return;
+    }
+    if (dkim_signature_is_expired(&attempt->signature, v->options->now)) {
+        attempt->result->expired = true;
+        decide(v, attempt, AUTH_PERMERROR, "the signature has expired (x=)");
+        return;
+    }
+    attempt->key_name = arena_printf(v->arena, BYTES_FMT "._domainkey." BYTES_FMT,
+                                     BYTES_ARG(attempt->signature.selector),
+                                     BYTES_ARG(attempt->signature.domain));
+    if (!attempt->key_name.ptr)
+        decide(v, attempt, AUTH_TEMPERROR, "out of memory for this message");
+}
+
+static bool collect(struct verification *v, struct dkim_results *results)
+{
+    const struct message *message = v->message;
+    size_t total = message_field_count(message, "DKIM-Signature");
+    v->count = total < DKIM_SIGNATURES_MAX ? total : DKIM_SIGNATURES_MAX;
+    results->ignored = total - v->count;
+    results->signatures = arena_alloc_array(v->arena, v->count, sizeof(*results->signatures));
+    if (!results->signatures) {
+        results->ignored = total;
+        return false;
+    }
+    results->count = v->count;
+    size_t from = 0;
+    for (size_t i = 0; i < v->count; i++) {
+        struct attempt *attempt = &v->attempts[i];
+        attempt->field = message_field(message, "DKIM-Signature", from);
+        from = (size_t)(attempt->field - message->fields) + 1;
+        attempt->result = &results->signatures[i];
+        attempt->undecided = true;
+        read_signature(v, attempt);
+    }
+    return true;
+}
+
+/* 2. The keys, all at once (rfc6376:6.1.2) */
+
+struct fetch {
+    struct dns *dns;
+    struct arena *arena;
+    struct bytes name;
+    int64_t deadline;
+    const struct dns_answer *answer;
+};
+
+static void run_fetch(void *argument)
+{
+    struct fetch *fetch = argument;
+    fetch->answer = dns_query(fetch->dns, fetch->arena, fetch->name, DNS_TXT, fetch->deadline);
+}
+
+/* Signatures of one selector and domain share one question. */
+static size_t list_fetches(struct verification *v, struct fetch *fetches, size_t *fetch_of)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < v->count; i++) {
+        if (!v->attempts[i].undecided)
+            continue;
+        size_t k = 0;
+        while (k < count && !bytes_equal_nocase(fetches[k].name, v->attempts[i].key_name))
+            k++;
+        if (k == count)
+            fetches[count++] = (struct fetch){.dns = v->dns, .arena = v->arena,
+                                              .name = v->attempts[i].key_name,
+                                              .deadline = v->options->deadline};
+        fetch_of[i] = k;
+    }
+    return count;
+}
+
+/* Each fiber gets an arena of its own: marks of one must not span allocations of another. */
+static void fetch_in_parallel(struct verification *v, struct fetch *fetches, size_t count)
+{
+    struct fiber_group group;
+    fiber_group_open(&group);
+    for (size_t i = 0; i < count; i++) {
+        struct arena *arena = arena_create_child(v->arena, KEY_ANSWER_MEMORY);
+        if (arena)
+            fetches[i].arena = arena;
+        if (!arena || !fiber_group_start(&group, "dkim-key", run_fetch, &fetches[i]))
+            run_fetch(&fetches[i]);
+    }
+    fiber_group_wait(&group, v->options->deadline);
+    fiber_group_close(&group);
+}
+
+static void fetch_keys(struct verification *v)
+{
+    struct fetch fetches[DKIM_SIGNATURES_MAX];
+    size_t fetch_of[DKIM_SIGNATURES_MAX];
+    size_t count = list_fetches(v, fetches, fetch_of);
+    if (count > 1 && fiber_current())
+        fetch_in_parallel(v, fetches, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            run_fetch(&fetches[i]);
+    for (size_t i = 0; i < v->count; i++)
+        if (v->attempts[i].undecided)
+            v->attempts[i].answer = fetches[fetch_of[i]].answer;
+}
+
+static void check_answers(struct verification *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        struct attempt *attempt = &v->attempts[i];
+        if (!attempt->undecided)
+            continue;
+        if (!attempt->answer || attempt->answer->status == DNS_FAILED) {
+            const char *problem = attempt->answer ? attempt->answer->problem : NULL;
+            struct error error;
+            error_set(&error, TEMP, "the key could not be fetched%s%s", problem ? ": " : "",
+                      problem ? problem : "");
+            decide(v, attempt, AUTH_TEMPERROR, error.text);
+        } else if (attempt->answer->status != DNS_FOUND || attempt->answer->count == 0) {
+            decide(v, attempt, AUTH_PERMERROR, "there is no key record in DNS");
+        }
+    }
+}
+
+/* 3. The body */
+
+struct body_job {
+    struct bytes body;
+    struct dkim_body_hash *wanted[DKIM_SIGNATURES_MAX];
+    size_t count;
+};
+
+static void run_body_job(void *argument)
+{
+    struct body_job *job = argument;
+    dkim_hash_bodies(job->body, job->wanted, job->count);
+}
+
+static void hash_bodies(struct verification *v)
+{
+    struct body_job job = {.body = v->message->body};
+    for (size_t i = 0; i < v->count; i++) {
+        struct attempt *attempt = &v->attempts[i];
+        if (!attempt->undecided)
+            continue;
+        attempt->body = (struct dkim_body_hash){
+            .canonicalization = attempt->signature.body_canonicalization,
+            .digest = dkim_digest(attempt->signature.algorithm),
+            .limited = attempt->signature.has_length,
+            .length = attempt->signature.length,
+        };
+        job.wanted[job.count++] = &attempt->body;
+    }
+    if (job.count == 0)
+        return;
+    if (job.body.len >= OFFLOAD_BODY_MIN && fiber_current())
+        offload(run_body_job, &job);
+    else
+        run_body_job(&job);
+}
+
+static bool body_matches(const struct attempt *attempt)
+{
+    return bytes_equal(attempt->signature.body_hash,
+                       bytes_from(attempt->body.hash.octets, attempt->body.hash.len));
+}
+
+/* 4. The signature against each key that stands at the name */
+
+/* What one key record gave. A better rank replaces what an earlier record gave. */
+struct judgement {
+    enum auth_result result;
+    struct error error;
+    const struct dkim_key *key;
+    int rank;
+};
+
+enum { RANK_NONE, RANK_NO_KEY, RANK_BAD_KEY, RANK_UNFIT, RANK_FAIL, RANK_GOOD };
+
+static void judged(struct judgement *j, int rank, enum auth_result result, const char *problem)
+{
+    if (rank <= j->rank)
+        return;
+    j->rank = rank;
+    j->result = result;
+    error_set(&j->error, OK, "%s", problem);
+}
+
+/* Whether this key may be used for this signature at all (rfc6376:6.1.2 steps 6 to 8). */
+static bool key_is_suitable(const struct attempt *attempt, const struct dkim_options *options,
+                            const struct dkim_key *key, struct judgement *j)
+{
+    const struct dkim_key_record *record = dkim_key_record(key);
+    enum dkim_algorithm algorithm = attempt->signature.algorithm;
+    const char *problem = NULL;
+    if (!dkim_key_fits(key, algorithm))
+        problem = "the key is not of the signature's algorithm";
+    else if (!(algorithm == DKIM_RSA_SHA1 ? record->sha1 : record->sha256))
+        problem = "the key does not allow the signature's hash algorithm (h=)";
+    else if (record->strict_identity && attempt->signature.identity_is_subdomain)
+        problem = "the key does not allow i= in a subdomain of d= (t=s)";
+    else if (record->type == DKIM_KEY_RSA && dkim_key_bits(key) < DKIM_RSA_BITS_MIN &&
+             !options->historic)
+        problem = "the RSA key is shorter than 1024 bits (RFC 8301)";
+    if (problem)
+        judged(j, RANK_UNFIT, AUTH_PERMERROR, problem);
+    return !problem;
+}
+
+/* What a signature that is good in itself is worth here. */
+static void judge_good(const struct attempt *attempt, const struct dkim_options *options,
+                       const struct dkim_key *key, struct judgement *j)
+{
+    bool rsa = dkim_key_record(key)->type == DKIM_KEY_RSA;
+    unsigned bits = dkim_key_bits(key);
+    if (attempt->signature.algorithm == DKIM_RSA_SHA1)
+        judged(j, RANK_GOOD, AUTH_POLICY, "the signature verifies, but rsa-sha1 is retired");
+    else if (rsa && bits < DKIM_RSA_BITS_MIN)
+        judged(j, RANK_GOOD, AUTH_POLICY, "the signature verifies, but its key is too short");
+    else if (rsa && bits < options->rsa_bits_least)
+        judged(j, RANK_GOOD, AUTH_POLICY, "the RSA key is shorter than is accepted here");
+    else if (attempt->signature.has_length)
+        judged(j, RANK_GOOD, AUTH_POLICY, "the body is signed in part only (l=)");
+    else
+        judged(j, RANK_GOOD, AUTH_PASS, "");
+}
+
+/* True when the next record need not be looked at. */
+static bool try_record(struct attempt *attempt, const struct dkim_options *options,
+                       struct bytes text, struct bytes hash, unsigned *tried, struct judgement *j)
+{
+    const struct dkim_key *key;
+    struct error error;
+    enum result found = dkim_key_find(text, &key, &error);
+    if (found != OK) {
+        judged(j, found == NONE ? RANK_NO_KEY : RANK_BAD_KEY,
+               found == TEMP ? AUTH_TEMPERROR : AUTH_PERMERROR, error.text);
+        return false;
+    }
+    if (!key_is_suitable(attempt, options, key, j)) {
+        attempt->result->key_bits = dkim_key_bits(key);
+        return false;
+    }
+    attempt->result->key_bits = dkim_key_bits(key);
+    attempt->result->key_testing = dkim_key_record(key)->testing;
+    if (!body_matches(attempt)) {
+        judged(j, RANK_FAIL, AUTH_FAIL, "the body is not the one that was signed");
+        return true;
+    }
+    if (dkim_key_verify(key, attempt->signature.algorithm, hash, attempt->signature.signature)) {
+        judge_good(attempt, options, key, j);
+        return true;
+    }
+    judged(j, RANK_FAIL, AUTH_FAIL, "the signature does not fit header and key");
+    return ++*tried == KEYS_TRIED_MAX;
+}
+
+static void try_keys(struct verification *v, struct attempt *attempt,
+                     const struct dkim_header_index *index)
+{
+    struct dkim_hash hash;
+    if (!dkim_hash_header(v->arena, index, &attempt->signature, attempt->field,
+                          dkim_digest(attempt->signature.algorithm), &hash)) {
+        decide(v, attempt, AUTH_TEMPERROR, "out of memory for this message");
+        return;
+    }
+    struct judgement j = {.result = AUTH_PERMERROR};
+    const struct dns_answer *answer = attempt->answer;
+    unsigned tried = 0;
+    for (size_t i = 0; i < answer->count && i < KEY_RECORDS_MAX; i++)
+        if (try_record(attempt, v->options, answer->records[i].text,
+                       bytes_from(hash.octets, hash.len), &tried, &j))
+            break;
+    decide(v, attempt, j.result, j.error.text);
+}
+
+static void judge_signatures(struct verification *v)
+{
+    const struct dkim_header_index *index = NULL;
+    for (size_t i = 0; i < v->count; i++) {
+        struct attempt *attempt = &v->attempts[i];
+        if (!attempt->undecided)
+            continue;
+        if (!index)
+            index = dkim_header_index(v->arena, v->message);
+        if (!index || attempt->body.failed)
+            decide(v, attempt, AUTH_TEMPERROR, "out of memory for this message");
+        else if (attempt->body.too_short)
+            decide(v, attempt, AUTH_PERMERROR, "l= is larger than the body");
+        else
+            try_keys(v, attempt, index);
+    }
+}
+
+void dkim_verify(struct dns *dns, struct arena *arena, const struct message *message,
+                 const struct dkim_options *options, struct dkim_results *results)
+{
+    struct verification v = {.dns = dns, .arena = arena, .message = message, .options = options};
+    *results = (struct dkim_results){0};
+    if (!collect(&v, results))
+        return;
+    fetch_keys(&v);
+    check_answers(&v);
+    hash_bodies(&v);
+    judge_signatures(&v);
+}

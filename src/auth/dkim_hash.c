@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "auth/dkim_hash.h"
+
+#include "base/map.h"
+
+#include <string.h>
+
+/* Bodies */
+
+/* One pass over the body: the running hash, and the places where somebody wants to stop. */
+struct body_pass {
+    EVP_MD_CTX *running, *copy;
+    struct dkim_body_hash *const *stops; /* limited ones of this pass, by rising length */
+    size_t stop_count, next_stop;
+    uint64_t total;
+    bool failed;
+};
+
+static bool finish_copy(struct body_pass *pass, struct dkim_hash *out)
+{
+    unsigned size = 0;
+    if (!pass->copy)
+        pass->copy = EVP_MD_CTX_new();
+    if (!pass->copy || EVP_MD_CTX_copy_ex(pass->copy, pass->running) != 1 ||
+        EVP_DigestFinal_ex(pass->copy, out->octets, &size) != 1)
+        return false;
+    out->len = size;
+    return true;
+}
+
+static void stop_here(struct body_pass *pass)
+{
+    while (pass->next_stop < pass->stop_count &&
+           pass->stops[pass->next_stop]->length == pass->total) {
+        struct dkim_body_hash *stop = pass->stops[pass->next_stop++];
+        stop->failed = !finish_copy(pass, &stop->hash);
+    }
+}
+
+static void hash_run(void *context, struct bytes run)
+{
+    struct body_pass *pass = context;
+    while (run.len) {
+        size_t count = run.len;
+        if (pass->next_stop < pass->stop_count) {
+            uint64_t left = pass->stops[pass->next_stop]->length - pass->total;
+            if (left < count)
+                count = (size_t)left;
+        }
+        if (count && EVP_DigestUpdate(pass->running, run.ptr, count) != 1)
+            pass->failed = true;
+        pass->total += count;
+        run = bytes_skip(run, count);
+        stop_here(pass);
+    }
+}
+
+static void sort_by_length(struct dkim_body_hash **list, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct dkim_body_hash *moved = list[i];
+        size_t at = i;
+        for (; at > 0 && list[at - 1]->length > moved->length; at--)
+            list[at] = list[at - 1];
+        list[at] = moved;
+    }
+}
+
+enum { WANTED_MAX = 16 }; /* more than a message's signatures; larger sets are done in parts */
+
+static void finish_whole(struct body_pass *pass, struct dkim_body_hash **group, size_t count)
+{
+    struct dkim_hash whole;
+    unsigned size = 0;
+    pass->failed |= EVP_DigestFinal_ex(pass->running, whole.octets, &size) != 1;
+    whole.len = size;
+    for (size_t i = 0; i < count; i++)
+        if (!group[i]->limited)
+            group[i]->hash = whole;
+}
+
+static void run_pass(struct bytes body, struct dkim_body_hash **group, size_t count)
+{
+    struct dkim_body_hash *stops[WANTED_MAX];
+    struct body_pass pass = {.running = EVP_MD_CTX_new(), .stops = stops};
+    for (size_t i = 0; i < count; i++)
+        if (group[i]->limited)
+            stops[pass.stop_count++] = group[i];
+    sort_by_length(stops, pass.stop_count);
+    pass.failed = !pass.running || EVP_DigestInit_ex(pass.running, group[0]->digest, NULL) != 1;
+    if (!pass.failed) {
+        struct dkim_sink sink;
+        stop_here(&pass);
+        dkim_sink_open(&sink, hash_run, &pass);
+        dkim_canonical_body(&sink, group[0]->canonicalization, body);
+        dkim_sink_flush(&sink);
+        for (size_t i = pass.next_stop; i < pass.stop_count; i++)
+            stops[i]->too_short = true;
+        finish_whole(&pass, group, count);
+    }
+    for (size_t i = 0; i < count; i++)
+        group[i]->failed |= pass.failed;
+    EVP_MD_CTX_free(pass.running);
+    EVP_MD_CTX_free(pass.copy);
+}
+
+static bool same_pass(const struct dkim_body_hash *a, const struct dkim_body_hash *b)
+{
+    return a->canonicalization == b->canonicalization && a->digest == b->digest;
+}
+
+static void hash_part(struct bytes body, struct dkim_body_hash *const *wanted, size_t count)
+{
+    bool done[WANTED_MAX] = {false};
+    for (size_t i = 0; i < count; i++) {
+        struct dkim_body_hash *group[WANTED_MAX];
+        size_t members = 0;
+        for (size_t k = i; k < count; k++) {
+            if (!done[k] && same_pass(wanted[i], wanted[k])) {
+                done[k] = true;
+                group[members++] = wanted[k];
+            }
+        }
+        if (members)
+            run_pass(body, group, members);
+    }
+}
+
+void dkim_hash_bodies(struct bytes body, struct dkim_body_hash *const *wanted, size_t count)
+{
+    for (size_t at = 0; at < count; at += WANTED_MAX)
+        hash_part(body, wanted + at, count - at < WANTED_MAX ? count - at : WANTED_MAX);
+}
+
+/* Headers */
+
+#define NO_FIELD UINT32_MAX
+
+/* Field names hashed into slots; each slot knows the last field of its name, each field the one of
+ * the same name above it. */
+struct dkim_header_index {
+    const struct message *message;
+    size_t slot_count; /* a power of two */
+    uint32_t *last;    /* per slot */
+    uint32_t *above;   /* per field */
+};
+
+/* The slot of a lower-cased name: its own, or the free one where it would go. */
+static size_t find_slot(const struct dkim_header_index *index, struct bytes lower)
+{
+    size_t slot = map_hash(lower) & (index->slot_count - 1);
+    while (index->last[slot] != NO_FIELD &&
+           !bytes_equal_nocase(index->message->fields[index->last[slot]].name, lower))
+        slot = (slot + 1) & (index->slot_count - 1);
+    return slot;
+}
+
+struct dkim_header_index *dkim_header_index(struct arena *arena, const struct message *message)
+{
+    struct dkim_header_index *index = arena_new(arena, struct dkim_header_index);
+    if (!index)
+        return NULL;
+    index->message = message;
+    index->slot_count = 16;
+    while (index->slot_count < message->field_count * 2)
+        index->slot_count *= 2;
+    index->last = arena_alloc_array(arena, index->slot_count, sizeof(*index->last));
+    index->above = arena_alloc_array(arena, message->field_count, sizeof(*index->above));
+    if (!index->last || !index->above)
+        return NULL;
+    memset(index->last, 0xff, index->slot_count * sizeof(*index->last));
+    for (size_t i = 0; i < message->field_count; i++) {
+        struct bytes lower = arena_lower(arena, message->fields[i].name);
+        if (!lower.ptr)
+            return NULL;
+        size_t slot = find_slot(index, lower);
+        index->above[i] = index->last[slot];
+        index->last[slot] = (uint32_t)i;
+    }
+    return index;
+}
+
+static void update_digest(void *context, struct bytes run)
+{
+    /* A failure shows when the digest is finished: the library keeps no half state. */
+    (void)!EVP_DigestUpdate(context, run.ptr, run.len);
+}
+
+/* Each mention of a name takes the lowest field of that name not yet taken (rfc6376:5.4.2); `self`
+ * is never one of them (rfc6376:3.7). `next` holds, per slot, where the following mention begins. */
+static void add_listed_fields(struct dkim_sink *sink, const struct dkim_header_index *index,
+                              const struct dkim_signature *signature,
+                              const struct header_field *self, uint32_t *next)
+{
+    struct bytes rest = signature->header_names, name, previous = BYTES("");
+    size_t slot = 0;
+    while (bytes_split(&rest, ':', &name)) {
+        name = bytes_trim(name);
+        if (!bytes_equal(name, previous))
+            slot = find_slot(index, name);
+        previous = name;
+        uint32_t at = next[slot];
+        if (at != NO_FIELD && &index->message->fields[at] == self)
+            at = index->above[at];
+        if (at == NO_FIELD)
+            continue;
+        next[slot] = index->above[at];
+        dkim_canonical_field(sink, signature->header_canonicalization, &index->message->fields[at]);
+    }
+}
+
+bool dkim_hash_header(struct arena *arena, const struct dkim_header_index *index,
+                      const struct dkim_signature *signature, const struct header_field *field,
+                      const EVP_MD *digest, struct dkim_hash *out)
+{
+    uint32_t *next = arena_alloc_array(arena, index->slot_count, sizeof(*next));
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned size = 0;
+    bool good = next && context && EVP_DigestInit_ex(context, digest, NULL) == 1;
+    if (good) {
+        struct dkim_sink sink;
+        memcpy(next, index->last, index->slot_count * sizeof(*next));
+        dkim_sink_open(&sink, update_digest, context);
+        add_listed_fields(&sink, index, signature, field, next);
+        dkim_canonical_signature(&sink, signature->header_canonicalization, field,
+                                 signature->signature_span);
+        dkim_sink_flush(&sink);
+        good = EVP_DigestFinal_ex(context, out->octets, &size) == 1;
+        out->len = size;
+    }
+    EVP_MD_CTX_free(context);
+    return good;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dkim_tags: the tag=value lists of signatures and key records (rfc6376:3.2).
+ *
+ * Everything points into the text; nothing is allocated. A list that breaks the grammar, names a tag
+ * twice or has more than DKIM_TAGS_MAX tags is PERM as a whole, with the reason in the error.
+ */
+#ifndef VOUCH_AUTH_DKIM_TAGS_H
+#define VOUCH_AUTH_DKIM_TAGS_H
+
+#include "base/arena.h"
+
+enum { DKIM_TAGS_MAX = 64 };
+
+struct dkim_tag {
+    struct bytes name;
+    struct bytes value; /* without the white space around it; folding inside stays */
+    struct bytes span;  /* everything between "=" and ";" or the end, white space included */
+};
+
+struct dkim_tags {
+    struct dkim_tag list[DKIM_TAGS_MAX];
+    size_t count;
+};
+
+enum result dkim_tags_parse(struct bytes text, struct dkim_tags *out, struct error *error)
+    must_check;
+
+/* NULL if absent. Names compare with case (rfc6376:3.2). */
+const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags, const char *name);
+
+/* Whether a colon-separated list with optional white space (h=, s=, t= of keys, q=) has the word. */
+bool dkim_tags_lists(struct bytes value, const char *word);
+
+/* Decodes a base64 value with folding anywhere in it; the same language as base64_decode(). By table,
+ * because comparisons on random digits are what a processor guesses wrong: this is done for each
+ * signature. False if it is not base64 or at the arena's cap. */
+bool dkim_tags_base64(struct arena *arena, struct bytes value, struct bytes *out) must_check;
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command: the subcommands of `vouch`. One file each; each parses its own arguments and returns the exit
+ * status.
+ */
+#ifndef VOUCH_CMD_COMMAND_H
+#define VOUCH_CMD_COMMAND_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+/* Exit statuses that scripts can rely on, on top of what a command's manual page says. */
+enum {
+    EXIT_FINE = 0,    /* it worked; for checks: pass */
+    EXIT_NEGATIVE = 1, /* it worked, and the answer is no (fail, refused, not found) */
+    EXIT_USAGE = 2,    /* the arguments or the configuration are wrong */
+    EXIT_TEMPORARY = 3 /* it could not be told now (DNS failed) */
+};
+
+struct command {
+    const char *name;      /* "serve", or two words: "spf check" */
+    const char *summary;   /* one line for `vouch help` */
+    int (*run)(int argc, char **argv); /* argv[0] is the last word of the name */
+    bool internal;         /* not listed */
+};
+
+int serve_command(int argc, char **argv);
+int role_command(int argc, char **argv);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* vouch: one program with subcommands. */
+#include "cmd/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"serve", "run the gateway", serve_command, false},
+    {"role", "a process of the gateway (internal)", role_command, true},
+};
+
+static int help(FILE *out)
+{
+    fprintf(out, "vouch %s: a mail gateway that works out who is really sending\n\n"
+                 "usage: vouch COMMAND [arguments]\n\n",
+            VOUCH_VERSION);
+    for (size_t i = 0; i < countof(commands); i++)
+        if (!commands[i].internal)
+            fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n`vouch COMMAND --help` explains one. Manual: vouch(1), vouch.conf(5).\n");
+    return 0;
+}
+
+/* How many of the arguments the command's name takes; 0 if it is another command. */
+static int match(const struct command *command, int argc, char **argv)
+{
+    struct bytes rest = bytes_of(command->name), word;
+    int used = 0;
+    while (bytes_split(&rest, ' ', &word)) {
+        if (used >= argc || !bytes_is(word, argv[used]))
+            return 0;
+        used++;
+    }
+    return used;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
+        help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EXIT_USAGE : EXIT_FINE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        printf("vouch %s\n", VOUCH_VERSION);
+        return EXIT_FINE;
+    }
+    for (size_t i = 0; i < countof(commands); i++) {
+        int used = match(&commands[i], argc - 1, argv + 1);
+        if (used)
+            return commands[i].run(argc - used, argv + used);
+    }
+    fprintf(stderr, "vouch: there is no command '%s'; `vouch help` lists them\n", argv[1]);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config/bind.h"
+
+#include "config/schema.h"
+
+struct checker {
+    struct arena *arena;
+    struct config_faults *faults;
+    const struct config *config;
+};
+
+/* Where the key stands, or else its section. */
+static struct config_place place_of(const struct config_block *block, const char *key)
+{
+    const struct config_entry *entry = config_block_find(block, key);
+    return entry ? entry->value.at : block->name.at;
+}
+
+static bool is_wildcard(const struct ip *ip)
+{
+    static const struct ip any_v4 = {.family = 4}, any_v6 = {.family = 6};
+    return ip_equal(ip, &any_v4) || ip_equal(ip, &any_v6);
+}
+
+/* Whether the kernel would refuse to listen on both. IPv6 sockets do not take IPv4. */
+static bool collide(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+    return a->port == b->port && a->ip.family == b->ip.family &&
+           (ip_equal(&a->ip, &b->ip) || is_wildcard(&a->ip) || is_wildcard(&b->ip));
+}
+
+static void complain_collision(struct checker *c, const struct config_block *block,
+                               const struct config_endpoint *endpoint,
+                               const struct config_listener *other)
+{
+    char text[IP_TEXT_SIZE];
+    config_fault_add(c->faults, place_of(block, "address"),
+                     "address %s%s%s:%u overlaps with another of listener %s",
+                     endpoint->ip.family == 6 ? "[" : "", ip_format(&endpoint->ip, text),
+                     endpoint->ip.family == 6 ? "]" : "", endpoint->port,
+                     config_quote(c->arena, bytes_of(other->name)));
+}
+
+/* Each address against those before it. Lists are short (the schema's bound), and so is the number
+ * of listeners that are looked at. */
+static void check_addresses(struct checker *c, const struct config_block *block)
+{
+    const struct config_listener *own = block->element;
+    for (size_t i = 0; i < own->addresses.count; i++) {
+        const struct config_endpoint *endpoint = &own->addresses.items[i];
+        for (const struct config_listener *other = c->config->listeners; other <= own; other++) {
+            size_t count = other == own ? i : other->addresses.count;
+            for (size_t j = 0; j < count; j++) {
+                if (collide(endpoint, &other->addresses.items[j])) {
+                    complain_collision(c, block, endpoint, other);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+static void check_listener(struct checker *c, const struct config_block *block)
+{
+    const struct config_listener *listener = block->element;
+    if (listener - c->config->listeners >= CONFIG_LISTENERS) {
+        config_fault_add(c->faults, block->name.at, "more than %d listeners", CONFIG_LISTENERS);
+        return;
+    }
+    check_addresses(c, block);
+    if (listener->proxy_from.count && !listener->proxy_protocol)
+        config_fault_add(c->faults, place_of(block, "proxy-from"),
+                         "proxy-from means nothing without proxy-protocol = yes");
+    if (listener->tls == CONFIG_TLS_IMPLICIT && c->config->tls.certificate_count == 0)
+        config_fault_add(c->faults, place_of(block, "tls"),
+                         "tls = implicit needs a certificate section");
+}
+
+static void check_domain(struct checker *c, const struct config_block *block)
+{
+    const struct config_domain *domain = block->element;
+    size_t count = c->config->policy_count;
+    const char *known[CONFIG_POLICIES_NAMED];
+    size_t names = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = c->config->policies[i].name;
+        if (bytes_is(bytes_of(name), domain->policy))
+            return;
+        if (names < countof(known))
+            known[names++] = name;
+    }
+    const char *nearest = config_word_nearest(bytes_of(domain->policy), known, names);
+    config_fault_add(c->faults, place_of(block, "policy"), "there is no policy %s%s%s%s",
+                     config_quote(c->arena, bytes_of(domain->policy)),
+                     nearest ? " (did you mean '" : "", nearest ? nearest : "",
+                     nearest ? "'?)" : "");
+}
+
+void config_check(struct arena *arena, const struct config_block *root,
+                  struct config_faults *faults, const struct config *config)
+{
+    struct checker c = {.arena = arena, .faults = faults, .config = config};
+    if (config->policy_count > CONFIG_POLICIES)
+        config_fault_add(faults, root->name.at, "more than %d policies", CONFIG_POLICIES);
+    for (const struct config_block *block = root->blocks; block; block = block->next) {
+        if (!block->element)
+            continue;
+        if (bytes_is(block->name.text, "listener"))
+            check_listener(&c, block);
+        else if (bytes_is(block->name.text, "domain") && config->policy_count <= CONFIG_POLICIES)
+            check_domain(&c, block);
+    }
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config/schema.h"
+
+#include "base/clock.h"
+#include "config/value.h"
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* Members of the sections that lie in struct config itself. */
+#define AT(member) .offset = offsetof(struct config, member)
+
+static const struct config_key top_keys[] = {
+    {"hostname", CONFIG_DOMAIN, AT(hostname), .required = true,
+     .check = config_check_fully_qualified, .example = "mx.example.org",
+     .meaning = "The full name of this server: in the greeting, in Received fields, and as the "
+                "default of authserv-id. It should resolve to the listeners' addresses."},
+    {"authserv-id", CONFIG_TEXT, AT(authserv_id), .check = config_check_token,
+     .example = "mx.example.org",
+     .meaning = "The name under which results are written to Authentication-Results (RFC 8601, "
+                "2.5). Fields of incoming mail that bear it are removed. Unset: the hostname."},
+    {"data-directory", CONFIG_PATH, AT(data_directory), .fallback = "/var/lib/vouch",
+     .meaning = "Where the ledger, the counters and the retry spool lie."},
+    {"run-directory", CONFIG_PATH, AT(run_directory), .fallback = "/run/vouch",
+     .meaning = "Where sockets and the process id lie while the gateway runs."},
+    {"user", CONFIG_TEXT, AT(user), .fallback = "vouch", .check = config_check_account,
+     .meaning = "The account that the roles become when the gateway is started as root."},
+    {"edges", CONFIG_NUMBER, AT(edges), .fallback = "0", .most = 64,
+     .meaning = "Processes that speak SMTP. 0: one for each processor core."},
+    {"own-networks", CONFIG_NETWORKS, AT(own_networks), .most = 10000,
+     .example = "[192.0.2.0/24, 2001:db8::/32]",
+     .meaning = "Clients in these networks are ours: they may use DSN, and bare line ends in their "
+                "mail are mended. Loopback is not implied."},
+    {"postmaster", CONFIG_TEXT, AT(postmaster), .fallback = "postmaster",
+     .check = config_check_mailbox,
+     .meaning = "The mailbox that receives the mail of postmaster and abuse where no recipients or "
+                "aliases file names them."},
+};
+
+static const struct config_key listener_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_listener, member)
+    {"address", CONFIG_ENDPOINTS, AT(addresses), .required = true, .most = 64,
+     .example = "[0.0.0.0:25, \"[::]:25\"]",
+     .meaning = "Addresses and ports to listen on. IPv6 addresses stand in brackets and quotes."},
+    {"tls", CONFIG_CHOICE, AT(tls), .fallback = "starttls",
+     .choices = {"none", "starttls", "implicit"},
+     .meaning = "Whether TLS is not offered, offered by STARTTLS, or spoken from the first octet."},
+    {"proxy-protocol", CONFIG_BOOL, AT(proxy_protocol), .fallback = "no",
+     .meaning = "Connections must begin with a PROXY protocol header (version 1 or 2), which names "
+                "the client."},
+    {"proxy-from", CONFIG_NETWORKS, AT(proxy_from), .most = 1000, .example = "[192.0.2.7]",
+     .meaning = "The proxies that are believed. Unset: only loopback."},
+    {"lenient-syntax", CONFIG_BOOL, AT(lenient), .fallback = "no",
+     .meaning = "Accept the sloppy forms of commands that some clients send, such as a blank "
+                "after MAIL FROM: or a path without angle brackets."},
+    {"greeting", CONFIG_TEXT, AT(greeting), .example = "\"no unsolicited mail\"",
+     .meaning = "Text behind the host name in the greeting."},
+};
+
+static const struct config_key domain_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_domain, member)
+    {"recipients", CONFIG_PATH, AT(recipients), .example = "users.txt",
+     .meaning = "File of users, one a line: user [quota=1G] [policy=NAME]. Read again without a "
+                "restart when it changes."},
+    {"aliases", CONFIG_PATH, AT(aliases), .example = "aliases.txt",
+     .meaning = "File of aliases, one a line: alias: target, target."},
+    {"catch-all", CONFIG_TEXT, AT(catch_all), .check = config_check_mailbox, .example = "info",
+     .meaning = "Mailbox for recipients that no file names. Unset: they are refused."},
+    {"recipient-delimiter", CONFIG_TEXT, AT(delimiter), .fallback = "+",
+     .check = config_check_delimiter,
+     .meaning = "Separates user and detail in user+detail; several characters mean any of them. "
+                "Empty: no details."},
+    {"deliver", CONFIG_TEXT, AT(deliver), .fallback = "maildir:/var/mail/{domain}/{user}",
+     .check = config_check_deliver,
+     .meaning = "Where the mail goes: maildir:PATH, in which {domain} and {user} are replaced, "
+                "lmtp:unix:PATH, lmtp:192.0.2.1:24 or \"lmtp:[2001:db8::1]:24\"."},
+    {"quota", CONFIG_SIZE, AT(quota), .fallback = "0", .most = INT64_MAX,
+     .meaning = "Octets that the mailbox of one user may hold; the recipients file may say "
+                "otherwise for a user. 0: no limit."},
+    {"policy", CONFIG_TEXT, AT(policy), .fallback = "default",
+     .meaning = "The policy section that judges this domain's mail."},
+};
+
+static const struct config_key certificate_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_certificate, member)
+    {"chain", CONFIG_PATH, AT(chain), .required = true, .example = "/etc/vouch/fullchain.pem",
+     .meaning = "File of the certificate and its intermediates (PEM, leaf first). Read again "
+                "without a restart."},
+    {"key", CONFIG_PATH, AT(key), .required = true, .example = "/etc/vouch/privkey.pem",
+     .meaning = "File of the private key that belongs to it (PEM)."},
+};
+
+static const struct config_key policy_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_policy, member)
+    {"dmarc", CONFIG_CHOICE, AT(dmarc), .fallback = "on",
+     .choices = {"off", "mark", "on", "strict"},
+     .meaning = "What follows from DMARC. off: not consulted. mark: only written down. on: a fail "
+                "under p=reject is refused when the other evidence agrees, and goes to the junk "
+                "folder when something trusted says otherwise (RFC 9989, 7.4). strict: always "
+                "refused."},
+    {"spf-fail", CONFIG_CHOICE, AT(spf_fail), .fallback = "mark", .choices = {"mark", "reject"},
+     .meaning = "What follows from an SPF fail where DMARC decides nothing."},
+    {"reject-bad-from", CONFIG_BOOL, AT(reject_bad_from), .fallback = "yes",
+     .meaning = "Refuse mail with no From field, several, or several domains in it: nobody could "
+                "be held to account for it."},
+    {"junk-folder", CONFIG_BOOL, AT(junk_folder), .fallback = "yes",
+     .meaning = "File junk to the folder .Junk of the Maildir; else it is only marked."},
+    {"temporary-attempts", CONFIG_NUMBER, AT(temporary_attempts), .fallback = "3", .most = 1000,
+     .meaning = "How often mail is put off (451) when a temporary DNS failure stands in the way of "
+                "the decision, before it is accepted and marked."},
+    {"temporary-window", CONFIG_DURATION, AT(temporary_window), .fallback = "4h", .least = MINUTE,
+     .most = 7 * DAY, .meaning = "Attempts count as one within this time of the first."},
+    {"trusted-forwarders", CONFIG_NETWORKS, AT(trusted_forwarders), .most = 10000,
+     .example = "[192.0.2.25]",
+     .meaning = "Hosts that forward mail to us: from them a DMARC fail alone is no forgery."},
+    {"trusted-sealers", CONFIG_DOMAINS, AT(trusted_sealers), .most = 10000,
+     .example = "[lists.example.org]", .meaning = "Domains (d=) whose ARC seals are believed."},
+    {"trusted-lists", CONFIG_DOMAINS, AT(trusted_lists), .most = 10000,
+     .example = "[lists.example.org]",
+     .meaning = "Domains, authenticated by DKIM or SPF, that are known as mailing lists."},
+};
+
+static const struct config_key limits_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, limits.member)
+    {"message-size", CONFIG_SIZE, AT(message_size), .fallback = "50M", .least = 64 * KIB,
+     .most = 2 * GIB - 1, .meaning = "The largest message accepted; announced by SIZE."},
+    {"recipients", CONFIG_NUMBER, AT(recipients), .fallback = "1000", .least = 100, .most = 100000,
+     .meaning = "Recipients of one message; a hundred must be accepted (RFC 5321, 4.5.3.1.8)."},
+    {"command-line", CONFIG_SIZE, AT(command_line), .fallback = "4K", .least = 1024,
+     .most = 64 * KIB, .meaning = "The longest command line, CRLF included."},
+    {"text-line", CONFIG_SIZE, AT(text_line), .fallback = "64K", .least = 1000, .most = 16 * MIB,
+     .meaning = "The longest line of a message. What we send keeps to the standard's 1000."},
+    {"sessions", CONFIG_NUMBER, AT(sessions), .fallback = "10000", .least = 1, .most = 16000,
+     .meaning = "Simultaneous sessions of one edge process; more are answered 421."},
+    {"sessions-per-client", CONFIG_NUMBER, AT(sessions_per_client), .fallback = "50", .least = 1,
+     .most = 16000, .meaning = "Simultaneous sessions of one address with one edge process."},
+    {"bad-commands", CONFIG_NUMBER, AT(bad_commands), .fallback = "20", .least = 1, .most = 10000,
+     .meaning = "Refused commands in a session before it is ended (421)."},
+    {"junk-commands", CONFIG_NUMBER, AT(junk_commands), .fallback = "100", .least = 1,
+     .most = 10000,
+     .meaning = "Commands that lead nowhere (NOOP, RSET, VRFY, HELP) before the session is ended."},
+    {"received-fields", CONFIG_NUMBER, AT(received_fields), .fallback = "100", .least = 20,
+     .most = 1000, .meaning = "Received fields in a message; more mean a loop (554 5.4.6)."},
+    {"greeting-delay", CONFIG_DURATION, AT(greeting_delay), .fallback = "0", .most = MINUTE,
+     .meaning = "How long strangers wait for the greeting. Who speaks before it gives evidence "
+                "against himself."},
+    {"command-timeout", CONFIG_DURATION, AT(command_timeout), .fallback = "5m", .least = SECOND,
+     .most = HOUR,
+     .meaning = "Wait for the next command; five minutes are the standard's least (RFC 5321, "
+                "4.5.3.2.7)."},
+    {"data-timeout", CONFIG_DURATION, AT(data_timeout), .fallback = "5m", .least = SECOND,
+     .most = HOUR, .meaning = "Wait for the next piece of a message."},
+    {"session-timeout", CONFIG_DURATION, AT(session_timeout), .fallback = "1h", .least = SECOND,
+     .most = DAY, .meaning = "The whole session, however busy."},
+    {"finish-timeout", CONFIG_DURATION, AT(finish_timeout), .fallback = "60s", .least = SECOND,
+     .most = 10 * MINUTE,
+     .meaning = "From the end of the data to the reply: checks, judgement and delivery. Then 451."},
+    {"session-memory", CONFIG_SIZE, AT(session_memory), .fallback = "8M", .least = 256 * KIB,
+     .most = GIB,
+     .meaning = "Memory of one session without the message; beyond it commands get 452."},
+    {"content-in-memory", CONFIG_SIZE, AT(content_in_memory), .fallback = "128K", .least = KIB,
+     .most = 64 * MIB,
+     .meaning = "Messages up to this size are held in the session's process, larger ones in a "
+                "memory file that is passed on."},
+};
+
+static const struct config_key dns_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, dns.member)
+    {"servers", CONFIG_ENDPOINTS, AT(servers), .most = 16, .port = 53,
+     .example = "[127.0.0.1, \"[2001:db8::53]:53\"]",
+     .meaning = "Resolvers to ask. Unset: those of /etc/resolv.conf. A validating resolver on "
+                "this machine is best."},
+    {"timeout", CONFIG_DURATION, AT(timeout), .fallback = "2s", .least = 50 * MILLISECOND,
+     .most = MINUTE, .meaning = "Wait for one answer."},
+    {"attempts", CONFIG_NUMBER, AT(attempts), .fallback = "3", .least = 1, .most = 10,
+     .meaning = "How often a question is asked before the look-up fails."},
+    {"cache-entries", CONFIG_COUNT, AT(cache_entries), .fallback = "100000", .most = 100000000,
+     .meaning = "Answers kept by each edge for as long as their TTL allows. 0: none."},
+    {"trust-ad", CONFIG_BOOL, AT(trust_ad), .fallback = "no",
+     .meaning = "Believe the resolvers' word that an answer was validated by DNSSEC, although "
+                "they are reached over a network. Resolvers on loopback are always believed."},
+};
+
+static const struct config_key tls_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, tls.member)
+    {"minimum-version", CONFIG_CHOICE_TEXT, AT(minimum_version), .fallback = "1.2",
+     .choices = {"1.2", "1.3"}, .meaning = "The oldest version of TLS spoken."},
+};
+
+static const struct config_key authentication_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, authentication.member)
+    {"spf", CONFIG_BOOL, AT(spf), .fallback = "yes",
+     .meaning = "Check SPF (RFC 7208) for HELO and MAIL FROM."},
+    {"dkim", CONFIG_BOOL, AT(dkim), .fallback = "yes",
+     .meaning = "Verify DKIM signatures (RFC 6376)."},
+    {"dmarc", CONFIG_BOOL, AT(dmarc), .fallback = "yes",
+     .meaning = "Evaluate DMARC (RFC 9989). What follows from it is the policy's business."},
+    {"iprev", CONFIG_BOOL, AT(iprev), .fallback = "yes",
+     .meaning = "Look up the client's name and confirm it forward (RFC 8601, 3)."},
+    {"dmarc-discovery", CONFIG_CHOICE, AT(dmarc_discovery), .fallback = "tree-walk",
+     .choices = {"tree-walk", "suffix-list"},
+     .meaning = "How the Organizational Domain is found: by the walk of RFC 9989, or by the public "
+                "suffix list as under RFC 7489."},
+    {"suffix-list", CONFIG_PATH, AT(suffix_list),
+     .example = "/usr/share/publicsuffix/public_suffix_list.dafsa",
+     .meaning = "File of the public suffix list. Unset: the system's."},
+    {"timeout", CONFIG_DURATION, AT(timeout), .fallback = "20s", .least = SECOND,
+     .most = 5 * MINUTE, .meaning = "For all checks of one message."},
+};
+
+static const struct config_key ledger_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, ledger.member)
+    {"keep", CONFIG_DURATION, AT(keep), .fallback = "30d", .least = HOUR, .most = 3650 * DAY,
+     .meaning = "How long verdicts and their evidence are kept for vouch explain and vouch log."},
+};
+
+static const struct config_key log_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, log.member)
+    {"format", CONFIG_CHOICE_BOOL, AT(json), .fallback = "plain", .choices = {"plain", "json"},
+     .meaning = "Lines of key=value, or of JSON."},
+    {"level", CONFIG_CHOICE_TEXT, AT(level), .fallback = "info",
+     .choices = {"debug", "info", "warning", "error"}, .meaning = "The least that is written."},
+    {"filter", CONFIG_TEXT, AT(filter), .example = "\"spf,dkim\"",
+     .meaning = "Debug lines of these subjects only, separated by commas. Unset: of all."},
+    {"file", CONFIG_PATH, AT(file), .example = "/var/log/vouch.log",
+     .meaning = "File that lines are appended to. Unset: standard error, which is the journal "
+                "under systemd."},
+};
+#undef AT
+
+#define KEYS(table) .keys = table, .key_count = countof(table)
+#define ARRAY(type, items, length)                                                                 \
+    .size = sizeof(type), .array = offsetof(struct config, items),                                 \
+    .count = offsetof(struct config, length)
+
+const struct config_section config_sections[] = {
+    {"", .meaning = "Keys outside any section.", KEYS(top_keys)},
+    {"listener", "NAME", .example = "smtp",
+     ARRAY(struct config_listener, listeners, listener_count),
+     .argument = offsetof(struct config_listener, name),
+     .meaning = "Where SMTP is spoken. May stand several times.", KEYS(listener_keys)},
+    {"domain", "NAME ...", .many_arguments = true, .example = "example.org",
+     ARRAY(struct config_domain, domains, domain_count),
+     .argument = offsetof(struct config_domain, names),
+     .meaning = "Domains that mail is received for. Several names are one domain with several "
+                "spellings. May stand several times.",
+     KEYS(domain_keys)},
+    {"certificate", "NAME", .example = "mx",
+     ARRAY(struct config_certificate, tls.certificates, tls.certificate_count),
+     .argument = offsetof(struct config_certificate, name),
+     .meaning = "A certificate for TLS; the client's SNI chooses among several by the names in "
+                "them, and the first is the default.",
+     KEYS(certificate_keys)},
+    {"policy", "NAME", .example = "default", ARRAY(struct config_policy, policies, policy_count),
+     .argument = offsetof(struct config_policy, name),
+     .meaning = "How mail is judged. The policy called default always exists; another one takes "
+                "what it does not set from the defaults written here.",
+     KEYS(policy_keys)},
+    {"limits", .meaning = "What one client may ask of us.", KEYS(limits_keys)},
+    {"dns", .meaning = "Look-ups.", KEYS(dns_keys)},
+    {"tls", .meaning = "Encryption on listeners.", KEYS(tls_keys)},
+    {"authentication", .meaning = "Which checks are made.", KEYS(authentication_keys)},
+    {"ledger", .meaning = "The record of what was decided and why.", KEYS(ledger_keys)},
+    {"log", .meaning = "The log.", KEYS(log_keys)},
+};
+const size_t config_section_count = countof(config_sections);
+
+_Static_assert(countof(limits_keys) <= CONFIG_KEYS, "CONFIG_KEYS is too small");
+_Static_assert(CONFIG_TLS_STARTTLS == 1 && CONFIG_TLS_IMPLICIT == 2, "choices of tls");
+_Static_assert(CONFIG_DMARC_MARK == 1 && CONFIG_DMARC_ON == 2 && CONFIG_DMARC_STRICT == 3,
+               "choices of dmarc");
+_Static_assert(CONFIG_SPF_REJECT == 1 && CONFIG_DMARC_SUFFIX_LIST == 1, "choices");
+
+const struct config_section *config_section_find(struct bytes name)
+{
+    for (size_t i = 1; i < config_section_count; i++)
+        if (bytes_is(name, config_sections[i].name))
+            return &config_sections[i];
+    return NULL;
+}
+
+const struct config_key *config_key_find(const struct config_section *section, struct bytes name)
+{
+    for (size_t i = 0; i < section->key_count; i++)
+        if (bytes_is(name, section->keys[i].name))
+            return &section->keys[i];
+    return NULL;
+}
+
+const char *config_type_name(enum config_type type)
+{
+    static const char *const names[] = {
+        [CONFIG_BOOL] = "yes or no",
+        [CONFIG_NUMBER] = "number",
+        [CONFIG_COUNT] = "number",
+        [CONFIG_SIZE] = "size",
+        [CONFIG_DURATION] = "duration",
+        [CONFIG_CHOICE] = "choice",
+        [CONFIG_CHOICE_BOOL] = "choice",
+        [CONFIG_CHOICE_TEXT] = "choice",
+        [CONFIG_TEXT] = "text",
+        [CONFIG_PATH] = "file",
+        [CONFIG_DOMAIN] = "host name",
+        [CONFIG_DOMAINS] = "list of domains",
+        [CONFIG_NETWORKS] = "list of networks",
+        [CONFIG_ENDPOINTS] = "list of addresses with ports",
+    };
+    return names[type];
+}

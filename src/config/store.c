@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config/store.h"
+
+#include "base/domain.h"
+#include "config/value.h"
+
+#include <string.h>
+
+struct store {
+    struct arena *arena;
+    struct config_faults *faults;
+    const struct config_key *key;
+    void *target;
+};
+
+static void complain(struct store *s, const struct config_word *word, const char *fault)
+{
+    config_fault_add(s->faults, word->at, "%s %s: %s", s->key->name, fault,
+                     config_quote(s->arena, word->text));
+}
+
+static bool within_bounds(struct store *s, const struct config_word *word, uint64_t value)
+{
+    uint64_t least = (uint64_t)s->key->least, most = (uint64_t)s->key->most;
+    if (value >= least && value <= most)
+        return true;
+    struct buf bounds;
+    buf_init(&bounds, 256);
+    enum config_type type = s->key->type;
+    for (int i = 0; i < 2; i++) {
+        uint64_t bound = i ? most : least;
+        buf_add_string(&bounds, i ? " and " : "");
+        if (type == CONFIG_SIZE)
+            config_write_size(&bounds, bound);
+        else if (type == CONFIG_DURATION)
+            config_write_duration(&bounds, (int64_t)bound);
+        else
+            buf_printf(&bounds, "%llu", (unsigned long long)bound);
+    }
+    config_fault_add(s->faults, word->at, "%s must be between " BYTES_FMT ": %s", s->key->name,
+                     BYTES_ARG(buf_bytes(&bounds)), config_quote(s->arena, word->text));
+    buf_free(&bounds);
+    return false;
+}
+
+static void store_bool(struct store *s, const struct config_word *word)
+{
+    const char *fault = config_read_bool(word->text, s->target);
+    if (fault)
+        complain(s, word, fault);
+}
+
+static void store_quantity(struct store *s, const struct config_word *word)
+{
+    uint64_t value = 0;
+    int64_t duration = 0;
+    const char *fault;
+    if (s->key->type == CONFIG_SIZE) {
+        fault = config_read_size(word->text, &value);
+    } else if (s->key->type == CONFIG_DURATION) {
+        fault = config_read_duration(word->text, &duration);
+        value = (uint64_t)duration;
+    } else {
+        fault = config_read_number(word->text, &value);
+    }
+    if (fault) {
+        complain(s, word, fault);
+        return;
+    }
+    if (!within_bounds(s, word, value))
+        return;
+    if (s->key->type == CONFIG_NUMBER)
+        *(unsigned *)s->target = (unsigned)value;
+    else if (s->key->type == CONFIG_DURATION)
+        *(int64_t *)s->target = duration;
+    else
+        *(uint64_t *)s->target = value;
+}
+
+static void complain_choice(struct store *s, const struct config_word *word)
+{
+    struct buf list;
+    buf_init(&list, 256);
+    size_t count = 0;
+    for (; count < CONFIG_CHOICES && s->key->choices[count]; count++)
+        buf_printf(&list, "%s%s", count ? ", " : "", s->key->choices[count]);
+    const char *nearest = config_word_nearest(word->text, s->key->choices, count);
+    config_fault_add(s->faults, word->at, "%s must be one of " BYTES_FMT ": %s%s%s%s", s->key->name,
+                     BYTES_ARG(buf_bytes(&list)), config_quote(s->arena, word->text),
+                     nearest ? " (did you mean '" : "", nearest ? nearest : "",
+                     nearest ? "'?)" : "");
+    buf_free(&list);
+}
+
+static void store_choice(struct store *s, const struct config_word *word)
+{
+    int choice = 0;
+    while (choice < CONFIG_CHOICES && s->key->choices[choice] &&
+           !bytes_is(word->text, s->key->choices[choice]))
+        choice++;
+    if (choice == CONFIG_CHOICES || !s->key->choices[choice]) {
+        complain_choice(s, word);
+        return;
+    }
+    if (s->key->type == CONFIG_CHOICE)
+        *(int *)s->target = choice;
+    else if (s->key->type == CONFIG_CHOICE_BOOL)
+        *(bool *)s->target = choice == 1;
+    else
+        *(char **)s->target = arena_string(s->arena, word->text);
+}
+
+static void store_text(struct store *s, const struct config_word *word)
+{
+    const char *fault = NULL;
+    if (word->text.len == 0 && s->key->required)
+        fault = "must not be empty";
+    else if (word->text.len && s->key->check)
+        fault = s->key->check(word->text);
+    if (fault)
+        complain(s, word, fault);
+    else if (s->key->type == CONFIG_PATH)
+        *(char **)s->target = config_source_path(s->arena, word->at.source, word->text);
+    else
+        *(char **)s->target = arena_string(s->arena, word->text);
+}
+
+/* Room for a list, or NULL (too long, or the arena is full). */
+static void *list_room(struct store *s, const struct config_value *value, size_t item)
+{
+    if (s->key->most && value->count > (uint64_t)s->key->most) {
+        config_fault_add(s->faults, value->at, "%s holds more than %lld values", s->key->name,
+                         (long long)s->key->most);
+        return NULL;
+    }
+    return arena_alloc_array(s->arena, value->count, item);
+}
+
+static void store_domains(struct store *s, const struct config_value *value)
+{
+    struct config_strings *list = s->target;
+    char **items = list_room(s, value, sizeof(*items));
+    size_t count = 0;
+    for (const struct config_word *word = value->words; items && word; word = word->next) {
+        if (!domain_is_hostname(word->text))
+            complain(s, word, "must be domain names (others than ASCII in the form xn--...)");
+        else
+            items[count++] = arena_string(s->arena, arena_lower(s->arena, word->text));
+    }
+    *list = (struct config_strings){items, count};
+}
+
+/* Every list of networks grants trust, so a network that holds most of the Internet is a mistake,
+ * and in own-networks an open relay. */
+static bool is_too_wide(const struct ip_network *network)
+{
+    if (network->ip.family == 4)
+        return network->prefix < 8;
+    if ((network->ip.octets[0] & 0xfe) == 0xfc) /* rfc4193:3.1: private */
+        return network->prefix < 7;
+    if (network->ip.octets[0] == 0xfe && (network->ip.octets[1] & 0xc0) == 0x80) /* link-local */
+        return network->prefix < 10;
+    return network->prefix < 16;
+}
+
+static void store_networks(struct store *s, const struct config_value *value)
+{
+    struct config_networks *list = s->target;
+    struct ip_network *items = list_room(s, value, sizeof(*items));
+    size_t count = 0;
+    for (const struct config_word *word = value->words; items && word; word = word->next) {
+        struct ip_network network;
+        if (!ip_network_parse(word->text, &network))
+            complain(s, word, "must be networks such as 192.0.2.0/24 or 2001:db8::/32");
+        else if (is_too_wide(&network))
+            complain(s, word, "would trust most of the Internet");
+        else
+            items[count++] = network;
+    }
+    *list = (struct config_networks){items, count};
+}
+
+static void store_endpoints(struct store *s, const struct config_value *value)
+{
+    struct config_endpoints *list = s->target;
+    struct config_endpoint *items = list_room(s, value, sizeof(*items));
+    size_t count = 0;
+    for (const struct config_word *word = value->words; items && word; word = word->next) {
+        const char *fault = config_read_endpoint(word->text, s->key->port, &items[count]);
+        if (fault)
+            complain(s, word, fault);
+        else
+            count++;
+    }
+    if (value->count == 0 && s->key->required)
+        config_fault_add(s->faults, value->at, "%s must not be empty", s->key->name);
+    *list = (struct config_endpoints){items, count};
+}
+
+void config_store(struct arena *arena, struct config_faults *faults, const struct config_key *key,
+                  const struct config_value *value, void *element)
+{
+    struct store s = {arena, faults, key, (char *)element + key->offset};
+    switch (key->type) {
+    case CONFIG_DOMAINS:
+        store_domains(&s, value);
+        return;
+    case CONFIG_NETWORKS:
+        store_networks(&s, value);
+        return;
+    case CONFIG_ENDPOINTS:
+        store_endpoints(&s, value);
+        return;
+    default:
+        break;
+    }
+    if (value->list) {
+        config_fault_add(faults, value->at, "%s takes one value, not a list", key->name);
+        return;
+    }
+    switch (key->type) {
+    case CONFIG_BOOL:
+        store_bool(&s, value->words);
+        return;
+    case CONFIG_NUMBER:
+    case CONFIG_COUNT:
+    case CONFIG_SIZE:
+    case CONFIG_DURATION:
+        store_quantity(&s, value->words);
+        return;
+    case CONFIG_CHOICE:
+    case CONFIG_CHOICE_BOOL:
+    case CONFIG_CHOICE_TEXT:
+        store_choice(&s, value->words);
+        return;
+    default:
+        store_text(&s, value->words);
+    }
+}
+
+void config_store_default(struct arena *arena, const struct config_key *key, void *element)
+{
+    static const struct config_source built_in = {.name = "default", .nameless = true};
+    bool is_string = key->type == CONFIG_TEXT || key->type == CONFIG_PATH ||
+                     key->type == CONFIG_DOMAIN || key->type == CONFIG_CHOICE_TEXT;
+    if (!key->fallback && !is_string)
+        return;
+    struct config_word word = {.text = bytes_of(key->fallback ? key->fallback : ""),
+                               .at = {&built_in, 1, 1}};
+    struct config_value value = {.at = word.at, .words = &word, .count = 1};
+    struct config_fault fault;
+    struct config_faults faults = {.arena = arena, .items = &fault};
+    struct config_key unchecked = *key;
+    unchecked.required = false;
+    config_store(arena, &faults, &unchecked, &value, element);
+    require(faults.count == 0);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * value: single words of a configuration as values, and back.
+ *
+ * The readers return NULL when it worked (then *out is set), else what is wrong as the end of a
+ * sentence that begins with the key ("message-size ..."): constant text, nothing to release.
+ */
+#ifndef VOUCH_CONFIG_VALUE_H
+#define VOUCH_CONFIG_VALUE_H
+
+#include "config/config.h"
+
+/* yes, no, true, false, on, off. */
+const char *config_read_bool(struct bytes text, bool *out);
+/* Decimal digits, no leading zero. */
+const char *config_read_number(struct bytes text, uint64_t *out);
+/* A number of octets with K, M, G or T (1024 to the 1st, 2nd ...). */
+const char *config_read_size(struct bytes text, uint64_t *out);
+/* 1h30m, 90s, 250ms, 5d, 2w: units from large to small, each once; 0 needs none. Microseconds. */
+const char *config_read_duration(struct bytes text, int64_t *out);
+/* "192.0.2.1:25", "[2001:db8::1]:25"; without a port when `port` is not 0: that one is taken. */
+const char *config_read_endpoint(struct bytes text, uint16_t port, struct config_endpoint *out);
+
+void config_write_size(struct buf *out, uint64_t size);
+void config_write_duration(struct buf *out, int64_t duration);
+
+/* Checks of texts for the schema; the same kind of answer. */
+const char *config_check_fully_qualified(struct bytes text);
+const char *config_check_deliver(struct bytes text);
+const char *config_check_delimiter(struct bytes text);
+const char *config_check_mailbox(struct bytes text);
+const char *config_check_account(struct bytes text);
+const char *config_check_token(struct bytes text);
+
+#endif

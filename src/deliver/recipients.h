@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recipients: who lives here. Domains, users, aliases, `user+detail` and catch-all, read from the plain
+ * files that the configuration names; looked up at each RCPT.
+ *
+ * An immutable table: a reload builds a new one and drops the old one, so a broken file never
+ * replaces one that works.
+ *
+ * The recipients file holds a user a line: `user [quota=1G] [policy=NAME] [maildir=/path]`.
+ * The aliases file holds `alias: target, target`; a target is a user or alias of the same domain, or
+ * a whole address of one of our domains. '#' begins a comment in both.
+ */
+#ifndef VOUCH_DELIVER_RECIPIENTS_H
+#define VOUCH_DELIVER_RECIPIENTS_H
+
+#include "config/config.h"
+
+struct recipients;
+
+/* Reads all files. PERM: `errors` holds a line a fault ("file:line: …"). */
+enum result recipients_load(const struct config *config, struct recipients **out,
+                            struct buf *errors) must_check;
+void recipients_free(struct recipients *recipients); /* NULL is fine */
+
+/* A place where mail comes to rest. */
+struct destination {
+    struct bytes address;  /* user@domain as our files write it: the key of quota and logs */
+    enum config_deliver kind;
+    char *maildir;         /* CONFIG_DELIVER_MAILDIR: the folder, made of names from our files only */
+    struct config_endpoint lmtp;
+    uint64_t quota;        /* octets, 0: none */
+};
+
+enum recipient_status {
+    RECIPIENT_HERE,
+    RECIPIENT_ASK,     /* the domain's LMTP server knows; there is no recipients file */
+    RECIPIENT_UNKNOWN, /* our domain, no such user */
+    RECIPIENT_FOREIGN  /* not our domain */
+};
+
+struct recipient_lookup {
+    enum recipient_status status;
+    bool exempt;           /* postmaster or abuse: never filtered */
+    struct bytes policy;   /* name */
+    struct destination *destinations; /* several for an alias; each once */
+    size_t destination_count;
+};
+
+/* `domain` may be empty for the bare postmaster (rfc5321:4.1.1.3). Results in the arena or the table.
+ * TEMP at the arena's cap. Local parts compare without case; that is this site's right (rfc5321:2.4). */
+enum result recipients_lookup(const struct recipients *recipients, struct arena *arena,
+                              struct bytes local, struct bytes domain,
+                              struct recipient_lookup *out) must_check;
+
+/* The mailbox that gets the server's own notices. Never NULL for a configuration with a domain. */
+enum result recipients_postmaster(const struct recipients *recipients, struct arena *arena,
+                                  struct recipient_lookup *out) must_check;
+
+#endif

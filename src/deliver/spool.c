@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "deliver/spool.h"
+
+#include "base/encode.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* "vouch-spool 1 <spooled at> <inbox|junk>" and five xtext words, which hold no space or line end. */
+#define MAGIC "vouch-spool 1 "
+
+void spool_write_line(struct buf *out, const struct spool_entry *entry)
+{
+    const struct bytes words[] = {entry->id, entry->sender, entry->recipient, entry->mailbox,
+                                  entry->reason};
+    buf_printf(out, MAGIC "%lld %s", (long long)entry->spooled_at, entry->junk ? "junk" : "inbox");
+    for (size_t i = 0; i < countof(words); i++) {
+        /* A leading '=' keeps an empty word a word. */
+        buf_add_string(out, " =");
+        xtext_encode(out, words[i]);
+    }
+    buf_add_byte(out, '\n');
+}
+
+enum result spool_parse(struct arena *arena, struct bytes file, struct spool_entry *entry,
+                        struct bytes *message, struct error *error)
+{
+    *entry = (struct spool_entry){0};
+    size_t end = bytes_find_byte(file, '\n');
+    struct bytes line = bytes_first(file, end), word;
+    if (end == BYTES_NOT_FOUND || !bytes_starts_with(line, BYTES(MAGIC)))
+        return error_set(error, PERM, "not a file of the spool");
+    line = bytes_skip(line, sizeof(MAGIC) - 1);
+    uint64_t spooled_at;
+    if (!bytes_split(&line, ' ', &word) || !bytes_to_uint(word, INT64_MAX, &spooled_at) ||
+        !bytes_split(&line, ' ', &word))
+        return error_set(error, PERM, "a damaged file of the spool");
+    entry->spooled_at = (int64_t)spooled_at;
+    entry->junk = bytes_is(word, "junk");
+    struct bytes *const words[] = {&entry->id, &entry->sender, &entry->recipient, &entry->mailbox,
+                                   &entry->reason};
+    for (size_t i = 0; i < countof(words); i++)
+        if (!bytes_split(&line, ' ', &word) || !bytes_starts_with(word, BYTES("=")) ||
+            !xtext_decode(arena, bytes_skip(word, 1), words[i]))
+            return arena_exhausted(arena) ? error_set(error, TEMP, "not enough memory")
+                                          : error_set(error, PERM, "a damaged file of the spool");
+    *message = bytes_skip(file, end + 1);
+    return OK;
+}
+
+enum result spool_list(const char *directory, void (*each)(void *context, const char *name),
+                       void *context, struct error *error)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%s/new", directory);
+    DIR *folder = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
+    if (!folder)
+        return errno == ENOENT ? OK
+                               : error_set(error, TEMP, "cannot read %s: %s", path, strerror(errno));
+    for (struct dirent *file; (file = readdir(folder));)
+        if (file->d_name[0] != '.')
+            each(context, file->d_name);
+    closedir(folder);
+    return OK;
+}

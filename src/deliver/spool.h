@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spool: mail that was answered 250 but could not be delivered to one of its recipients yet.
+ *
+ * It can only be mail for a mailbox of ours whose delivery failed while another recipient's did not.
+ * The spool is a Maildir of its own (so it is written by the same batches, just as durable): each
+ * file in new/ is one recipient's copy, with one line of its own before the message. Quarantine uses
+ * the same form.
+ */
+#ifndef VOUCH_DELIVER_SPOOL_H
+#define VOUCH_DELIVER_SPOOL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+struct spool_entry {
+    struct bytes id;         /* of the message */
+    struct bytes sender;     /* MAIL FROM; empty: <> */
+    struct bytes recipient;  /* as the client gave it */
+    struct bytes mailbox;    /* where it has to go: user@domain of our files */
+    bool junk;               /* into .Junk */
+    int64_t spooled_at;      /* epoch seconds */
+    struct bytes reason;     /* why it lies here */
+};
+
+/* Appends the line that stands before the message. */
+void spool_write_line(struct buf *out, const struct spool_entry *entry);
+/* Splits a file into entry and message. PERM if it is not ours; TEMP at the arena's cap. */
+enum result spool_parse(struct arena *arena, struct bytes file, struct spool_entry *entry,
+                        struct bytes *message, struct error *error) must_check;
+
+/* Calls `each(context, file name)` for every file in `directory`/new. Blocks. */
+enum result spool_list(const char *directory, void (*each)(void *context, const char *name),
+                       void *context, struct error *error) must_check;
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The edge: faces the Internet. SMTP sessions, DNS, authentication and judgement; no files, no keys, no
+ * database. What it needs from those it asks the store for.
+ */
+#include "roles/edge.h"
+
+#include "auth/organization.h"
+#include "base/log.h"
+#include "dns/cache.h"
+#include "dns/transport.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct edge *edge_of(struct role *role)
+{
+    return role->state;
+}
+
+static bool in_networks(const struct ip *ip, const struct config_networks *networks)
+{
+    for (size_t i = 0; i < networks->count; i++)
+        if (ip_in_network(ip, &networks->items[i]))
+            return true;
+    return false;
+}
+
+struct ipc_channel *edge_store(struct edge *edge, int64_t deadline)
+{
+    while (!edge->store || !ipc_channel_is_open(edge->store))
+        if (fiber_signal_wait(&edge->store_changed, deadline) != 0)
+            return NULL;
+    return edge->store;
+}
+
+/* Sessions */
+
+static size_t *client_count(struct edge *edge, const struct ip *client)
+{
+    struct bytes key = bytes_from(client->octets, client->family == 4 ? 4 : 8);
+    size_t *count = map_get(edge->clients, key);
+    if (count)
+        return count;
+    count = calloc(1, sizeof(*count));
+    if (count && !map_put(edge->clients, key, count, NULL)) {
+        free(count);
+        count = NULL;
+    }
+    return count;
+}
+
+/* IPv6 clients are counted by /64, which is what one customer has. */
+static bool enter_client(struct edge *edge, const struct ip *client)
+{
+    size_t *count = client_count(edge, client);
+    if (!count)
+        return false;
+    ++*count;
+    return *count <= edge->role->config.limits.sessions_per_client;
+}
+
+static void leave_client(struct edge *edge, const struct ip *client)
+{
+    struct bytes key = bytes_from(client->octets, client->family == 4 ? 4 : 8);
+    size_t *count = map_get(edge->clients, key);
+    if (count && --*count == 0)
+        free(map_remove(edge->clients, key));
+}
+
+static void edge_connected(void *context, struct smtp_session *session, struct smtp_reply *reply)
+{
+    struct edge *edge = context;
+    const struct config *config = &edge->role->config;
+    bool own = in_networks(&session->client, &config->own_networks);
+    struct smtp_session_options *options = smtp_session_options(session);
+    options->offer_dsn = own; /* rfc3461:5.2.3: to strangers it only tells who reads what */
+    options->skip_greeting_delay = own;
+    if (own) {
+        options->lenient = true;
+        options->bare_line_ends = SMTP_BARE_NORMALIZE;
+    }
+    if (!enter_client(edge, &session->client)) {
+        smtp_reply_set(reply, session->arena, 421, "4.7.0",
+                       "%s Too many connections from your address. Please try again later.",
+                       config->hostname);
+        reply->close = true;
+    }
+    /* Remembered so that closed() leaves what was entered, whatever happens to the address. */
+    struct ip *entered = arena_new(session->arena, struct ip);
+    if (entered) {
+        *entered = session->client;
+        session->context = entered;
+    } else {
+        leave_client(edge, &session->client);
+    }
+}
+
+static void edge_closed(void *context, struct smtp_session *session, const char *why)
+{
+    struct edge *edge = context;
+    struct log_line line;
+    char client[IP_TEXT_SIZE];
+    if (session->context)
+        leave_client(edge, session->context);
+    log_begin(&line, LOG_LEVEL_DEBUG, "session");
+    log_string(&line, "client", ip_format(&session->client, client));
+    log_integer(&line, "messages", session->messages);
+    log_string(&line, "end", why);
+    log_end(&line);
+}
+
+struct accepted {
+    struct edge *edge;
+    const struct smtp_server *server;
+    const struct config_listener *listener;
+    int fd;
+    struct ip client;
+    uint16_t port;
+};
+
+static void serve_session(void *argument)
+{
+    struct accepted accepted = *(struct accepted *)argument;
+    free(argument);
+    struct ip local = {0};
+    uint16_t local_port = 0;
+    socket_local(accepted.fd, &local, &local_port);
+    struct descriptor *descriptor = descriptor_open(accepted.fd);
+    struct transport *transport = descriptor ? transport_over(descriptor) : NULL;
+    struct stream *stream = transport ? stream_create(transport) : NULL;
+    if (stream)
+        smtp_serve(accepted.server, stream, accepted.client, accepted.port, local, local_port);
+    else if (transport)
+        transport->operations->close(transport);
+    else if (descriptor)
+        descriptor_close(descriptor);
+    else
+        close(accepted.fd);
+    accepted.edge->session_count--;
+}
+
+/* Says no without a session, as cheaply as can be. */
+static void turn_away(int fd, const char *hostname)
+{
+    char text[320];
+    struct buf line;
+    buf_init(&line, sizeof(text));
+    buf_printf(&line, "421 4.3.2 %.200s Too busy, please try again later\r\n", hostname);
+    if (write(fd, line.ptr, line.len) < 0)
+        log_debug("session", "a client that was turned away is already gone");
+    buf_free(&line);
+    close(fd);
+}
+
+static void accept_one(struct edge *edge, const struct smtp_server *server,
+                       const struct config_listener *listener, int listening)
+{
+    struct ip client;
+    uint16_t port;
+    int fd = socket_accept(listening, &client, &port);
+    if (fd < 0) {
+        if (fd != -EAGAIN && fd != -ECONNABORTED)
+            log_warning("session", "cannot accept: error %d", -fd);
+        /* Out of descriptors: sessions have to end before it makes sense to try again. */
+        if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
+            fiber_sleep(100 * MILLISECOND);
+        return;
+    }
+    struct accepted *accepted = NULL;
+    bool trusted_proxy = !listener->proxy_protocol ||
+                         (listener->proxy_from.count ? in_networks(&client, &listener->proxy_from)
+                                                     : ip_is_loopback(&client));
+    if (!trusted_proxy) {
+        log_warning("session", "listener %s: a connection that is not from its proxy", listener->name);
+        close(fd);
+        return;
+    }
+    if (edge->session_count < edge->role->config.limits.sessions)
+        accepted = malloc(sizeof(*accepted));
+    if (!accepted) {
+        turn_away(fd, edge->role->config.hostname);
+        return;
+    }
+    *accepted = (struct accepted){edge, server, listener, fd, client, port};
+    edge->session_count++;
+    if (!fiber_group_start(&edge->sessions, "session", serve_session, accepted)) {
+        edge->session_count--;
+        free(accepted);
+        turn_away(fd, edge->role->config.hostname);
+    }
+}
+
+struct listening {
+    struct edge *edge;
+    unsigned index;
+    int fd;
+};
+
+static void accept_sessions(void *argument)
+{
+    struct listening listening = *(struct listening *)argument;
+    free(argument);
+    struct edge *edge = listening.edge;
+    struct descriptor *descriptor = descriptor_open_listener(listening.fd);
+    if (!descriptor)
+        panic("cannot watch a listener");
+    while (!edge->stopping) {
+        if (descriptor_wait_readable(descriptor, NO_DEADLINE) != 0)
+            break;
+        accept_one(edge, &edge->servers[listening.index],
+                   &edge->role->config.listeners[listening.index], listening.fd);
+    }
+    descriptor_close(descriptor);
+}
+
+/* The role */
+
+static void set_up_server(struct edge *edge, const struct config_listener *listener,
+                          struct smtp_server *server)
+{
+    const struct config *config = &edge->role->config;
+    *server = (struct smtp_server){
+        .hostname = config->hostname,
+        .greeting = listener->greeting ? listener->greeting : "",
+        .limits = {.message_size = config->limits.message_size,
+                   .recipients = config->limits.recipients,
+                   .command_line = config->limits.command_line,
+                   .text_line = config->limits.text_line,
+                   .memory_per_session = config->limits.session_memory,
+                   .content_in_memory = config->limits.content_in_memory,
+                   .bad_commands = config->limits.bad_commands,
+                   .junk_commands = config->limits.junk_commands,
+                   .received_fields = config->limits.received_fields,
+                   .greeting_delay = config->limits.greeting_delay,
+                   .command_timeout = config->limits.command_timeout,
+                   .data_timeout = config->limits.data_timeout,
+                   .session_timeout = config->limits.session_timeout,
+                   .finish_timeout = config->limits.finish_timeout},
+        .tls = listener->tls == CONFIG_TLS_NONE ? NULL : edge->tls,
+        .implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT,
+        .proxy_protocol = listener->proxy_protocol,
+        .lenient = listener->lenient,
+        .bare_line_ends = SMTP_BARE_REJECT,
+        .handler = {.context = edge,
+                    .connected = edge_connected,
+                    .mail = edge_mail,
+                    .recipient = edge_recipient,
+                    .message = edge_message,
+                    .reset = edge_reset,
+                    .closed = edge_closed},
+        .stopping = &edge->stopping,
+    };
+}
+
+static enum result open_tls(struct edge *edge, struct error *error)
+{
+    const struct config *config = &edge->role->config;
+    if (config->tls.certificate_count == 0)
+        return OK;
+    edge->tls = tls_server_create(error);
+    if (!edge->tls)
+        return TEMP;
+    enum result result = tls_server_set_minimum(edge->tls, config->tls.minimum_version, error);
+    for (size_t i = 0; i < config->tls.certificate_count && result == OK; i++)
+        result = tls_server_add_certificate(edge->tls, config->tls.certificates[i].chain,
+                                            config->tls.certificates[i].key, error);
+    return result;
+}
+
+static enum result open_dns(struct edge *edge, struct error *error)
+{
+    const struct config *config = &edge->role->config;
+    struct dns_server *servers =
+        arena_alloc_array(edge->role->arena, config->dns.servers.count, sizeof(*servers));
+    if (!servers)
+        return error_set(error, TEMP, "out of memory");
+    for (size_t i = 0; i < config->dns.servers.count; i++)
+        servers[i] = (struct dns_server){config->dns.servers.items[i].ip,
+                                         config->dns.servers.items[i].port};
+    struct dns_transport_options options = {.servers = servers,
+                                            .server_count = config->dns.servers.count,
+                                            .timeout = config->dns.timeout,
+                                            .attempts = config->dns.attempts,
+                                            .trust_ad = config->dns.trust_ad};
+    edge->transport = dns_transport_create(&options, error);
+    if (!edge->transport)
+        return TEMP;
+    struct dns_cache_options cache = {.entries = config->dns.cache_entries};
+    edge->dns = dns_cache_create(edge->transport, &cache);
+    return edge->dns ? OK : error_set(error, TEMP, "out of memory");
+}
+
+static enum result edge_prepare(struct role *role, struct error *error)
+{
+    struct edge *edge = arena_new(role->arena, struct edge);
+    if (!edge)
+        return error_set(error, TEMP, "out of memory");
+    role->state = edge;
+    edge->role = role;
+    edge->clients = map_create();
+    edge->servers =
+        arena_alloc_array(role->arena, role->config.listener_count, sizeof(*edge->servers));
+    fiber_group_open(&edge->listeners);
+    fiber_group_open(&edge->sessions);
+    if (!edge->clients || !edge->servers)
+        return error_set(error, TEMP, "out of memory");
+    if (role->config.authentication.dmarc_discovery == CONFIG_DMARC_SUFFIX_LIST &&
+        organization_load(role->config.authentication.suffix_list, error) != OK)
+        return PERM;
+    enum result result = open_tls(edge, error);
+    if (result == OK)
+        result = open_dns(edge, error);
+    for (size_t i = 0; i < role->config.listener_count && result == OK; i++)
+        set_up_server(edge, &role->config.listeners[i], &edge->servers[i]);
+    return result;
+}
+
+static void edge_sandbox(struct role *role, struct sandbox *sandbox)
+{
+    (void)role;
+    sandbox->may_accept = true;
+    sandbox->may_connect_network = true;
+    /* UDP to the resolver is socket() and connect(), too; TCP connects are held to its port. */
+    static uint16_t ports[8];
+    size_t count = 0;
+    for (size_t i = 0; i < role->config.dns.servers.count && count < countof(ports); i++)
+        ports[count++] = role->config.dns.servers.items[i].port;
+    if (count == 0)
+        ports[count++] = 53;
+    sandbox->connect_ports = ports;
+    sandbox->connect_port_count = count;
+}
+
+static void edge_listener(struct role *role, unsigned index, int fd)
+{
+    struct edge *edge = edge_of(role);
+    struct listening *listening = malloc(sizeof(*listening));
+    if (!listening || index >= role->config.listener_count) {
+        free(listening);
+        close(fd);
+        return;
+    }
+    *listening = (struct listening){edge, index, fd};
+    if (!fiber_group_start(&edge->listeners, "listener", accept_sessions, listening))
+        panic("cannot start a listener");
+}
+
+static void edge_peer(struct role *role, enum role_kind kind, unsigned index, int fd)
+{
+    struct edge *edge = edge_of(role);
+    (void)index;
+    struct ipc_channel *channel = kind == ROLE_STORE ? ipc_channel_open(fd, "store") : NULL;
+    if (!channel) {
+        close(fd);
+        return;
+    }
+    edge->store = channel;
+    role_serve(role, channel, NULL, NULL);
+    fiber_signal_all(&edge->store_changed);
+}
+
+/* Sessions in the middle of a message may finish it; the others hear 421 at their next command. */
+static void edge_run(struct role *role)
+{
+    struct edge *edge = edge_of(role);
+    while (!role->stopping)
+        fiber_signal_wait(&role->changed, NO_DEADLINE);
+    edge->stopping = true;
+    fiber_group_close(&edge->listeners);
+    fiber_group_wait(&edge->sessions,
+                     loop_deadline(role->config.limits.finish_timeout + 5 * SECOND));
+    fiber_group_close(&edge->sessions);
+    map_destroy(edge->clients, free);
+    dns_cache_destroy(edge->dns);
+    dns_transport_destroy(edge->transport);
+    tls_server_destroy(edge->tls);
+}
+
+const struct role_definition edge_role = {
+    .kind = ROLE_EDGE,
+    .prepare = edge_prepare,
+    .sandbox = edge_sandbox,
+    .listener = edge_listener,
+    .peer = edge_peer,
+    .run = edge_run,
+};

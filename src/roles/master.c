@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One fiber takes signals, one a child serves its control channel. Edges come in generations: a reload
+ * starts new ones with the new configuration and ends the old ones when the new ones are ready, so a
+ * configuration that does not work never replaces one that does.
+ */
+#include "roles/master.h"
+
+#include "base/log.h"
+#include "deliver/recipients.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "roles/listeners.h"
+#include "roles/role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHILDREN_MAX = 512, EXIT_CONFIGURATION = 2 };
+#define START_TIMEOUT (30 * SECOND)
+#define FAST_DEATH (10 * SECOND)
+#define RESTART_PAUSE_MAX (10 * SECOND)
+
+struct child {
+    bool used;
+    enum role_kind kind;
+    unsigned index, generation;
+    pid_t pid;                   /* 0: dead, to be started at restart_at */
+    struct ipc_channel *control;
+    bool ready, stopping;
+    int64_t started_at, restart_at, pause;
+};
+
+struct master {
+    const struct master_options *options;
+    struct arena *arena;         /* of the current configuration */
+    struct config config;
+    struct listeners listeners;
+    struct child children[CHILDREN_MAX];
+    struct fiber_group fibers;
+    struct fiber_signal changed;
+    struct descriptor *signals;
+    unsigned generation;
+    bool stopping, reload_wanted;
+    int exit_status;
+};
+
+static enum result load(const struct master_options *options, struct arena *arena,
+                        struct config *config)
+{
+    struct buf errors;
+    struct recipients *recipients = NULL;
+    buf_init(&errors, 64 * 1024);
+    enum result result = config_load(arena, options->config_file, config, &errors);
+    if (result == OK)
+        result = recipients_load(config, &recipients, &errors);
+    recipients_free(recipients);
+    struct bytes rest = buf_bytes(&errors), line;
+    while (rest.len && bytes_split(&rest, '\n', &line))
+        if (line.len)
+            fprintf(stderr, BYTES_FMT "\n", BYTES_ARG(line));
+    buf_free(&errors);
+    return result;
+}
+
+static void send_control(struct child *child, uint16_t type, struct buf *payload, int fd)
+{
+    struct error error;
+    struct ipc_message message = {type, payload ? buf_bytes(payload) : BYTES(""), {fd, -1, -1, -1}};
+    if (!child->control || ipc_send(child->control, &message, loop_deadline(5 * SECOND), &error) != OK)
+        log_warning("master", "%s %u does not take messages", role_kind_name(child->kind),
+                    child->index);
+}
+
+static void send_peer(struct child *to, const struct child *peer, int fd)
+{
+    struct buf payload;
+    buf_init(&payload, 64);
+    ipc_add_u8(&payload, (uint8_t)peer->kind);
+    ipc_add_u32(&payload, peer->index);
+    send_control(to, CONTROL_PEER, &payload, fd);
+    buf_free(&payload);
+}
+
+/* A channel between two roles; the master keeps neither end. */
+static void join_children(struct child *a, struct child *b)
+{
+    int pair[2];
+    if (ipc_pair(pair) != 0) {
+        log_error("master", "cannot make a channel");
+        return;
+    }
+    send_peer(a, b, pair[0]);
+    send_peer(b, a, pair[1]);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static bool are_peers(enum role_kind a, enum role_kind b)
+{
+    return (a == ROLE_EDGE && b == ROLE_STORE) || (a == ROLE_STORE && b == ROLE_COURIER) ||
+           (a == ROLE_EDGE && b == ROLE_KEYS);
+}
+
+static void join_all(struct master *master, struct child *child)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *other = &master->children[i];
+        if (other->used && other->pid && other->control && !other->stopping && other != child &&
+            (are_peers(child->kind, other->kind) || are_peers(other->kind, child->kind)))
+            join_children(child, other);
+    }
+}
+
+static void send_listeners(struct master *master, struct child *child)
+{
+    for (size_t i = 0; i < master->listeners.count; i++) {
+        struct buf payload;
+        buf_init(&payload, 64);
+        ipc_add_u32(&payload, master->listeners.items[i].listener);
+        send_control(child, CONTROL_LISTENER, &payload, master->listeners.items[i].fd);
+        buf_free(&payload);
+    }
+}
+
+static void serve_child(void *context, struct ipc_request *request)
+{
+    struct master *master = context;
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (child->used && child->control == request->channel &&
+            request->message.type == CONTROL_READY) {
+            child->ready = true;
+            fiber_signal_all(&master->changed);
+        }
+    }
+    ipc_request_free(request);
+}
+
+struct control {
+    struct master *master;
+    struct ipc_channel *channel;
+};
+
+/* Ends when the child does; SIGCHLD tells how. */
+static void serve_control(void *argument)
+{
+    struct control *control = argument;
+    struct fiber_group requests;
+    fiber_group_open(&requests);
+    enum result ignored = ipc_run(control->channel, &requests, serve_child, control->master, NULL);
+    (void)ignored;
+    fiber_group_close(&requests);
+    for (size_t i = 0; i < CHILDREN_MAX; i++)
+        if (control->master->children[i].control == control->channel)
+            control->master->children[i].control = NULL;
+    ipc_channel_close(control->channel);
+    free(control);
+}
+
+static bool open_control(struct master *master, struct child *child, int fd)
+{
+    struct control *control = malloc(sizeof(*control));
+    child->control = ipc_channel_open(fd, role_kind_name(child->kind));
+    if (control)
+        *control = (struct control){master, child->control};
+    return control && child->control &&
+           fiber_group_start(&master->fibers, "control", serve_control, control);
+}
+
+static void start_child(struct master *master, struct child *child)
+{
+    char index[16];
+    int pair[2];
+    snprintf(index, sizeof(index), "%u", child->index);
+    const char *arguments[] = {
+        "vouch",  "role", role_kind_name(child->kind),   "--index",
+        index,    "--config", master->options->config_file,
+        master->options->unprivileged ? "--unprivileged" : NULL, NULL};
+    child->ready = false;
+    child->started_at = loop_now();
+    child->pid = 0;
+    if (ipc_pair(pair) == 0) {
+        pid_t pid = process_spawn(arguments, &pair[1], 1);
+        close(pair[1]);
+        if (pid > 0 && open_control(master, child, pair[0])) {
+            child->pid = pid;
+            log_debug("master", "started %s %u as %d", role_kind_name(child->kind), child->index,
+                      (int)pid);
+            if (child->kind == ROLE_EDGE)
+                send_listeners(master, child);
+            join_all(master, child);
+            send_control(child, CONTROL_START, NULL, -1);
+            return;
+        }
+        if (pid > 0)
+            kill(pid, SIGKILL);
+    }
+    log_error("master", "cannot start %s %u", role_kind_name(child->kind), child->index);
+    child->restart_at = loop_deadline(SECOND);
+}
+
+static struct child *add_child(struct master *master, enum role_kind kind, unsigned index)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (child->used)
+            continue;
+        *child = (struct child){.used = true,
+                                .kind = kind,
+                                .index = index,
+                                .generation = master->generation,
+                                .restart_at = NO_DEADLINE};
+        start_child(master, child);
+        return child;
+    }
+    log_error("master", "too many processes");
+    return NULL;
+}
+
+static void start_edges(struct master *master)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned edges = master->config.edges ? master->config.edges : cores > 0 ? (unsigned)cores : 1;
+    master->generation++;
+    for (unsigned i = 0; i < edges; i++)
+        add_child(master, ROLE_EDGE, i + (master->generation % 2 ? 0 : 16));
+}
+
+static bool all_ready(const struct master *master)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        const struct child *child = &master->children[i];
+        if (child->used && !child->stopping && !child->ready)
+            return false;
+    }
+    return true;
+}
+
+/* False when not all are ready in time, or one gave up. */
+static bool wait_ready(struct master *master, int64_t timeout)
+{
+    int64_t deadline = loop_deadline(timeout);
+    while (!all_ready(master) && !master->stopping)
+        if (fiber_signal_wait(&master->changed, deadline) != 0)
+            return false;
+    return !master->stopping;
+}
+
+static const char *describe_end(int status, char out[64])
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, 64, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(out, 64, "exit status %d", WEXITSTATUS(status));
+    return out;
+}
+
+static void child_ended(struct master *master, struct child *child, int status)
+{
+    char how[64];
+    bool at_start = !child->ready;
+    child->pid = 0;
+    child->control = NULL;
+    if (child->stopping || master->stopping) {
+        child->used = false;
+        return;
+    }
+    log_error("master", "%s %u ended: %s", role_kind_name(child->kind), child->index,
+              describe_end(status, how));
+    if (at_start && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIGURATION) {
+        /* It said why; starting it again would say it again. */
+        child->used = false;
+        master->exit_status = EXIT_CONFIGURATION;
+        master->stopping = true;
+        return;
+    }
+    /* One that dies young is started ever more slowly, so that a crash cannot become a fork bomb. */
+    bool young = loop_now() - child->started_at < FAST_DEATH;
+    child->pause = young ? (child->pause ? child->pause * 2 : 100 * MILLISECOND) : 0;
+    if (child->pause > RESTART_PAUSE_MAX)
+        child->pause = RESTART_PAUSE_MAX;
+    child->restart_at = loop_deadline(child->pause);
+}
+
+static void reap(struct master *master)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (size_t i = 0; i < CHILDREN_MAX; i++)
+            if (master->children[i].used && master->children[i].pid == pid)
+                child_ended(master, &master->children[i], status);
+    fiber_signal_all(&master->changed);
+}
+
+static void take_signals(void *argument)
+{
+    struct master *master = argument;
+    struct signalfd_siginfo info;
+    while (descriptor_wait_readable(master->signals, NO_DEADLINE) == 0) {
+        while (read(descriptor_fd(master->signals), &info, sizeof(info)) == sizeof(info)) {
+            if (info.ssi_signo == SIGCHLD)
+                reap(master);
+            else if (info.ssi_signo == SIGHUP)
+                master->reload_wanted = true;
+            else
+                master->stopping = true;
+        }
+        fiber_signal_all(&master->changed);
+    }
+}
+
+static int64_t restart_due(struct master *master)
+{
+    int64_t next = NO_DEADLINE;
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (!child->used || child->pid || child->stopping)
+            continue;
+        if (child->restart_at <= loop_now())
+            start_child(master, child);
+        else if (child->restart_at < next)
+            next = child->restart_at;
+    }
+    return next;
+}
+
+static void stop_children(struct master *master, enum role_kind kind, unsigned before_generation)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (!child->used || child->kind != kind || child->generation >= before_generation)
+            continue;
+        child->stopping = true;
+        if (child->pid && child->control)
+            send_control(child, CONTROL_STOP, NULL, -1);
+        else if (!child->pid)
+            child->used = false;
+    }
+}
+
+static bool any_left(const struct master *master, enum role_kind kind)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++)
+        if (master->children[i].used && master->children[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* Waits for all of a kind to end; kills what does not. */
+static void await_end(struct master *master, enum role_kind kind, int64_t timeout)
+{
+    int64_t deadline = loop_deadline(timeout);
+    while (any_left(master, kind))
+        if (fiber_signal_wait(&master->changed, deadline) != 0)
+            break;
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (!child->used || child->kind != kind || !child->pid)
+            continue;
+        log_warning("master", "%s %u does not end; killed", role_kind_name(kind), child->index);
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+        child->used = false;
+    }
+}
+
+static void reload(struct master *master)
+{
+    struct arena *arena = arena_create(SIZE_MAX / 2);
+    struct config config;
+    struct error error = {{0}};
+    process_notify("RELOADING=1");
+    if (!arena || load(master->options, arena, &config) != OK) {
+        log_error("reload", "the configuration has errors; the old one stays in force");
+        arena_destroy(arena);
+        process_notify("READY=1");
+        return;
+    }
+    if (listeners_bind(&master->listeners, &config, &error) != OK) {
+        log_error("reload", "%s; the old configuration stays in force", error.text);
+        arena_destroy(arena);
+        process_notify("READY=1");
+        return;
+    }
+    arena_destroy(master->arena);
+    master->arena = arena;
+    master->config = config;
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (child->used && child->pid && (child->kind == ROLE_STORE || child->kind == ROLE_KEYS))
+            send_control(child, CONTROL_RELOAD, NULL, -1);
+    }
+    start_edges(master);
+    /* The old edges serve until the new ones do. Should the new ones never, the old ones end all the
+     * same: two generations under one configuration each would be worse to understand. */
+    if (!wait_ready(master, START_TIMEOUT))
+        log_error("reload", "not all new edges are ready");
+    stop_children(master, ROLE_EDGE, master->generation);
+    log_info("reload", "configuration reloaded");
+    process_notify("READY=1");
+}
+
+static void stop_all(struct master *master)
+{
+    process_notify("STOPPING=1");
+    log_info("master", "stopping");
+    stop_children(master, ROLE_EDGE, UINT32_MAX);
+    listeners_close(&master->listeners);
+    await_end(master, ROLE_EDGE, master->config.limits.finish_timeout + 10 * SECOND);
+    stop_children(master, ROLE_STORE, UINT32_MAX);
+    await_end(master, ROLE_STORE, 30 * SECOND);
+    stop_children(master, ROLE_COURIER, UINT32_MAX);
+    stop_children(master, ROLE_KEYS, UINT32_MAX);
+    await_end(master, ROLE_COURIER, 10 * SECOND);
+    await_end(master, ROLE_KEYS, 10 * SECOND);
+}
+
+static void master_fiber(void *argument)
+{
+    struct master *master = argument;
+    fiber_group_open(&master->fibers);
+    if (!fiber_group_start(&master->fibers, "signals", take_signals, master))
+        panic("cannot take signals");
+    add_child(master, ROLE_STORE, 0);
+    add_child(master, ROLE_COURIER, 0);
+    add_child(master, ROLE_KEYS, 0);
+    start_edges(master);
+    if (wait_ready(master, START_TIMEOUT)) {
+        log_info("master", "ready");
+        process_notify("READY=1");
+    } else if (!master->stopping) {
+        log_error("master", "not all processes are ready");
+        master->exit_status = 1;
+        master->stopping = true;
+    }
+    while (!master->stopping) {
+        int64_t next = restart_due(master);
+        fiber_signal_wait(&master->changed, next);
+        if (master->reload_wanted && !master->stopping) {
+            master->reload_wanted = false;
+            reload(master);
+        }
+    }
+    stop_all(master);
+    fiber_group_close(&master->fibers);
+}
+
+/* The store's folders, owned by its account; an empty folder to chroot to. */
+static enum result prepare_folders(const struct master *master, struct error *error)
+{
+    const struct config *config = &master->config;
+    struct passwd *account = getpwnam(config->user);
+    char empty[4096];
+    if (!account)
+        return error_set(error, PERM,
+                         "the account '%s' does not exist; make it (useradd --system %s) or set `user`",
+                         config->user, config->user);
+    snprintf(empty, sizeof(empty), "%s/empty", config->run_directory);
+    int code = files_make_directories(empty, 0755);
+    if (!code)
+        code = files_make_directories(config->data_directory, 0700);
+    if (code)
+        return error_set(error, PERM, "cannot make %s: %s", config->data_directory, strerror(-code));
+    if (chown(config->data_directory, account->pw_uid, account->pw_gid) != 0)
+        return error_set(error, PERM, "cannot give %s to %s: %s", config->data_directory, config->user,
+                         strerror(errno));
+    return OK;
+}
+
+static void open_log_file(const struct config *config)
+{
+    if (!config->log.file || !*config->log.file)
+        return;
+    int fd = open(config->log.file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+        fprintf(stderr, "vouch: cannot write %s: %s\n", config->log.file, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool open_signals(struct master *master)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    master->signals = fd < 0 ? NULL : descriptor_open(fd);
+    return master->signals != NULL;
+}
+
+int master_main(const struct master_options *options)
+{
+    static struct master master;
+    struct error error = {{0}};
+    struct loop_options loop_options = {0};
+    signal(SIGPIPE, SIG_IGN);
+    master.options = options;
+    master.arena = arena_create(SIZE_MAX / 2);
+    if (!master.arena || load(options, master.arena, &master.config) != OK)
+        return EXIT_CONFIGURATION;
+    listeners_inherit(&master.listeners);
+    open_log_file(&master.config);
+    role_log_to_stderr(&master.config, "master");
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (process_is_root() && !options->unprivileged && prepare_folders(&master, &error) != OK) {
+        log_error("start", "%s", error.text);
+        return EXIT_CONFIGURATION;
+    }
+    if (listeners_bind(&master.listeners, &master.config, &error) != OK) {
+        log_error("start", "%s", error.text);
+        return 1;
+    }
+    struct loop *loop = loop_create(&loop_options);
+    if (!loop || !open_signals(&master)) {
+        log_error("start", "cannot create the event loop: %s", strerror(errno));
+        return 1;
+    }
+    loop_run(loop, master_fiber, &master);
+    descriptor_close(master.signals);
+    loop_destroy(loop);
+    arena_destroy(master.arena);
+    return master.exit_status;
+}

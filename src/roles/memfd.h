@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* memfd: a message too large for a frame, as a descriptor to hand to another role. */
+#ifndef VOUCH_ROLES_MEMFD_H
+#define VOUCH_ROLES_MEMFD_H
+
+#include "base/bytes.h"
+
+/* A close-on-exec memfd that holds a copy of the octets, or -errno. */
+int memfd_of(struct bytes content);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "roles/protocol.h"
+
+#include <string.h>
+
+static const char *const role_names[ROLE_KINDS] = {"master", "edge", "store", "courier", "keys"};
+
+const char *role_kind_name(enum role_kind kind)
+{
+    return role_names[kind];
+}
+
+bool role_kind_parse(const char *name, enum role_kind *out)
+{
+    for (int i = 0; i < ROLE_KINDS; i++) {
+        if (strcmp(name, role_names[i]) == 0) {
+            *out = (enum role_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Everything was there and nothing is left over. */
+static bool finished(const struct cursor *cursor)
+{
+    return !cursor->failed && cursor->position == cursor->input.len;
+}
+
+static bool take_bool(struct cursor *cursor)
+{
+    uint8_t value = cursor_u8(cursor);
+    if (value > 1)
+        cursor_fail(cursor);
+    return value == 1;
+}
+
+static size_t take_count(struct cursor *cursor)
+{
+    uint32_t count = cursor_u32(cursor);
+    if (count > PROTOCOL_RECIPIENTS_MAX) {
+        cursor_fail(cursor);
+        return 0;
+    }
+    return count;
+}
+
+static void add_list(struct buf *out, const struct bytes *list, size_t count)
+{
+    ipc_add_u32(out, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        ipc_add_bytes(out, list[i]);
+}
+
+static size_t take_list(struct cursor *cursor, struct arena *arena, struct bytes **list)
+{
+    size_t count = take_count(cursor);
+    *list = arena_alloc_array(arena, count, sizeof(**list));
+    if (!*list) {
+        cursor_fail(cursor);
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        (*list)[i] = ipc_take_bytes(cursor);
+    return count;
+}
+
+void protocol_add_reply(struct buf *out, const struct protocol_reply *reply)
+{
+    ipc_add_u32(out, reply->code);
+    ipc_add_bytes(out, reply->enhanced);
+    ipc_add_bytes(out, reply->text);
+}
+
+struct protocol_reply protocol_take_reply(struct cursor *cursor)
+{
+    struct protocol_reply reply;
+    reply.code = cursor_u32(cursor);
+    reply.enhanced = ipc_take_bytes(cursor);
+    reply.text = ipc_take_bytes(cursor);
+    if (reply.code < 200 || reply.code > 599 || reply.enhanced.len > 11)
+        cursor_fail(cursor);
+    return reply;
+}
+
+void recipient_question_write(struct buf *out, const struct recipient_question *question)
+{
+    ipc_add_bytes(out, question->sender);
+    ipc_add_bytes(out, question->local);
+    ipc_add_bytes(out, question->domain);
+    ipc_add_u64(out, question->size);
+}
+
+bool recipient_question_read(struct bytes payload, struct recipient_question *question)
+{
+    struct cursor cursor = cursor_over(payload);
+    question->sender = ipc_take_bytes(&cursor);
+    question->local = ipc_take_bytes(&cursor);
+    question->domain = ipc_take_bytes(&cursor);
+    question->size = cursor_u64(&cursor);
+    return finished(&cursor);
+}
+
+void recipient_answer_write(struct buf *out, const struct recipient_answer *answer)
+{
+    protocol_add_reply(out, &answer->reply);
+    ipc_add_bytes(out, answer->policy);
+    ipc_add_u8(out, answer->exempt);
+}
+
+bool recipient_answer_read(struct bytes payload, struct recipient_answer *answer)
+{
+    struct cursor cursor = cursor_over(payload);
+    answer->reply = protocol_take_reply(&cursor);
+    answer->policy = ipc_take_bytes(&cursor);
+    answer->exempt = take_bool(&cursor);
+    return finished(&cursor);
+}
+
+void ledger_record_write(struct buf *out, const struct ledger_record *record)
+{
+    ipc_add_bytes(out, record->id);
+    ipc_add_u64(out, (uint64_t)record->received_at);
+    ipc_add_bytes(out, record->client);
+    ipc_add_bytes(out, record->sender);
+    ipc_add_bytes(out, record->header_from);
+    ipc_add_bytes(out, record->action);
+    ipc_add_bytes(out, record->trust);
+    ipc_add_u32(out, record->code);
+    ipc_add_bytes(out, record->policy);
+    ipc_add_bytes(out, record->evidence);
+    ipc_add_bytes(out, record->verdict);
+    add_list(out, record->recipients, record->recipient_count);
+}
+
+bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record)
+{
+    record->id = ipc_take_bytes(cursor);
+    record->received_at = (int64_t)cursor_u64(cursor);
+    record->client = ipc_take_bytes(cursor);
+    record->sender = ipc_take_bytes(cursor);
+    record->header_from = ipc_take_bytes(cursor);
+    record->action = ipc_take_bytes(cursor);
+    record->trust = ipc_take_bytes(cursor);
+    record->code = cursor_u32(cursor);
+    record->policy = ipc_take_bytes(cursor);
+    record->evidence = ipc_take_bytes(cursor);
+    record->verdict = ipc_take_bytes(cursor);
+    record->recipient_count = take_list(cursor, arena, &record->recipients);
+    return !cursor->failed && record->id.len > 0 && record->id.len <= 64;
+}
+
+void delivery_request_write(struct buf *out, const struct delivery_request *request)
+{
+    ipc_add_bytes(out, request->sender);
+    ipc_add_u8(out, (uint8_t)request->place);
+    ipc_add_bytes(out, request->fingerprint);
+    ipc_add_u64(out, (uint64_t)request->patience);
+    ipc_add_u32(out, (uint32_t)request->recipient_count);
+    for (size_t i = 0; i < request->recipient_count; i++) {
+        ipc_add_bytes(out, request->recipients[i].mailbox);
+        ipc_add_bytes(out, request->recipients[i].local);
+        ipc_add_bytes(out, request->recipients[i].domain);
+    }
+    ipc_add_bytes(out, request->prefix);
+    ipc_add_u8(out, request->in_descriptor);
+    ipc_add_bytes(out, request->in_descriptor ? BYTES("") : request->content);
+    ledger_record_write(out, &request->record);
+}
+
+bool delivery_request_read(struct bytes payload, struct arena *arena,
+                           struct delivery_request *request)
+{
+    struct cursor cursor = cursor_over(payload);
+    request->sender = ipc_take_bytes(&cursor);
+    request->place = cursor_u8(&cursor);
+    request->fingerprint = ipc_take_bytes(&cursor);
+    request->patience = (int64_t)cursor_u64(&cursor);
+    if (request->place > DELIVER_QUARANTINE || request->patience < 0)
+        return false;
+    request->recipient_count = take_count(&cursor);
+    request->recipients =
+        arena_alloc_array(arena, request->recipient_count, sizeof(*request->recipients));
+    if (!request->recipients)
+        return false;
+    for (size_t i = 0; i < request->recipient_count; i++) {
+        request->recipients[i].mailbox = ipc_take_bytes(&cursor);
+        request->recipients[i].local = ipc_take_bytes(&cursor);
+        request->recipients[i].domain = ipc_take_bytes(&cursor);
+    }
+    request->prefix = ipc_take_bytes(&cursor);
+    request->in_descriptor = take_bool(&cursor);
+    request->content = ipc_take_bytes(&cursor);
+    return ledger_record_take(&cursor, arena, &request->record) && finished(&cursor) &&
+           request->recipient_count > 0;
+}
+
+void delivery_answer_write(struct buf *out, const struct delivery_answer *answer)
+{
+    protocol_add_reply(out, &answer->reply);
+    ipc_add_bytes(out, answer->summary);
+}
+
+bool delivery_answer_read(struct bytes payload, struct delivery_answer *answer)
+{
+    struct cursor cursor = cursor_over(payload);
+    answer->reply = protocol_take_reply(&cursor);
+    answer->summary = ipc_take_bytes(&cursor);
+    return finished(&cursor);
+}
+
+void attempt_question_write(struct buf *out, const struct attempt_question *question)
+{
+    ipc_add_bytes(out, question->key);
+    ipc_add_u64(out, (uint64_t)question->window);
+}
+
+bool attempt_question_read(struct bytes payload, struct attempt_question *question)
+{
+    struct cursor cursor = cursor_over(payload);
+    question->key = ipc_take_bytes(&cursor);
+    question->window = (int64_t)cursor_u64(&cursor);
+    return finished(&cursor) && question->key.len > 0 && question->key.len <= 64 &&
+           question->window >= 0;
+}
+
+void courier_request_write(struct buf *out, const struct courier_request *request)
+{
+    char ip[IP_TEXT_SIZE];
+    ipc_add_bytes(out, bytes_of(request->endpoint.path));
+    ipc_add_bytes(out, request->endpoint.path ? BYTES("")
+                                              : bytes_of(ip_format(&request->endpoint.ip, ip)));
+    ipc_add_u32(out, request->endpoint.port);
+    ipc_add_bytes(out, request->sender);
+    add_list(out, request->recipients, request->recipient_count);
+    ipc_add_u8(out, request->in_descriptor);
+    ipc_add_bytes(out, request->in_descriptor ? BYTES("") : request->content);
+}
+
+bool courier_request_read(struct bytes payload, struct arena *arena, struct courier_request *request)
+{
+    struct cursor cursor = cursor_over(payload);
+    struct bytes path = ipc_take_bytes(&cursor), ip = ipc_take_bytes(&cursor);
+    uint32_t port = cursor_u32(&cursor);
+    request->endpoint = (struct config_endpoint){.port = (uint16_t)port};
+    if (path.len)
+        request->endpoint.path = arena_string(arena, path);
+    else if (!ip_parse(ip, &request->endpoint.ip))
+        return false;
+    request->sender = ipc_take_bytes(&cursor);
+    request->recipient_count = take_list(&cursor, arena, &request->recipients);
+    request->in_descriptor = take_bool(&cursor);
+    request->content = ipc_take_bytes(&cursor);
+    return finished(&cursor) && port <= UINT16_MAX && request->recipient_count > 0;
+}
+
+void courier_answer_write(struct buf *out, const struct protocol_reply *replies, size_t count)
+{
+    ipc_add_u32(out, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        protocol_add_reply(out, &replies[i]);
+}
+
+bool courier_answer_read(struct bytes payload, struct protocol_reply *replies, size_t count)
+{
+    struct cursor cursor = cursor_over(payload);
+    if (take_count(&cursor) != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        replies[i] = protocol_take_reply(&cursor);
+    return finished(&cursor);
+}

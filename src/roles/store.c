@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "roles/store.h"
+
+#include "base/log.h"
+#include "os/files.h"
+#include "roles/memfd.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKERS = 4, PATHS_MAX = 64 };
+#define COUNTERS_SIZE ((size_t)1 << 30)
+#define COURIER_TIMEOUT (50 * SECOND)
+
+/* The courier */
+
+struct ipc_channel *store_courier(struct store *store, int64_t deadline)
+{
+    while (!store->courier || !ipc_channel_is_open(store->courier))
+        if (fiber_signal_wait(&store->courier_changed, deadline) != 0)
+            return NULL;
+    return store->courier;
+}
+
+enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,
+                       struct bytes sender, struct bytes *recipients, size_t count,
+                       struct bytes content, struct protocol_reply *replies, struct error *error)
+{
+    struct courier_request asked = {.endpoint = *endpoint,
+                                    .sender = sender,
+                                    .recipients = recipients,
+                                    .recipient_count = count,
+                                    .content = content};
+    int fd = -1;
+    if (content.len > PROTOCOL_INLINE_MAX) {
+        fd = memfd_of(content);
+        asked.in_descriptor = true;
+        if (fd < 0)
+            return error_set(error, TEMP, "out of memory");
+    }
+    struct buf payload;
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    courier_request_write(&payload, &asked);
+    struct ipc_message request = {content.ptr ? COURIER_DELIVER : COURIER_VERIFY,
+                                  buf_bytes(&payload),
+                                  {fd, -1, -1, -1}},
+                       answer;
+    int64_t deadline = loop_deadline(COURIER_TIMEOUT);
+    struct ipc_channel *courier = store_courier(store, deadline);
+    enum result result = payload.failed ? error_set(error, TEMP, "out of memory")
+                         : !courier     ? error_set(error, TEMP, "the courier does not answer")
+                                        : ipc_call(courier, arena, &request, &answer, deadline, error);
+    if (result == OK && !courier_answer_read(answer.payload, replies, count))
+        result = error_set(error, TEMP, "the server cannot be reached");
+    if (fd >= 0)
+        close(fd);
+    buf_free(&payload);
+    return result;
+}
+
+/* Questions of the edges */
+
+static void reply_with(struct ipc_request *request, uint16_t type, struct buf *payload)
+{
+    struct ipc_message message = {type, buf_bytes(payload), {-1, -1, -1, -1}};
+    if (!payload->failed)
+        ipc_reply(request, &message);
+    buf_free(payload);
+}
+
+static struct protocol_reply say(unsigned code, const char *enhanced, struct bytes text)
+{
+    return (struct protocol_reply){code, bytes_of(enhanced), text};
+}
+
+/* All of an alias's mailboxes over quota: the recipient is refused for now. One with room: accepted. */
+static struct protocol_reply check_quotas(struct store *store, const struct recipient_lookup *found,
+                                          uint64_t size, struct arena *arena)
+{
+    struct error error;
+    for (size_t i = 0; i < found->destination_count; i++) {
+        const struct destination *destination = &found->destinations[i];
+        if (destination->kind != CONFIG_DELIVER_MAILDIR ||
+            quota_check(store->quota, destination->maildir, destination->quota, size, &error) == OK)
+            return say(250, "2.1.5", BYTES("Ok"));
+    }
+    return say(452, "4.2.2", arena_printf(arena, "%s", error.text));
+}
+
+static struct protocol_reply ask_lmtp(struct store *store, struct arena *arena,
+                                      const struct recipient_question *question,
+                                      const struct recipient_lookup *found)
+{
+    struct protocol_reply reply;
+    struct error error;
+    struct bytes recipient = found->destinations[0].address;
+    if (store_lmtp(store, arena, &found->destinations[0].lmtp, question->sender, &recipient, 1,
+                   (struct bytes){NULL, 0}, &reply, &error) == OK)
+        return reply.code / 100 == 2 ? say(250, "2.1.5", BYTES("Ok")) : reply;
+    log_warning("recipient", "LMTP for " BYTES_FMT ": %s", BYTES_ARG(recipient), error.text);
+    return say(451, "4.4.1", BYTES("The mailbox server cannot be reached. Please try again later."));
+}
+
+static void answer_recipient(struct store *store, struct ipc_request *request)
+{
+    struct recipient_question question;
+    struct recipient_lookup found;
+    struct recipient_answer answer = {.policy = BYTES("")};
+    struct arena *arena = request->arena;
+    if (!recipient_question_read(request->message.payload, &question))
+        return;
+    if (recipients_lookup(store->recipients, arena, question.local, question.domain, &found) != OK)
+        answer.reply = say(452, "4.3.1", BYTES("Out of memory. Please try again later."));
+    else if (found.status == RECIPIENT_FOREIGN)
+        answer.reply = say(550, "5.7.1",
+                           arena_printf(arena, "We do not relay mail to " BYTES_FMT ".",
+                                        BYTES_ARG(question.domain)));
+    else if (found.status == RECIPIENT_UNKNOWN)
+        answer.reply = say(550, "5.1.1",
+                           arena_printf(arena, "There is no mailbox " BYTES_FMT "@" BYTES_FMT " here.",
+                                        BYTES_ARG(question.local), BYTES_ARG(question.domain)));
+    else if (found.status == RECIPIENT_ASK)
+        answer.reply = ask_lmtp(store, arena, &question, &found);
+    else
+        answer.reply = check_quotas(store, &found, question.size, arena);
+    answer.policy = found.policy;
+    answer.exempt = found.exempt;
+    struct buf payload;
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    recipient_answer_write(&payload, &answer);
+    reply_with(request, STORE_RECIPIENT, &payload);
+}
+
+static void answer_attempt(struct store *store, struct ipc_request *request)
+{
+    struct attempt_question question;
+    struct error error;
+    uint64_t count = 0;
+    int64_t now = loop_epoch();
+    if (!attempt_question_read(request->message.payload, &question))
+        return;
+    struct buf key;
+    buf_init(&key, COUNTER_KEY_MAX);
+    buf_add_string(&key, "attempt:");
+    buf_add(&key, question.key);
+    if (counters_add(store->counters, buf_bytes(&key), 1, now, now + question.window / SECOND, &count,
+                     &error) != OK)
+        log_error("recipient", "%s", error.text);
+    buf_free(&key);
+    struct buf payload;
+    buf_init(&payload, 64);
+    ipc_add_u64(&payload, count ? count - 1 : 0);
+    reply_with(request, STORE_ATTEMPT, &payload);
+}
+
+static void take_record(struct store *store, struct ipc_request *request)
+{
+    struct ledger_record record;
+    struct cursor cursor = cursor_over(request->message.payload);
+    if (ledger_record_take(&cursor, request->arena, &record))
+        store_record(store, &record, BYTES(""));
+}
+
+static void serve_edge(void *context, struct ipc_request *request)
+{
+    struct store *store = context;
+    switch (request->message.type) {
+    case STORE_RECIPIENT:
+        answer_recipient(store, request);
+        break;
+    case STORE_DELIVER:
+        store_deliver(store, request);
+        break;
+    case STORE_RECORD:
+        take_record(store, request);
+        break;
+    case STORE_ATTEMPT:
+        answer_attempt(store, request);
+        break;
+    default:
+        log_warning("ipc", "an edge sent message type %u", request->message.type);
+    }
+    ipc_request_free(request);
+}
+
+/* The role */
+
+static enum result load_recipients(struct store *store, const struct config *config,
+                                   struct error *error)
+{
+    struct recipients *loaded;
+    struct buf errors;
+    buf_init(&errors, 64 * 1024);
+    enum result result = recipients_load(config, &loaded, &errors);
+    if (result == OK) {
+        recipients_free(store->recipients);
+        store->recipients = loaded;
+    } else {
+        struct bytes rest = buf_bytes(&errors), line;
+        while (rest.len && bytes_split(&rest, '\n', &line))
+            if (line.len)
+                log_error("recipients", BYTES_FMT, BYTES_ARG(line));
+        error_set(error, result, "the recipient files cannot be used");
+    }
+    buf_free(&errors);
+    return result;
+}
+
+static char *data_path(struct store *store, const char *name)
+{
+    struct bytes path =
+        arena_printf(store->role->arena, "%s/%s", store->role->config.data_directory, name);
+    return arena_string(store->role->arena, path);
+}
+
+static enum result make_directory(const char *path, struct error *error)
+{
+    int code = files_make_directories(path, 0700);
+    return code ? error_set(error, TEMP, "cannot make %s: %s", path, strerror(-code)) : OK;
+}
+
+/* Maildirs lie under "/var/mail/{domain}/{user}": the part before the first name is what we need. */
+static char *maildir_base(struct arena *arena, const char *deliver)
+{
+    struct bytes path = bytes_of(deliver);
+    if (!bytes_starts_with(path, BYTES("maildir:")))
+        return NULL;
+    path = bytes_skip(path, 8);
+    path = bytes_first(path, bytes_find_byte(path, '{'));
+    size_t slash = bytes_rfind_byte(path, '/');
+    return arena_string(arena, bytes_first(path, slash == 0 ? 1 : slash));
+}
+
+static enum result make_bases(struct store *store, struct error *error)
+{
+    const struct config *config = &store->role->config;
+    enum result result = make_directory(config->data_directory, error);
+    for (size_t i = 0; i < config->domain_count && result == OK; i++) {
+        char *base = maildir_base(store->role->arena, config->domains[i].deliver);
+        if (base)
+            result = make_directory(base, error);
+    }
+    return result;
+}
+
+static enum result store_prepare(struct role *role, struct error *error)
+{
+    struct store *store = arena_new(role->arena, struct store);
+    if (!store)
+        return error_set(error, TEMP, "out of memory");
+    role->state = store;
+    store->role = role;
+    store->durable = durable_kernel();
+    store->commit_last = &store->commit_first;
+    store->ledger_last = &store->ledger_first;
+    fiber_group_open(&store->work);
+    store->quota = quota_create();
+    store->spool = data_path(store, "spool");
+    store->quarantine = data_path(store, "quarantine");
+    char *counters = data_path(store, "counters"), *ledger = data_path(store, "ledger.sqlite");
+    if (!store->quota || !store->spool || !store->quarantine || !counters || !ledger)
+        return error_set(error, TEMP, "out of memory");
+    enum result result = load_recipients(store, &role->config, error);
+    if (result == OK)
+        result = make_bases(store, error);
+    if (result == OK)
+        result = make_directory(counters, error);
+    if (result == OK)
+        result = counters_open(counters, COUNTERS_SIZE, &store->counters, error);
+    if (result == OK)
+        result = ledger_open(ledger, LEDGER_WRITE, &store->ledger, error);
+    if (result == OK)
+        result = store_spool_open(store, error);
+    return result;
+}
+
+struct path_list {
+    struct sandbox_path *paths;
+    size_t count;
+};
+
+static void add_path(struct path_list *list, const char *path, bool write)
+{
+    if (!path || !*path || list->count == PATHS_MAX)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->paths[i].path, path) == 0 && list->paths[i].write >= write)
+            return;
+    list->paths[list->count++] = (struct sandbox_path){path, write};
+}
+
+static void add_folder_of(struct path_list *list, struct arena *arena, const char *file)
+{
+    char *copy = file && *file ? arena_string(arena, bytes_of(file)) : NULL;
+    if (copy)
+        add_path(list, dirname(copy), false);
+}
+
+static void store_sandbox(struct role *role, struct sandbox *sandbox)
+{
+    static struct sandbox_path paths[PATHS_MAX];
+    struct path_list list = {paths, 0};
+    add_path(&list, role->config.data_directory, true);
+    for (size_t i = 0; i < role->config.domain_count; i++) {
+        const struct config_domain *domain = &role->config.domains[i];
+        add_path(&list, maildir_base(role->arena, domain->deliver), true);
+        /* Read again at a reload; the folder, as editors replace files. */
+        add_folder_of(&list, role->arena, domain->recipients);
+        add_folder_of(&list, role->arena, domain->aliases);
+    }
+    add_folder_of(&list, role->arena, role->config_file);
+    sandbox->files = SANDBOX_FILES;
+    sandbox->paths = paths;
+    sandbox->path_count = list.count;
+    /* The Maildirs lie in many places: Landlock holds the store to them, not a chroot. */
+    sandbox->chroot_to = NULL;
+}
+
+static void store_peer(struct role *role, enum role_kind kind, unsigned index, int fd)
+{
+    struct store *store = role->state;
+    char name[32];
+    snprintf(name, sizeof(name), "%s %u", role_kind_name(kind), index);
+    struct ipc_channel *channel = ipc_channel_open(fd, name);
+    if (!channel) {
+        close(fd);
+        return;
+    }
+    if (kind == ROLE_COURIER) {
+        store->courier = channel;
+        role_serve(role, channel, NULL, NULL);
+        fiber_signal_all(&store->courier_changed);
+    } else {
+        role_serve(role, channel, serve_edge, store);
+    }
+}
+
+static void store_reload(struct role *role)
+{
+    struct store *store = role->state;
+    struct buf errors;
+    struct error error;
+    struct arena *arena = arena_create(64 << 20);
+    struct config *config = arena ? arena_new(arena, struct config) : NULL;
+    buf_init(&errors, 64 * 1024);
+    if (config && config_load(arena, role->config_file, config, &errors) == OK &&
+        load_recipients(store, config, &error) == OK)
+        log_info("reload", "recipients reloaded");
+    else
+        log_error("reload", "the old recipients stay in force. " BYTES_FMT,
+                  BYTES_ARG(buf_bytes(&errors)));
+    buf_free(&errors);
+    arena_destroy(arena);
+}
+
+static void start(struct store *store, const char *name, fiber_function *function)
+{
+    if (!fiber_group_start(&store->work, name, function, store))
+        panic("cannot start the %s fiber", name);
+}
+
+static void store_run(struct role *role)
+{
+    struct store *store = role->state;
+    start(store, "commit", store_commit_fiber);
+    start(store, "ledger", store_ledger_fiber);
+    start(store, "spool", store_spool_fiber);
+    while (!role->stopping)
+        fiber_signal_wait(&role->changed, NO_DEADLINE);
+    /* The edges are gone by now; what they still asked for is served first. */
+    fiber_group_close(&role->fibers);
+    store->finishing = true;
+    fiber_signal_all(&store->ledger_wanted);
+    fiber_signal_all(&store->spool_wanted);
+    fiber_group_close(&store->work);
+    store_spool_close(store);
+    ledger_close(store->ledger);
+    counters_close(store->counters);
+    quota_free(store->quota);
+    recipients_free(store->recipients);
+}
+
+const struct role_definition store_role = {
+    .kind = ROLE_STORE,
+    .workers = WORKERS,
+    .prepare = store_prepare,
+    .sandbox = store_sandbox,
+    .peer = store_peer,
+    .run = store_run,
+    .reload = store_reload,
+};

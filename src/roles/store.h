@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store: private to the store role's files. The only role with a disk: recipients, Maildirs, spool,
+ * quarantine, ledger and counters.
+ *
+ * store.c        the role; questions about recipients and attempts
+ * store_commit.c writes files durably, many at a time, for all fibers
+ * store_deliver.c one message to its recipients
+ * store_spool.c  what could not be delivered at once
+ * store_ledger.c writes the ledger in batches
+ */
+#ifndef VOUCH_ROLES_STORE_H
+#define VOUCH_ROLES_STORE_H
+
+#include "deliver/maildir.h"
+#include "deliver/quota.h"
+#include "deliver/recipients.h"
+#include "deliver/spool.h"
+#include "roles/role.h"
+#include "state/counters.h"
+#include "state/ledger.h"
+
+struct commit_ticket;
+struct ledger_line;
+struct spooled;
+
+struct store {
+    struct role *role;
+    struct durable *durable;
+    struct recipients *recipients;
+    struct quota *quota;
+    struct counters *counters;
+    struct ledger *ledger;
+    struct ipc_channel *courier; /* NULL while there is none */
+    struct fiber_signal courier_changed;
+    char *spool, *quarantine;    /* Maildirs of our own */
+    uint64_t names;              /* counter for unique file names */
+    bool finishing;              /* no more requests come: drain and end */
+
+    struct fiber_group work;     /* the fibers below */
+    struct commit_ticket *commit_first, **commit_last; /* jobs that wait for the next batch */
+    struct fiber_signal commit_wanted;
+    struct ledger_line *ledger_first, **ledger_last;
+    size_t ledger_waiting;
+    struct fiber_signal ledger_wanted;
+    struct spooled *spooled;     /* what lies in the spool, in no order */
+    struct fiber_signal spool_wanted;
+};
+
+/* Where one recipient's copy went. */
+struct store_outcome {
+    enum result result;       /* OK, TEMP, PERM */
+    unsigned code;            /* SMTP code to give for it */
+    struct bytes enhanced, text;
+};
+
+/* A message on its way to one or several destinations. Slices are the caller's. */
+struct store_message {
+    struct bytes id, sender;
+    struct bytes prefix;      /* header fields of ours, CRLF */
+    struct bytes content;     /* CRLF */
+    struct bytes local_form;  /* both with LF, as Maildirs hold them; made when first needed */
+    bool junk;
+};
+
+/* Waits until the file is durable (or failed): job->result. */
+void store_commit(struct store *store, struct maildir_job *job);
+void store_commit_fiber(void *store);
+
+/* Delivers to one destination and waits. Texts of the outcome live in the arena. */
+void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
+                      const struct destination *destination, struct store_outcome *outcome);
+/* STORE_DELIVER. */
+void store_deliver(struct store *store, struct ipc_request *request);
+
+/* Puts one recipient's copy into the spool (to be delivered later) or into quarantine, durably. */
+enum result store_spool(struct store *store, struct arena *arena,
+                        const struct store_message *message, const struct spool_entry *entry,
+                        bool quarantine, struct error *error) must_check;
+/* Tells postmaster that a copy lies in quarantine because it could not be delivered. */
+void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entry);
+void store_spool_fiber(void *store);
+enum result store_spool_open(struct store *store, struct error *error) must_check;
+void store_spool_close(struct store *store);
+
+/* Queues a record; it is in the ledger within a second. Copies what it needs. */
+void store_record(struct store *store, const struct ledger_record *record, struct bytes delivery);
+void store_ledger_fiber(void *store);
+
+/* The channel to the courier; NULL past the deadline. */
+struct ipc_channel *store_courier(struct store *store, int64_t deadline);
+/* LMTP to one endpoint: `content` without ptr only asks whether the recipients are welcome. One reply a
+ * recipient, texts in the arena. TEMP: the courier or the server cannot be reached. */
+enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,
+                       struct bytes sender, struct bytes *recipients, size_t count,
+                       struct bytes content, struct protocol_reply *replies, struct error *error)
+    must_check;
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What could not be delivered at once. The spool is a Maildir of files with one line before the message;
+ * in memory there is only a name and a time for each. Nothing here can make a bounce: it is mail that was
+ * accepted for a mailbox of ours, and its failure is postmaster's to know.
+ */
+#include "roles/store.h"
+
+#include "base/log.h"
+#include "fiber/offload.h"
+#include "os/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_SECONDS = 5 * 86400, FILE_LINE_MAX = 64 * 1024 };
+
+struct spooled {
+    struct spooled *next;
+    unsigned attempts;
+    int64_t retry_at; /* loop time */
+    char name[];
+};
+
+/* 1, 2, 4, … minutes up to an hour. */
+static int64_t pause_after(unsigned attempts)
+{
+    int64_t minutes = attempts < 6 ? INT64_C(1) << attempts : 60;
+    return minutes * MINUTE;
+}
+
+static bool remember(struct store *store, const char *name, int64_t pause)
+{
+    size_t size = strlen(name) + 1;
+    struct spooled *spooled = calloc(1, sizeof(*spooled) + size);
+    if (!spooled)
+        return false;
+    memcpy(spooled->name, name, size);
+    spooled->retry_at = loop_deadline(pause);
+    spooled->next = store->spooled;
+    store->spooled = spooled;
+    fiber_signal_one(&store->spool_wanted);
+    return true;
+}
+
+enum result store_spool(struct store *store, struct arena *arena,
+                        const struct store_message *message, const struct spool_entry *entry,
+                        bool quarantine, struct error *error)
+{
+    struct buf line;
+    buf_init(&line, FILE_LINE_MAX);
+    spool_write_line(&line, entry);
+    if (line.failed) {
+        buf_free(&line);
+        return error_set(error, TEMP, "out of memory");
+    }
+    struct maildir_job job = {.maildir = quarantine ? store->quarantine : store->spool,
+                              .pieces = {buf_bytes(&line), message->prefix, message->content}};
+    (void)arena;
+    maildir_unique_name(job.name, loop_epoch_microseconds(), store->names++,
+                        store->role->config.hostname,
+                        line.len + message->prefix.len + message->content.len);
+    store_commit(store, &job);
+    buf_free(&line);
+    if (job.result != OK) {
+        if (error)
+            *error = job.error;
+        return job.result;
+    }
+    /* A file that is not remembered is found at the next start. */
+    if (!quarantine && !remember(store, job.name, pause_after(0)))
+        log_warning("spool", "%s will be retried after a restart: out of memory", job.name);
+    return OK;
+}
+
+void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entry)
+{
+    const char *hostname = store->role->config.hostname;
+    struct recipient_lookup found;
+    if (recipients_postmaster(store->recipients, arena, &found) != OK || !found.destination_count)
+        return;
+    struct buf text;
+    buf_init(&text, 64 * 1024);
+    buf_printf(&text,
+               "From: Mail gateway <postmaster@%s>\r\nTo: postmaster\r\n"
+               "Subject: Undeliverable message " BYTES_FMT " is in quarantine\r\n"
+               "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+               "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+               "The message " BYTES_FMT " was accepted and delivered to other recipients, but not to\r\n"
+               BYTES_FMT ".\r\n\r\nReason: " BYTES_FMT "\r\n\r\n"
+               "Its copy is kept in quarantine. The sender was not told: no bounces are made here.\r\n",
+               hostname, BYTES_ARG(entry->id), BYTES_ARG(entry->id), BYTES_ARG(entry->mailbox),
+               BYTES_ARG(entry->reason));
+    struct store_message notice = {.id = entry->id, .sender = BYTES(""), .content = buf_bytes(&text)};
+    struct spool_entry line = {.id = entry->id,
+                               .sender = BYTES(""),
+                               .recipient = BYTES("postmaster"),
+                               .mailbox = found.destinations[0].address,
+                               .spooled_at = loop_epoch(),
+                               .reason = BYTES("notice")};
+    struct error error;
+    if (text.failed || store_spool(store, arena, &notice, &line, false, &error) != OK)
+        log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(entry->id));
+    buf_free(&text);
+}
+
+struct loading {
+    struct arena *arena;
+    char path[4096];
+    size_t max;
+    struct bytes file;
+    enum result result;
+    struct error error;
+    struct durable *durable;
+    const char *directory;
+};
+
+static void load_file(void *argument)
+{
+    struct loading *loading = argument;
+    loading->result =
+        files_read(loading->arena, loading->path, loading->max, &loading->file, &loading->error);
+}
+
+static void remove_file(void *argument)
+{
+    struct loading *loading = argument;
+    char folder[4096];
+    loading->durable->unlink(loading->durable, loading->path);
+    /* Durable, or a crash would deliver it a second time. */
+    snprintf(folder, sizeof(folder), "%.4000s/new", loading->directory);
+    loading->durable->sync_directory(loading->durable, folder);
+}
+
+/* OK: done with it, one way or the other. TEMP: try again later. */
+static enum result retry_entry(struct store *store, struct arena *arena,
+                               const struct spool_entry *entry, struct store_message *message)
+{
+    struct recipient_lookup found;
+    struct store_outcome outcome = {.result = PERM, .text = BYTES("the mailbox is gone")};
+    size_t at = bytes_rfind_byte(entry->mailbox, '@');
+    struct bytes domain = bytes_skip(entry->mailbox, at == BYTES_NOT_FOUND ? entry->mailbox.len : at + 1);
+    if (recipients_lookup(store->recipients, arena, bytes_first(entry->mailbox, at), domain, &found) !=
+        OK)
+        return TEMP;
+    if (found.destination_count)
+        store_deliver_to(store, arena, message, &found.destinations[0], &outcome);
+    bool expired = loop_epoch() - entry->spooled_at > KEEP_SECONDS;
+    if (outcome.result == TEMP && !expired)
+        return TEMP;
+    log_info("spool", "id=" BYTES_FMT ", to=" BYTES_FMT ", %s", BYTES_ARG(entry->id),
+             BYTES_ARG(entry->mailbox), outcome.result == OK ? "delivered" : "given up");
+    if (outcome.result == OK)
+        return OK;
+    struct spool_entry given_up = *entry;
+    given_up.reason = outcome.text;
+    struct error error;
+    if (store_spool(store, arena, message, &given_up, true, &error) != OK)
+        return TEMP;
+    /* A notice that cannot be delivered makes no further notice. */
+    if (entry->sender.len || !bytes_is(entry->recipient, "postmaster"))
+        store_notify(store, arena, &given_up);
+    return OK;
+}
+
+static enum result retry_file(struct store *store, const struct spooled *spooled)
+{
+    size_t max = store->role->config.limits.message_size + (4 << 20);
+    struct arena *arena = arena_create(max * 4);
+    if (!arena)
+        return TEMP;
+    struct loading loading = {
+        .arena = arena, .max = max, .durable = store->durable, .directory = store->spool};
+    snprintf(loading.path, sizeof(loading.path), "%s/new/%s", store->spool, spooled->name);
+    offload(load_file, &loading);
+    struct spool_entry entry;
+    struct store_message message = {0};
+    enum result result = loading.result;
+    if (result == OK)
+        result = spool_parse(arena, loading.file, &entry, &message.content, &loading.error);
+    if (result == OK) {
+        message.id = entry.id;
+        message.sender = entry.sender;
+        message.prefix = BYTES("");
+        message.junk = entry.junk;
+        result = retry_entry(store, arena, &entry, &message);
+        if (result == OK)
+            offload(remove_file, &loading);
+    } else if (result == PERM) {
+        log_error("spool", "%s: %s; left where it is", spooled->name, loading.error.text);
+    }
+    arena_destroy(arena);
+    return result;
+}
+
+static int64_t next_retry(const struct store *store)
+{
+    int64_t next = NO_DEADLINE;
+    for (const struct spooled *spooled = store->spooled; spooled; spooled = spooled->next)
+        if (spooled->retry_at < next)
+            next = spooled->retry_at;
+    return next;
+}
+
+static void retry_due(struct store *store)
+{
+    struct spooled **link = &store->spooled;
+    while (*link && !store->finishing) {
+        struct spooled *spooled = *link;
+        if (spooled->retry_at > loop_now()) {
+            link = &spooled->next;
+            continue;
+        }
+        /* Off the list while it is tried: new entries come in at the front meanwhile. */
+        *link = spooled->next;
+        enum result result = retry_file(store, spooled);
+        if (result == TEMP) {
+            spooled->retry_at = loop_deadline(pause_after(++spooled->attempts));
+            spooled->next = store->spooled;
+            store->spooled = spooled;
+        } else {
+            free(spooled);
+        }
+        link = &store->spooled;
+    }
+}
+
+void store_spool_fiber(void *argument)
+{
+    struct store *store = argument;
+    while (!store->finishing) {
+        if (fiber_signal_wait(&store->spool_wanted, next_retry(store)) == ECANCELED)
+            return;
+        retry_due(store);
+    }
+}
+
+static void found_file(void *context, const char *name)
+{
+    struct store *store = context;
+    if (!remember(store, name, 0))
+        log_warning("spool", "%s will be retried after a restart: out of memory", name);
+}
+
+enum result store_spool_open(struct store *store, struct error *error)
+{
+    return spool_list(store->spool, found_file, store, error);
+}
+
+void store_spool_close(struct store *store)
+{
+    while (store->spooled) {
+        struct spooled *spooled = store->spooled;
+        store->spooled = spooled->next;
+        free(spooled);
+    }
+}

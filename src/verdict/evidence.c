@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "verdict/evidence.h"
+
+static const char *const check_names[CHECK_COUNT_] = {
+    [CHECK_SESSION] = "session", [CHECK_IPREV] = "iprev", [CHECK_SPF_HELO] = "spf-helo",
+    [CHECK_SPF] = "spf",         [CHECK_DKIM] = "dkim",   [CHECK_DMARC] = "dmarc",
+    [CHECK_FROM] = "from",       [CHECK_ARC] = "arc",     [CHECK_ATTEMPT] = "attempt",
+};
+
+const char *check_name(enum check check)
+{
+    return check < CHECK_COUNT_ ? check_names[check] : "unknown";
+}
+
+bool check_parse(struct bytes name, enum check *out)
+{
+    for (int i = 0; i < CHECK_COUNT_; i++) {
+        if (bytes_is(name, check_names[i])) {
+            *out = (enum check)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct evidence_item *evidence_add(struct arena *arena, struct evidence *evidence, enum check check,
+                                   enum auth_result result)
+{
+    if (evidence->item_count == evidence->item_capacity) {
+        size_t capacity = evidence->item_capacity ? evidence->item_capacity * 2 : 8;
+        struct evidence_item *items = arena_alloc_array(arena, capacity, sizeof(*items));
+        if (!items)
+            return NULL;
+        for (size_t i = 0; i < evidence->item_count; i++)
+            items[i] = evidence->items[i];
+        evidence->items = items;
+        evidence->item_capacity = capacity;
+    }
+    struct evidence_item *item = &evidence->items[evidence->item_count++];
+    *item = (struct evidence_item){.check = check, .result = result};
+    return item;
+}
+
+bool evidence_property(struct arena *arena, struct evidence_item *item, const char *type,
+                       const char *name, struct bytes value)
+{
+    /* Items have a handful of properties: room grows by four at a time. */
+    if (item->property_count % 4 == 0) {
+        struct auth_property *properties =
+            arena_alloc_array(arena, item->property_count + 4, sizeof(*properties));
+        if (!properties)
+            return false;
+        for (size_t i = 0; i < item->property_count; i++)
+            properties[i] = item->properties[i];
+        item->properties = properties;
+    }
+    struct bytes copy = arena_copy(arena, value);
+    if (!copy.ptr)
+        return false;
+    item->properties[item->property_count++] =
+        (struct auth_property){bytes_of(type), bytes_of(name), copy};
+    return true;
+}
+
+const struct evidence_item *evidence_find(const struct evidence *evidence, enum check check,
+                                          size_t from)
+{
+    for (size_t i = from; i < evidence->item_count; i++)
+        if (evidence->items[i].check == check)
+            return &evidence->items[i];
+    return NULL;
+}
+
+struct bytes evidence_value(const struct evidence_item *item, const char *type, const char *name)
+{
+    for (size_t i = 0; item && i < item->property_count; i++) {
+        const struct auth_property *property = &item->properties[i];
+        if (bytes_is(property->type, type) && bytes_is(property->name, name))
+            return property->value;
+    }
+    return BYTES("");
+}

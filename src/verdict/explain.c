@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "verdict/explain.h"
+
+#include "base/ascii.h"
+#include "base/utf8.h"
+
+struct ink {
+    struct buf *out;
+    bool colour;
+};
+
+/* Text of a stranger: printable UTF-8 stays, the rest becomes '?'. C1 controls are not printable. */
+static void add_clean(struct ink *ink, struct bytes text)
+{
+    while (text.len) {
+        size_t length = utf8_sequence(text);
+        bool control = length == 0 || (length == 1 && ascii_is_control(text.ptr[0])) ||
+                       (length == 2 && text.ptr[0] == 0xc2 && text.ptr[1] < 0xa0);
+        if (control)
+            buf_add_byte(ink->out, '?');
+        else
+            buf_add(ink->out, bytes_first(text, length));
+        text = bytes_skip(text, length ? length : 1);
+    }
+}
+
+static void set_colour(struct ink *ink, const char *code)
+{
+    if (ink->colour)
+        buf_printf(ink->out, "\033[%sm", code);
+}
+
+static void add_coloured(struct ink *ink, const char *code, const char *text)
+{
+    set_colour(ink, code);
+    buf_add_string(ink->out, text);
+    set_colour(ink, "0");
+}
+
+static const char *result_colour(enum auth_result result)
+{
+    switch (result) {
+    case AUTH_PASS:
+        return "32";
+    case AUTH_FAIL:
+    case AUTH_PERMERROR:
+    case AUTH_DISCARD:
+        return "31";
+    case AUTH_NONE:
+    case AUTH_NEUTRAL:
+    case AUTH_UNKNOWN:
+        return "2";
+    default:
+        return "33";
+    }
+}
+
+static void add_line(struct ink *ink, const char *label, struct bytes value)
+{
+    if (!value.len)
+        return;
+    buf_printf(ink->out, "  %-10s ", label);
+    add_clean(ink, value);
+    buf_add_byte(ink->out, '\n');
+}
+
+static void add_item(struct ink *ink, const struct evidence_item *item, bool last)
+{
+    buf_add_string(ink->out, last ? "  `- " : "  |- ");
+    buf_printf(ink->out, "%-9s", check_name(item->check));
+    add_coloured(ink, result_colour(item->result), auth_result_name(item->result));
+    for (size_t i = 0; i < item->property_count; i++) {
+        const struct auth_property *property = &item->properties[i];
+        if (!property->value.len)
+            continue;
+        buf_add_byte(ink->out, ' ');
+        if (!bytes_is(property->type, "vouch")) {
+            add_clean(ink, property->type);
+            buf_add_byte(ink->out, '.');
+        }
+        add_clean(ink, property->name);
+        buf_add_byte(ink->out, '=');
+        add_clean(ink, property->value);
+    }
+    buf_add_byte(ink->out, '\n');
+    if (item->reason.len) {
+        buf_add_string(ink->out, last ? "              " : "  |           ");
+        add_clean(ink, item->reason);
+        buf_add_byte(ink->out, '\n');
+    }
+}
+
+static void add_dns(struct ink *ink, const struct evidence_dns *dns)
+{
+    buf_add_string(ink->out, "  ");
+    add_clean(ink, dns->name);
+    buf_add_byte(ink->out, ' ');
+    add_clean(ink, dns->type);
+    buf_add_string(ink->out, " -> ");
+    if (!dns->record_count)
+        add_clean(ink, dns->status);
+    for (size_t i = 0; i < dns->record_count; i++) {
+        buf_add_string(ink->out, i ? "; " : "");
+        add_clean(ink, dns->records[i]);
+    }
+    buf_printf(ink->out, " (ttl %u%s)\n", dns->ttl, dns->authenticated ? ", authenticated" : "");
+}
+
+static void add_verdict(struct ink *ink, const struct verdict *verdict)
+{
+    const char *colour = verdict->action == ACTION_ACCEPT                                    ? "1;32"
+                         : verdict->action == ACTION_REJECT || verdict->action == ACTION_DISCARD ? "1;31"
+                                                                                             : "1;33";
+    buf_add_string(ink->out, "Verdict: ");
+    add_coloured(ink, colour, action_name(verdict->action));
+    buf_printf(ink->out, ", %s, %u %s ", trust_class_name(verdict->trust), verdict->code,
+               verdict->enhanced);
+    add_clean(ink, verdict->text);
+    buf_add_byte(ink->out, '\n');
+    for (size_t i = 0; i < verdict->reason_count; i++) {
+        const struct reason *reason = &verdict->reasons[i];
+        buf_printf(ink->out, "  %-9s ", reason_effect_name(reason->effect));
+        add_clean(ink, reason->text);
+        buf_add_byte(ink->out, '\n');
+    }
+}
+
+void explain_write(struct buf *out, const struct evidence *evidence, const struct verdict *verdict,
+                   bool colour)
+{
+    struct ink ink = {out, colour};
+    char client[IP_TEXT_SIZE];
+    buf_add_string(out, "Message ");
+    add_clean(&ink, evidence->id);
+    buf_add_byte(out, '\n');
+    add_line(&ink, "client", evidence->client.family ? bytes_of(ip_format(&evidence->client, client))
+                                                     : BYTES(""));
+    add_line(&ink, "name", evidence->client_name);
+    add_line(&ink, "helo", evidence->helo);
+    add_line(&ink, "mail from", evidence->mail_from.len ? evidence->mail_from : BYTES("<>"));
+    for (size_t i = 0; i < evidence->recipient_count; i++)
+        add_line(&ink, i ? "" : "rcpt to", evidence->recipients[i]);
+    add_line(&ink, "from", evidence->header_from);
+    add_line(&ink, "subject", evidence->subject);
+    add_line(&ink, "tls", evidence->tls);
+    buf_add_string(out, "Evidence:\n");
+    for (size_t i = 0; i < evidence->item_count; i++)
+        add_item(&ink, &evidence->items[i], i + 1 == evidence->item_count);
+    add_verdict(&ink, verdict);
+    if (evidence->dns_count)
+        buf_add_string(out, "DNS answers it rests on:\n");
+    for (size_t i = 0; i < evidence->dns_count; i++)
+        add_dns(&ink, &evidence->dns[i]);
+}
+
+/* RFC 8601 methods of the checks; NULL for those that have none. */
+static const char *method_of(enum check check)
+{
+    switch (check) {
+    case CHECK_IPREV:
+        return "iprev";
+    case CHECK_SPF:
+    case CHECK_SPF_HELO:
+        return "spf";
+    case CHECK_DKIM:
+        return "dkim";
+    case CHECK_DMARC:
+        return "dmarc";
+    case CHECK_ARC:
+        return "arc";
+    default:
+        return NULL;
+    }
+}
+
+enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
+                                 struct bytes authserv_id, struct auth_results *out)
+{
+    *out = (struct auth_results){.authserv_id = authserv_id, .version = 1};
+    out->statements = arena_alloc_array(arena, evidence->item_count, sizeof(*out->statements));
+    if (!out->statements)
+        return TEMP;
+    for (size_t i = 0; i < evidence->item_count; i++) {
+        const struct evidence_item *item = &evidence->items[i];
+        const char *method = method_of(item->check);
+        if (!method)
+            continue;
+        struct auth_statement *statement = &out->statements[out->statement_count];
+        *statement = (struct auth_statement){
+            .method = bytes_of(method), .version = 1, .result = item->result, .reason = item->reason};
+        statement->properties =
+            arena_alloc_array(arena, item->property_count, sizeof(*statement->properties));
+        if (!statement->properties)
+            return TEMP;
+        /* Our own properties are for the ledger; only registered ones stand in the header. */
+        for (size_t p = 0; p < item->property_count; p++)
+            if (!bytes_is(item->properties[p].type, "vouch"))
+                statement->properties[statement->property_count++] = item->properties[p];
+        out->statement_count++;
+    }
+    return OK;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "verdict/explain.h"
+#include "verdict/judge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A case: evidence built from a few words, a policy, and what must come of it. */
+static struct arena *arena;
+static struct evidence evidence;
+static struct policy policy;
+static struct verdict verdict;
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena = arena_create(1 << 20);
+    evidence = (struct evidence){.id = BYTES("test"), .mail_from = BYTES("a@sender.example")};
+    assert_true(ip_parse(BYTES("192.0.2.1"), &evidence.client));
+    policy = (struct policy){.name = BYTES("default"),
+                             .dmarc = JUDGE_DMARC_ON,
+                             .reject_bad_from = true,
+                             .junk_folder = true,
+                             .temporary_attempts = 3};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_destroy(arena);
+    return 0;
+}
+
+static struct evidence_item *add(enum check check, enum auth_result result)
+{
+    struct evidence_item *item = evidence_add(arena, &evidence, check, result);
+    assert_non_null(item);
+    return item;
+}
+
+static void add_spf(enum auth_result result)
+{
+    struct evidence_item *item = add(CHECK_SPF, result);
+    assert_true(evidence_property(arena, item, "vouch", "domain", BYTES("sender.example")));
+}
+
+static void add_dkim(enum auth_result result, const char *domain)
+{
+    struct evidence_item *item = add(CHECK_DKIM, result);
+    assert_true(evidence_property(arena, item, "header", "d", bytes_of(domain)));
+}
+
+static void add_dmarc(enum auth_result result, const char *effective)
+{
+    struct evidence_item *item = add(CHECK_DMARC, result);
+    assert_true(evidence_property(arena, item, "header", "from", BYTES("bank.example")));
+    assert_true(evidence_property(arena, item, "vouch", "effective", bytes_of(effective)));
+}
+
+static void judged(enum action action, unsigned code, const char *enhanced)
+{
+    assert_int_equal(judge(arena, &policy, &evidence, &verdict), OK);
+    assert_string_equal(action_name(verdict.action), action_name(action));
+    assert_int_equal(verdict.code, code);
+    assert_string_equal(verdict.enhanced, enhanced);
+    assert_true(verdict.reason_count > 0);
+    assert_int_equal(verdict.reasons[0].effect, REASON_DECIDES);
+}
+
+static void dmarc_reject_refuses_a_forgery(void **state)
+{
+    (void)state;
+    add_spf(AUTH_FAIL);
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    assert_true(bytes_is(verdict.text, "Mail from bank.example must be signed or sent from its own "
+                                       "servers (DMARC p=reject): SPF fail, no DKIM signature."));
+    assert_int_equal(verdict.trust, TRUST_FORGED);
+}
+
+static void dmarc_quarantine_goes_to_junk(void **state)
+{
+    (void)state;
+    add_dmarc(AUTH_FAIL, "quarantine");
+    judged(ACTION_JUNK, 250, "2.0.0");
+}
+
+static void dmarc_none_only_marks(void **state)
+{
+    (void)state;
+    add_dmarc(AUTH_FAIL, "none");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void dmarc_mark_never_refuses(void **state)
+{
+    (void)state;
+    policy.dmarc = JUDGE_DMARC_MARK;
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+/* rfc9989:7.4: knowledge that the receiver has turns reject into quarantine. */
+static void trusted_forwarder_rescues_to_junk(void **state)
+{
+    (void)state;
+    struct ip_network network;
+    assert_true(ip_network_parse(BYTES("192.0.2.0/24"), &network));
+    policy.trusted_forwarders = &network;
+    policy.trusted_forwarder_count = 1;
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_JUNK, 250, "2.0.0");
+}
+
+static void strict_is_not_rescued(void **state)
+{
+    (void)state;
+    struct ip_network network;
+    assert_true(ip_network_parse(BYTES("192.0.2.0/24"), &network));
+    policy.trusted_forwarders = &network;
+    policy.trusted_forwarder_count = 1;
+    policy.dmarc = JUDGE_DMARC_STRICT;
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+}
+
+static void trusted_list_signature_rescues_and_unknown_one_does_not(void **state)
+{
+    (void)state;
+    struct bytes lists[] = {BYTES("lists.example")};
+    policy.trusted_lists = lists;
+    policy.trusted_list_count = 1;
+    add_dkim(AUTH_PASS, "stranger.example");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    add_dkim(AUTH_FAIL, "lists.example"); /* claimed, not proven */
+    judged(ACTION_REJECT, 550, "5.7.26");
+    add_dkim(AUTH_PASS, "lists.example");
+    judged(ACTION_JUNK, 250, "2.0.0");
+}
+
+static void arc_rescues_only_from_a_trusted_sealer(void **state)
+{
+    (void)state;
+    struct bytes sealers[] = {BYTES("forwarder.example")};
+    struct evidence_item *arc = add(CHECK_ARC, AUTH_PASS);
+    assert_true(evidence_property(arena, arc, "header", "d", BYTES("forwarder.example")));
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    policy.trusted_sealers = sealers;
+    policy.trusted_sealer_count = 1;
+    judged(ACTION_JUNK, 250, "2.0.0");
+}
+
+static void missing_author_is_refused(void **state)
+{
+    (void)state;
+    add(CHECK_FROM, AUTH_FAIL)->reason = BYTES("there are 2 From fields");
+    judged(ACTION_REJECT, 550, "5.7.1");
+    assert_true(bytes_find(verdict.text, BYTES("there are 2 From fields")) != BYTES_NOT_FOUND);
+    policy.reject_bad_from = false;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void spf_fail_marks_or_rejects_by_policy(void **state)
+{
+    (void)state;
+    add_spf(AUTH_FAIL);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    policy.spf_fail_rejects = true;
+    judged(ACTION_REJECT, 550, "5.7.23");
+}
+
+static void spf_explanation_is_quoted_to_the_sender(void **state)
+{
+    (void)state;
+    policy.spf_fail_rejects = true;
+    struct evidence_item *item = add(CHECK_SPF, AUTH_FAIL);
+    assert_true(evidence_property(arena, item, "vouch", "domain", BYTES("sender.example")));
+    assert_true(evidence_property(arena, item, "vouch", "explanation", BYTES("see our page")));
+    judged(ACTION_REJECT, 550, "5.7.23");
+    assert_true(bytes_find(verdict.text, BYTES("see our page")) != BYTES_NOT_FOUND);
+}
+
+/* rfc7489:10.1, rfc9989:5.4: DMARC pass outranks an SPF fail of the envelope. */
+static void dmarc_pass_outranks_spf_fail(void **state)
+{
+    (void)state;
+    policy.spf_fail_rejects = true;
+    add_spf(AUTH_FAIL);
+    add_dmarc(AUTH_PASS, "reject");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_BUSINESS);
+}
+
+static void set_attempts(const char *count)
+{
+    struct evidence_item *item = add(CHECK_ATTEMPT, AUTH_NONE);
+    assert_true(evidence_property(arena, item, "vouch", "count", bytes_of(count)));
+}
+
+static void dns_failure_puts_off_then_accepts(void **state)
+{
+    (void)state;
+    add_dmarc(AUTH_TEMPERROR, "none");
+    judged(ACTION_TEMPFAIL, 451, "4.7.5");
+    set_attempts("3");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void key_failure_puts_off_only_where_it_decides(void **state)
+{
+    (void)state;
+    add_dkim(AUTH_TEMPERROR, "bank.example");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_TEMPFAIL, 451, "4.7.5");
+    evidence.items[1].properties[1].value = BYTES("none");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void spf_failure_of_dns_is_4_7_24(void **state)
+{
+    (void)state;
+    policy.spf_fail_rejects = true;
+    add_spf(AUTH_TEMPERROR);
+    judged(ACTION_TEMPFAIL, 451, "4.7.24");
+    policy.spf_fail_rejects = false;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void postmaster_is_never_filtered(void **state)
+{
+    (void)state;
+    evidence.exempt = true;
+    add(CHECK_FROM, AUTH_FAIL)->reason = BYTES("no From field");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void exhausted_memory_is_a_temporary_failure(void **state)
+{
+    (void)state;
+    struct arena *small = arena_create(64);
+    add_dmarc(AUTH_FAIL, "reject");
+    assert_int_equal(judge(small, &policy, &evidence, &verdict), TEMP);
+    assert_int_equal(verdict.code, 451);
+    arena_destroy(small);
+}
+
+static struct bytes written(struct buf *buf, void (*write)(struct json *))
+{
+    buf_init(buf, 1 << 20);
+    struct json json = json_into(buf);
+    write(&json);
+    assert_false(buf->failed);
+    return buf_bytes(buf);
+}
+
+static void write_evidence(struct json *json)
+{
+    evidence_write(json, &evidence);
+}
+
+static void write_verdict(struct json *json)
+{
+    verdict_write(json, &verdict);
+}
+
+static void what_is_written_reads_back_the_same(void **state)
+{
+    (void)state;
+    struct bytes recipients[] = {BYTES("x@local.example"), BYTES("y@local.example")};
+    struct bytes records[] = {BYTES("v=spf1 -all"), BYTES("quote\" and \\ and \x01")};
+    struct evidence_dns dns[] = {{BYTES("sender.example"), BYTES("TXT"), BYTES("found"), 300, true,
+                                  records, 2}};
+    evidence.recipients = recipients;
+    evidence.recipient_count = 2;
+    evidence.dns = dns;
+    evidence.dns_count = 1;
+    evidence.received_at = 1795000000;
+    add_spf(AUTH_FAIL);
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    struct buf first, second;
+    struct bytes text = written(&first, write_evidence);
+    struct evidence read;
+    struct error error;
+    assert_int_equal(evidence_read(arena, text, &read, &error), OK);
+    evidence = read;
+    assert_true(bytes_equal(text, written(&second, write_evidence)));
+    buf_free(&second);
+    buf_free(&first);
+
+    text = written(&first, write_verdict);
+    struct verdict again;
+    assert_int_equal(verdict_read(arena, text, &again, &error), OK);
+    verdict = again;
+    assert_true(bytes_equal(text, written(&second, write_verdict)));
+    /* A replay of what was read gives the same verdict, to the octet. */
+    assert_int_equal(judge(arena, &policy, &evidence, &verdict), OK);
+    buf_free(&second);
+    assert_true(bytes_equal(text, written(&second, write_verdict)));
+    buf_free(&second);
+    buf_free(&first);
+}
+
+static void malformed_json_is_an_error(void **state)
+{
+    (void)state;
+    struct evidence read;
+    struct error error;
+    assert_int_equal(evidence_read(arena, BYTES("{\"id\":"), &read, &error), PERM);
+    assert_int_equal(evidence_read(arena, BYTES("[]"), &read, &error), PERM);
+    assert_int_equal(evidence_read(arena, BYTES("{\"id\":5}"), &read, &error), PERM);
+    assert_int_equal(
+        evidence_read(arena, BYTES("{\"items\":[{\"check\":\"x\"}]}"), &read, &error), PERM);
+}
+
+/* An item may not smuggle terminal escapes into what an administrator reads. */
+static void explanation_is_clean(void **state)
+{
+    (void)state;
+    evidence.subject = BYTES("\x1b[2Jboo\xc2\x9b" "31m");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    explain_write(&out, &evidence, &verdict, false);
+    assert_false(out.failed);
+    assert_true(bytes_find_byte(buf_bytes(&out), 0x1b) == BYTES_NOT_FOUND);
+    assert_true(bytes_find_byte(buf_bytes(&out), 0x9b) == BYTES_NOT_FOUND);
+    assert_true(bytes_find(buf_bytes(&out), BYTES("5.7.26")) != BYTES_NOT_FOUND);
+    buf_free(&out);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(dmarc_reject_refuses_a_forgery),
+        CASE(dmarc_quarantine_goes_to_junk),
+        CASE(dmarc_none_only_marks),
+        CASE(dmarc_mark_never_refuses),
+        CASE(trusted_forwarder_rescues_to_junk),
+        CASE(strict_is_not_rescued),
+        CASE(trusted_list_signature_rescues_and_unknown_one_does_not),
+        CASE(arc_rescues_only_from_a_trusted_sealer),
+        CASE(missing_author_is_refused),
+        CASE(spf_fail_marks_or_rejects_by_policy),
+        CASE(spf_explanation_is_quoted_to_the_sender),
+        CASE(dmarc_pass_outranks_spf_fail),
+        CASE(dns_failure_puts_off_then_accepts),
+        CASE(key_failure_puts_off_only_where_it_decides),
+        CASE(spf_failure_of_dns_is_4_7_24),
+        CASE(postmaster_is_never_filtered),
+        CASE(exhausted_memory_is_a_temporary_failure),
+        CASE(what_is_written_reads_back_the_same),
+        CASE(malformed_json_is_an_error),
+        CASE(explanation_is_clean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
