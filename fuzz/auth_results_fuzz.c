@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Values of Authentication-Results. What is read, written and read again is the same (but for values
- * that the writer cuts), and whatever stands in a statement leaves as one well-formed field.
+ * Values of Authentication-Results. What is read, written and read again is the same (but for
+ * values that the writer cuts), and whatever stands in a statement leaves as one well-formed field.
  */
 #include "field.h"
 #include "message/auth_results.h"
@@ -17,7 +17,8 @@ static bool is_cut(struct bytes text)
 
 static bool statement_is_cut(const struct auth_statement *s)
 {
-    bool cut = is_cut(s->reason) || is_cut(s->comment) || is_cut(s->method) || is_cut(s->result_text);
+    bool cut =
+        is_cut(s->reason) || is_cut(s->comment) || is_cut(s->method) || is_cut(s->result_text);
     for (size_t i = 0; i < s->property_count; i++)
         cut = cut || is_cut(s->properties[i].value);
     return cut;
@@ -89,10 +90,14 @@ static void check_hostile_parts(struct arena *arena, struct bytes text)
     for (size_t i = 0; i < countof(parts) && bytes_split(&text, 0, &parts[i]); i++)
         parts[i] = bytes_first(parts[i], 2000);
     struct auth_property property = {BYTES("smtp"), BYTES("helo"), parts[0]};
-    struct auth_statement statement = {.method = BYTES("spf"), .version = 1, .result = AUTH_FAIL,
-                                       .reason = parts[1], .comment = parts[2],
+    struct auth_statement statement = {.method = BYTES("spf"),
+                                       .version = 1,
+                                       .result = AUTH_FAIL,
+                                       .reason = parts[1],
+                                       .comment = parts[2],
                                        .result_text = bytes_first(parts[3], 50),
-                                       .properties = &property, .property_count = 1};
+                                       .properties = &property,
+                                       .property_count = 1};
     struct auth_results results = {BYTES("mx.example.org"), 1, &statement, 1}, again;
     struct buf out;
     buf_init(&out, 64 << 20);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whole messages. Fields and body are the message, unfolding takes only line ends away, what the
- * look-alike filter removes and what it keeps are together what there was, nothing is left to remove
- * in what it kept, and the author of a message is a domain name or there is none.
+ * look-alike filter removes and what it keeps are together what there was, nothing is left to
+ * remove in what it kept, and the author of a message is a domain name or there is none.
  */
 #include "base/domain.h"
 #include "field.h"

@@ -27,10 +27,20 @@ static void check_written(struct bytes text, unsigned flags)
     for (size_t i = 0; i < countof(parts) && bytes_split(&text, 0, &parts[i]); i++)
         ;
     struct received received = {
-        .helo = parts[0], .client_name = parts[1], .id = parts[2], .recipient = parts[3],
-        .tls_version = parts[4], .tls_cipher = parts[5], .by = BYTES("mx.example.org"),
-        .extended = flags & 1, .tls = flags & 2, .authenticated = flags & 4, .smtputf8 = flags & 8,
-        .lmtp = flags & 16, .epoch = 880127706, .zone = -90,
+        .helo = parts[0],
+        .client_name = parts[1],
+        .id = parts[2],
+        .recipient = parts[3],
+        .tls_version = parts[4],
+        .tls_cipher = parts[5],
+        .by = BYTES("mx.example.org"),
+        .extended = flags & 1,
+        .tls = flags & 2,
+        .authenticated = flags & 4,
+        .smtputf8 = flags & 8,
+        .lmtp = flags & 16,
+        .epoch = 880127706,
+        .zone = -90,
     };
     struct received_trace trace;
     struct buf out;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole SPF check over a zone made of the input. Lines: client's address, HELO, sender, then lines
- * of a zone. The limits hold, results have what they promise, and what goes into a header is harmless.
+ * A whole SPF check over a zone made of the input. Lines: client's address, HELO, sender, then
+ * lines of a zone. The limits hold, results have what they promise, and what goes into a header is
+ * harmless.
  */
 #include "auth/spf.h"
 

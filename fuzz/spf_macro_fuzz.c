@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The macros of SPF: whatever the text and the values, output stays in its bounds and explanations are
- * printable. Lines of the input: text, sender, HELO, validated name, domain.
+ * The macros of SPF: whatever the text and the values, output stays in its bounds and explanations
+ * are printable. Lines of the input: text, sender, HELO, validated name, domain.
  */
 #include "auth/spf_macro.h"
 
@@ -57,8 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .validated_name = client_name,
         .context = &lines[3],
     };
-    values.ip = size % 2 ? ip_from_v4((const uint8_t[]){255, 99, 0, (uint8_t)size})
-                         : ip_from_v6((const uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = (uint8_t)size});
+    values.ip = size % 2
+                    ? ip_from_v4((const uint8_t[]){255, 99, 0, (uint8_t)size})
+                    : ip_from_v6((const uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = (uint8_t)size});
     if (spf_domain_spec_is_valid(lines[0]))
         require(spf_macro_is_valid(lines[0], SPF_MACRO_STRING));
     if (spf_macro_is_valid(lines[0], SPF_MACRO_STRING))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parser of SPF records: slices lie in the input, numbers in their ranges, errors are explained. */
+/* The parser of SPF records: slices lie in the input, numbers in their ranges, errors are
+ * explained. */
 #include "auth/spf_macro.h"
 #include "auth/spf_record.h"
 
@@ -37,12 +38,8 @@ static void check(struct arena *arena, struct bytes text)
         return;
     }
     require(spf_record_has_version(text) && record.directive_count <= SPF_RECORD_TERMS_MAX);
-    bool has_all = false;
-    for (size_t i = 0; i < record.directive_count; i++) {
+    for (size_t i = 0; i < record.directive_count; i++)
         check_directive(&record.directives[i], text);
-        has_all |= record.directives[i].mechanism == SPF_ALL;
-    }
-    require(has_all == record.has_all);
     require(lies_within(record.redirect, record.redirect_text));
     require(lies_within(record.explanation, record.explanation_text));
     require(lies_within(record.redirect_text, text) && lies_within(record.explanation_text, text));

@@ -7,6 +7,8 @@
 #include "fiber/group.h"
 #include "fiber/offload.h"
 
+#include <string.h>
+
 enum {
     KEY_RECORDS_MAX = 8,         /* looked at, of those at one name (rfc6376:6.1.2 step 4) */
     KEYS_TRIED_MAX = 3,          /* public-key operations for one signature */
@@ -64,6 +66,20 @@ static enum auth_result result_of_parse(enum result result)
     return result == PERM ? AUTH_PERMERROR : result == TEMP ? AUTH_TEMPERROR : AUTH_NEUTRAL;
 }
 
+/* rfc6376:3.6.2.1. Empty at the arena's cap. */
+static struct bytes key_name(struct arena *arena, struct bytes selector, struct bytes domain)
+{
+    struct bytes between = BYTES("._domainkey.");
+    size_t length = selector.len + between.len + domain.len;
+    uint8_t *name = arena_alloc(arena, length);
+    if (!name)
+        return (struct bytes){NULL, 0};
+    memcpy(name, selector.ptr, selector.len);
+    memcpy(name + selector.len, between.ptr, between.len);
+    memcpy(name + selector.len + between.len, domain.ptr, domain.len);
+    return bytes_from(name, length);
+}
+
 static void read_signature(struct verification *v, struct attempt *attempt)
 {
     struct error error;
@@ -83,30 +99,36 @@ static void read_signature(struct verification *v, struct attempt *attempt)
         decide(v, attempt, AUTH_PERMERROR, "the signature has expired (x=)");
         return;
     }
-    attempt->key_name = arena_printf(v->arena, BYTES_FMT "._domainkey." BYTES_FMT,
-                                     BYTES_ARG(attempt->signature.selector),
-                                     BYTES_ARG(attempt->signature.domain));
+    attempt->key_name =
+        key_name(v->arena, attempt->signature.selector, attempt->signature.domain);
     if (!attempt->key_name.ptr)
         decide(v, attempt, AUTH_TEMPERROR, "out of memory for this message");
 }
 
-static bool collect(struct verification *v, struct dkim_results *results)
+static void list_fields(struct verification *v, struct dkim_results *results)
 {
     const struct message *message = v->message;
-    size_t total = message_field_count(message, "DKIM-Signature");
-    v->count = total < DKIM_SIGNATURES_MAX ? total : DKIM_SIGNATURES_MAX;
-    results->ignored = total - v->count;
+    for (size_t i = 0; i < message->field_count; i++) {
+        if (!bytes_equal_nocase(message->fields[i].name, BYTES("DKIM-Signature")))
+            continue;
+        if (v->count < DKIM_SIGNATURES_MAX)
+            v->attempts[v->count++].field = &message->fields[i];
+        else
+            results->ignored++;
+    }
+}
+
+static bool collect(struct verification *v, struct dkim_results *results)
+{
+    list_fields(v, results);
     results->signatures = arena_alloc_array(v->arena, v->count, sizeof(*results->signatures));
     if (!results->signatures) {
-        results->ignored = total;
+        results->ignored += v->count;
         return false;
     }
     results->count = v->count;
-    size_t from = 0;
     for (size_t i = 0; i < v->count; i++) {
         struct attempt *attempt = &v->attempts[i];
-        attempt->field = message_field(message, "DKIM-Signature", from);
-        from = (size_t)(attempt->field - message->fields) + 1;
         attempt->result = &results->signatures[i];
         attempt->undecided = true;
         read_signature(v, attempt);

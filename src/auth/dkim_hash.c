@@ -3,7 +3,37 @@
 
 #include "base/map.h"
 
+#include <pthread.h>
 #include <string.h>
+
+/* A context of the thread, to be used over and over: making one costs as much as a small hash. */
+static pthread_key_t context_key;
+static pthread_once_t context_once = PTHREAD_ONCE_INIT;
+
+static void free_context(void *context)
+{
+    EVP_MD_CTX_free(context);
+}
+
+static void make_context_key(void)
+{
+    require(pthread_key_create(&context_key, free_context) == 0);
+}
+
+/* NULL if memory is out. Whoever takes it is done with it before anybody else runs. */
+static EVP_MD_CTX *thread_context(void)
+{
+    pthread_once(&context_once, make_context_key);
+    EVP_MD_CTX *context = pthread_getspecific(context_key);
+    if (context)
+        return context;
+    context = EVP_MD_CTX_new();
+    if (context && pthread_setspecific(context_key, context) != 0) {
+        EVP_MD_CTX_free(context);
+        context = NULL;
+    }
+    return context;
+}
 
 /* Bodies */
 
@@ -82,7 +112,7 @@ static void finish_whole(struct body_pass *pass, struct dkim_body_hash **group, 
 static void run_pass(struct bytes body, struct dkim_body_hash **group, size_t count)
 {
     struct dkim_body_hash *stops[WANTED_MAX];
-    struct body_pass pass = {.running = EVP_MD_CTX_new(), .stops = stops};
+    struct body_pass pass = {.running = thread_context(), .stops = stops};
     for (size_t i = 0; i < count; i++)
         if (group[i]->limited)
             stops[pass.stop_count++] = group[i];
@@ -100,7 +130,6 @@ static void run_pass(struct bytes body, struct dkim_body_hash **group, size_t co
     }
     for (size_t i = 0; i < count; i++)
         group[i]->failed |= pass.failed;
-    EVP_MD_CTX_free(pass.running);
     EVP_MD_CTX_free(pass.copy);
 }
 
@@ -214,7 +243,7 @@ bool dkim_hash_header(struct arena *arena, const struct dkim_header_index *index
                       const EVP_MD *digest, struct dkim_hash *out)
 {
     uint32_t *next = arena_alloc_array(arena, index->slot_count, sizeof(*next));
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_MD_CTX *context = thread_context();
     unsigned size = 0;
     bool good = next && context && EVP_DigestInit_ex(context, digest, NULL) == 1;
     if (good) {
@@ -228,6 +257,5 @@ bool dkim_hash_header(struct arena *arena, const struct dkim_header_index *index
         good = EVP_DigestFinal_ex(context, out->octets, &size) == 1;
         out->len = size;
     }
-    EVP_MD_CTX_free(context);
     return good;
 }

@@ -7,6 +7,8 @@
 #include "base/utf8.h"
 #include "message/idn.h"
 
+#include <string.h>
+
 enum { TIME_DIGITS_MAX = 12, LENGTH_DIGITS_MAX = 76, DIGEST_SHA256 = 32, DIGEST_SHA1 = 20 };
 
 const char *dkim_algorithm_name(enum dkim_algorithm algorithm)
@@ -193,9 +195,13 @@ static enum result read_identity(struct arena *arena, const struct dkim_tags *ta
 {
     const struct dkim_tag *tag = dkim_tags_find(tags, "i");
     if (!tag) {
-        out->identity = arena_printf(arena, "@" BYTES_FMT, BYTES_ARG(out->domain));
-        return out->identity.ptr ? OK
-                                 : error_set(error, TEMP, "out of memory for this message");
+        uint8_t *identity = arena_alloc(arena, out->domain.len + 1);
+        if (!identity)
+            return error_set(error, TEMP, "out of memory for this message");
+        identity[0] = '@';
+        memcpy(identity + 1, out->domain.ptr, out->domain.len);
+        out->identity = bytes_from(identity, out->domain.len + 1);
+        return OK;
     }
     enum result result = decode_quoted(arena, tag->value, &out->identity, error);
     if (result != OK)

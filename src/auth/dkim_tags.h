@@ -10,6 +10,8 @@
 
 #include "base/arena.h"
 
+#include <string.h>
+
 enum { DKIM_TAGS_MAX = 64 };
 
 struct dkim_tag {
@@ -27,7 +29,11 @@ enum result dkim_tags_parse(struct bytes text, struct dkim_tags *out, struct err
     must_check;
 
 /* NULL if absent. Names compare with case (rfc6376:3.2). */
-const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags, const char *name);
+const struct dkim_tag *dkim_tags_find_name(const struct dkim_tags *tags, struct bytes name);
+static inline const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags, const char *name)
+{
+    return dkim_tags_find_name(tags, bytes_from(name, strlen(name)));
+}
 
 /* Whether a colon-separated list with optional white space (h=, s=, t= of keys, q=) has the word. */
 bool dkim_tags_lists(struct bytes value, const char *word);

@@ -12,8 +12,8 @@
 
 struct iprev_result {
     enum auth_result result; /* pass fail temperror permerror (rfc8601:2.7.3) */
-    struct bytes name;       /* the confirmed name (pass), else the first PTR name if any; names that
-                                are no host's name are passed over */
+    struct bytes name;       /* the confirmed name (pass), else the first PTR name if any; names
+                                that are no host's name are passed over */
     struct bytes problem;    /* why not pass: a sentence; empty for pass */
 };
 

@@ -96,8 +96,9 @@ static void reverse_names_are_written_rfc3596_2_5(void **state)
     struct ip ip = ip_from_v4((const uint8_t[]){255, 0, 10, 7});
     assert_true(bytes_is(iprev_reverse_name(&ip, out), "7.10.0.255.in-addr.arpa"));
     assert_true(ip_parse(BYTES("2001:db8::567:89ab"), &ip));
-    assert_true(bytes_is(iprev_reverse_name(&ip, out),
-                         "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"));
+    assert_true(
+        bytes_is(iprev_reverse_name(&ip, out),
+                 "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"));
     ip.family = 0;
     assert_int_equal(iprev_reverse_name(&ip, out).len, 0);
 }

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/domain.h"
 #include "base/utf8.h"
+#include "dns/name.h"
 #include "message/idn.h"
 
 #include <string.h>
@@ -67,17 +68,6 @@ bool spf_target_name(struct spf_check *check, struct bytes spec, struct bytes *n
     return !check->over_limit;
 }
 
-static bool is_dns_name(struct bytes name)
-{
-    struct bytes label;
-    if (name.len == 0 || name.len > SPF_NAME_MAX)
-        return false;
-    while (bytes_split(&name, '.', &label))
-        if (label.len == 0 || label.len > 63)
-            return false;
-    return true;
-}
-
 /*
  * Whether there is a point in asking for a record of `name`: well-formed and with several labels
  * (rfc7208:4.3). What a peer gave must besides look like a host's name: an address literal, an
@@ -85,7 +75,7 @@ static bool is_dns_name(struct bytes name)
  */
 static bool is_domain(struct bytes name, bool from_peer)
 {
-    if (!is_dns_name(name) || bytes_find_byte(name, '.') == BYTES_NOT_FOUND)
+    if (!name_is_valid(name) || bytes_find_byte(name, '.') == BYTES_NOT_FOUND)
         return false;
     if (!from_peer)
         return true;
@@ -149,8 +139,8 @@ static enum auth_result parse_record(struct spf_check *check, struct bytes domai
     return parsed == TEMP ? AUTH_TEMPERROR : AUTH_PERMERROR;
 }
 
-static enum auth_result fetch_record(struct spf_check *check, struct bytes domain,
-                                     bool from_peer, struct spf_record *record)
+static enum auth_result fetch_record(struct spf_check *check, struct bytes domain, bool from_peer,
+                                     struct spf_record *record)
 {
     struct bytes text = {0};
     enum auth_result result = AUTH_NONE;
@@ -167,8 +157,7 @@ static enum auth_result fetch_record(struct spf_check *check, struct bytes domai
     }
     if (step) {
         step->name = domain;
-        step->found = text.ptr ? text
-                               : arena_copy(check->arena, bytes_of(check->error.text));
+        step->found = text.ptr ? text : arena_copy(check->arena, bytes_of(check->error.text));
         if (result == AUTH_TEMPERROR || result == AUTH_PERMERROR)
             spf_step_end(step, result == AUTH_TEMPERROR ? SPF_TEMPERROR : SPF_PERMERROR);
     }
@@ -311,7 +300,8 @@ static enum auth_result check_host(struct spf_check *check, struct bytes domain,
             return AUTH_PERMERROR;
         if (result != AUTH_PASS || evaluate_directives(check, &record, &result))
             return result;
-        if (record.redirect.len == 0 || record.has_all) {
+        /* "all" always matches: where it stands, redirect is never followed (rfc7208:5.1). */
+        if (record.redirect.len == 0) {
             if (check->depth == 0)
                 check->result->mechanism = BYTES("default");
             return AUTH_NEUTRAL;

@@ -29,7 +29,7 @@ enum {
 struct spf_request {
     struct ip ip;          /* the client */
     struct bytes helo;     /* as given; may be no valid domain */
-    struct bytes sender;   /* MAIL FROM mailbox; empty for <>: postmaster@helo is used (rfc7208:2.4) */
+    struct bytes sender;   /* MAIL FROM mailbox; empty for <>: postmaster@helo (rfc7208:2.4) */
     struct bytes receiver; /* our host name, for %{r} */
     int64_t now;           /* epoch seconds, for %{t} */
     int64_t deadline;      /* loop time; past it temperror */
@@ -59,8 +59,8 @@ struct spf_step {
 struct spf_result {
     enum auth_result result;  /* none neutral pass fail softfail temperror permerror */
     struct bytes domain;      /* the domain that was checked */
-    struct bytes mechanism;   /* the term that decided, as written ("-all"); "default" if none matched;
-                                 empty without a record */
+    struct bytes mechanism;   /* the term that decided, as written ("-all"); "default" if none
+                                 matched; empty without a record */
     struct bytes problem;     /* why temperror, permerror or none; a sentence, else empty */
     struct bytes explanation; /* fail: the expanded exp= text, printable ASCII only, bounded (500);
                                  empty if there is none (rfc7208:6.2) */

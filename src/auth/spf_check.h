@@ -45,7 +45,7 @@ static inline enum dns_type spf_address_type(const struct spf_check *check)
 }
 
 const struct dns_answer *spf_query(struct spf_check *check, struct bytes name, enum dns_type type);
-/* Counts a term that asks DNS; false (and the error set) when there are too many (rfc7208:4.6.4). */
+/* Counts a term that asks DNS; false (and the error set) if there are too many (rfc7208:4.6.4). */
 bool spf_count_term(struct spf_check *check) must_check;
 bool spf_count_void_lookup(struct spf_check *check) must_check;
 /* The target-name of a term, in the arena or in the record; the current domain if `spec` is empty.

@@ -65,8 +65,8 @@ enum closeness { SAME, BELOW, ANY };
 
 static bool is_close(struct bytes name, struct bytes domain, enum closeness closeness)
 {
-    return closeness == ANY || (closeness == BELOW ? domain_is_within(name, domain)
-                                                   : bytes_equal_nocase(name, domain));
+    return closeness == ANY ||
+           (closeness == BELOW ? domain_is_within(name, domain) : bytes_equal_nocase(name, domain));
 }
 
 /* <domain> itself, else a name below it, else any validated name (rfc7208:7.3). */

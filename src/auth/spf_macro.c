@@ -12,7 +12,7 @@ struct macro {
     uint8_t letter; /* lower case; or '%', '_', '-' for the literals */
     bool escape;    /* the letter was written in upper case: URL-escape (rfc7208:7.3) */
     bool reverse;
-    bool split; /* transformers or delimiters were given */
+    bool split;   /* transformers or delimiters were given */
     size_t parts; /* right-hand parts to keep; SIZE_MAX for all */
     struct bytes delimiters;
 };
@@ -133,7 +133,7 @@ bool spf_domain_spec_is_valid(struct bytes text)
     if (text.ptr[text.len - 1] == '.')
         text.len--;
     size_t dot = bytes_rfind_byte(text, '.');
-    return dot != BYTES_NOT_FOUND && dot >= tail && is_top_label(bytes_skip(text, dot + 1));
+    return dot != BYTES_NOT_FOUND && is_top_label(bytes_skip(text, dot + 1));
 }
 
 /* ---- Expansion ---- */
@@ -143,10 +143,9 @@ struct sink {
     uint8_t *ptr;
     size_t room, len;
     bool keep_last;
-    bool dropped; /* octets on the left were lost */
 };
 
-/* Enough to see the dot before, and the dot behind, the longest name. */
+/* Enough to see that a name was longer, with the dots before and behind its longest tail. */
 enum { TAIL_KEPT = SPF_NAME_MAX + 2, TAIL_ROOM = 2 * TAIL_KEPT + 2 };
 
 static void put(struct sink *sink, uint8_t c)
@@ -156,7 +155,6 @@ static void put(struct sink *sink, uint8_t c)
             return;
         memmove(sink->ptr, sink->ptr + sink->len - TAIL_KEPT, TAIL_KEPT);
         sink->len = TAIL_KEPT;
-        sink->dropped = true;
     }
     sink->ptr[sink->len++] = c;
 }
@@ -331,11 +329,11 @@ static void expand(struct sink *sink, const struct spf_macro_values *values, str
 }
 
 /* What is left of a name when labels are removed from its left side until it fits. */
-static struct bytes fit(struct bytes name, bool dropped)
+static struct bytes fit(struct bytes name)
 {
     if (name.len && name.ptr[name.len - 1] == '.')
         name.len--;
-    if (!dropped && name.len <= SPF_NAME_MAX)
+    if (name.len <= SPF_NAME_MAX)
         return name;
     size_t start = name.len > SPF_NAME_MAX ? name.len - SPF_NAME_MAX : 0;
     while (start < name.len && (start == 0 || name.ptr[start - 1] != '.'))
@@ -347,11 +345,11 @@ struct bytes spf_macro_expand_name(const struct spf_macro_values *values, struct
                                    uint8_t out[SPF_NAME_MAX])
 {
     if (bytes_find_byte(spec, '%') == BYTES_NOT_FOUND)
-        return fit(spec, false);
+        return fit(spec);
     uint8_t storage[TAIL_ROOM];
     struct sink sink = {.ptr = storage, .room = sizeof(storage), .keep_last = true};
     expand(&sink, values, spec);
-    struct bytes name = fit(bytes_from(storage, sink.len), sink.dropped);
+    struct bytes name = fit(bytes_from(storage, sink.len));
     if (name.len)
         memcpy(out, name.ptr, name.len);
     return bytes_from(out, name.len);

@@ -64,9 +64,9 @@ static enum spf_match match_a(struct spf_check *check, const struct spf_directiv
 }
 
 /*
- * rfc7208:5.4. More than ten hosts are an error whether or not an early one would match, so that the
- * result does not depend on the order of an answer. The term as a whole counts as one void look-up
- * when nothing at all was found behind it (rfc7208:4.6.4 counts terms).
+ * rfc7208:5.4. More than ten hosts are an error whether or not an early one would match, so that
+ * the result does not depend on the order of an answer. The term as a whole counts as one void
+ * look-up when nothing at all was found behind it (rfc7208:4.6.4 counts terms).
  */
 static enum spf_match match_mx(struct spf_check *check, const struct spf_directive *directive,
                                struct bytes target, struct spf_step *step)

@@ -7,8 +7,8 @@
 
 /*
  * Most values here were chosen by the peer (HELO, sender, the terms of his record), so each is
- * bounded, made printable and quoted, and lines are folded before column 78 (rfc7208:9.1: no invalid
- * characters, not excessively long, no malicious data). Folding happens only between words.
+ * bounded, made printable and quoted, and lines are folded before column 78 (rfc7208:9.1: no
+ * invalid characters, not excessively long, no malicious data). Folding happens only between words.
  */
 enum { LINE_MAX_COLUMN = 78, VALUE_MAX = 320, MECHANISM_MAX = 120 };
 

@@ -38,9 +38,8 @@ static void assert_written(const struct spf_request *request, const struct spf_r
 static void a_pass_has_all_keys_rfc7208_9_1(void **state)
 {
     struct spf_request request = request_from("192.0.2.1");
-    struct spf_result result = {.result = AUTH_PASS,
-                                .domain = BYTES("example.com"),
-                                .mechanism = BYTES("ip4:192.0.2.1")};
+    struct spf_result result = {
+        .result = AUTH_PASS, .domain = BYTES("example.com"), .mechanism = BYTES("ip4:192.0.2.1")};
     assert_written(&request, &result, "mailfrom",
                    "Received-SPF: pass (mybox.example.org: domain of example.com designates as\r\n"
                    " permitted sender 192.0.2.1) receiver=mybox.example.org; identity=mailfrom;\r\n"
@@ -55,10 +54,11 @@ static void helo_and_errors_have_their_own_keys_rfc7208_9_1(void **state)
                                 .domain = BYTES("example.com"),
                                 .problem = BYTES("syntax error in \"a:\"")};
     request.receiver = BYTES("");
-    assert_written(&request, &result, "helo",
-                   "Received-SPF: permerror (unknown: permanent error in the policy of example.com\r\n"
-                   " for 2001:db8::1) identity=helo; client-ip=\"2001:db8::1\";\r\n"
-                   " helo=foo.example.com; problem=\"syntax error in \\\"a:\\\"\";\r\n");
+    assert_written(
+        &request, &result, "helo",
+        "Received-SPF: permerror (unknown: permanent error in the policy of example.com\r\n"
+        " for 2001:db8::1) identity=helo; client-ip=\"2001:db8::1\";\r\n"
+        " helo=foo.example.com; problem=\"syntax error in \\\"a:\\\"\";\r\n");
 }
 
 static void nothing_of_a_peer_gets_out_of_its_quotes_rfc7208_9_1(void **state)
@@ -73,7 +73,8 @@ static void nothing_of_a_peer_gets_out_of_its_quotes_rfc7208_9_1(void **state)
                    "Received-SPF: fail (mybox.example.org: domain of a? ?b???X: y does not\r\n"
                    " designate as permitted sender 192.0.2.1) receiver=mybox.example.org;\r\n"
                    " identity=mailfrom; client-ip=192.0.2.1; helo=\"x;??Bcc: \\\"\\\\??\";\r\n"
-                   " envelope-from=\"\\\"a\\\\\\\" b\\\"@example.com\"; mechanism=\"-exists:\\\"\\\\%{l}\";\r\n");
+                   " envelope-from=\"\\\"a\\\\\\\" b\\\"@example.com\"; "
+                   "mechanism=\"-exists:\\\"\\\\%{l}\";\r\n");
 }
 
 static void every_line_is_short_enough_rfc5322_2_1_1(void **state)

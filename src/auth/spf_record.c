@@ -122,8 +122,9 @@ static bool parse_domain_spec(struct parser *p, struct bytes text, struct bytes 
     if (text.len == 0)
         return fail(p, "a domain name is missing");
     if (!spf_domain_spec_is_valid(text))
-        return fail(p, ip_parse(text, &ip) ? "an address where a domain name belongs (use ip4 or ip6)"
-                                           : "not a valid domain name");
+        return fail(p, ip_parse(text, &ip)
+                           ? "an address where a domain name belongs (use ip4 or ip6)"
+                           : "not a valid domain name");
     *out = text;
     return true;
 }
@@ -133,7 +134,6 @@ static bool parse_arguments(struct parser *p, struct spf_directive *d, struct by
 {
     switch (d->mechanism) {
     case SPF_ALL:
-        p->record->has_all = true;
         return rest.len == 0 || fail(p, "\"all\" takes no argument");
     case SPF_IP4:
     case SPF_IP6:

@@ -29,7 +29,6 @@ struct spf_record {
     size_t directive_count;
     struct bytes redirect, redirect_text; /* domain-spec and whole term; empty if none */
     struct bytes explanation, explanation_text;
-    bool has_all; /* then redirect is ignored (rfc7208:5.1) */
 };
 
 /* A bound on work and memory, far above what fits in a DNS answer of 512 octets. */

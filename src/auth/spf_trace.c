@@ -79,7 +79,7 @@ void spf_step_found_answer(struct spf_check *check, struct spf_step *step,
     for (size_t i = 0; i < answer->count; i++) {
         char address[IP_TEXT_SIZE];
         const struct dns_record *record = &answer->records[i];
-        struct bytes item = record->ip.family ? bytes_of(ip_format(&record->ip, address))
+        struct bytes item = record->ip.family  ? bytes_of(ip_format(&record->ip, address))
                             : record->name.len ? record->name
                                                : BYTES(".");
         if (len + item.len + 6 > sizeof(text)) {

@@ -40,9 +40,11 @@ struct arena {
     struct arena *parent;
     struct arena *children; /* newest first */
     struct arena *sibling;
-    struct chunk *chunk;    /* newest first */
-    struct defer *defers;   /* newest first */
+    struct chunk *chunk;  /* newest first */
+    struct defer *defers; /* newest first */
     size_t cap, total;
+    uintptr_t births; /* children made so far */
+    uintptr_t birth;  /* which of its parent's children this is, from 1 */
     bool exhausted;
 };
 
@@ -60,6 +62,7 @@ struct arena *arena_create_child(struct arena *parent, size_t cap)
     if (!arena)
         return NULL;
     arena->parent = parent;
+    arena->birth = ++parent->births;
     arena->sibling = parent->children;
     parent->children = arena;
     return arena;
@@ -97,15 +100,16 @@ static void free_chunks(struct arena *arena, struct chunk *until)
     }
 }
 
-static void destroy_children(struct arena *arena, struct arena *until)
+/* Those born later than `birth`. A mark holds a number rather than a child, which may be gone. */
+static void destroy_children(struct arena *arena, uintptr_t birth)
 {
-    while (arena->children != until)
+    while (arena->children && arena->children->birth > birth)
         arena_destroy(arena->children);
 }
 
 void arena_reset(struct arena *arena)
 {
-    destroy_children(arena, NULL);
+    destroy_children(arena, 0);
     run_defers(arena, NULL);
     free_chunks(arena, NULL);
     arena->exhausted = false;
@@ -125,6 +129,14 @@ void arena_destroy(struct arena *arena)
     free(arena);
 }
 
+static bool has_room(const struct arena *arena, size_t cost)
+{
+    for (; arena; arena = arena->parent)
+        if (cost > arena->cap || arena->total > arena->cap - cost)
+            return false;
+    return true;
+}
+
 static bool grow(struct arena *arena, size_t size)
 {
     size_t wanted = arena->chunk ? arena->chunk->size * 2 : FIRST_CHUNK;
@@ -132,10 +144,12 @@ static bool grow(struct arena *arena, size_t size)
         wanted = LARGEST_CHUNK;
     if (wanted < size)
         wanted = size;
+    /* Near the cap only what is needed. */
+    if (!has_room(arena, sizeof(struct chunk) + wanted))
+        wanted = size;
     size_t cost = sizeof(struct chunk) + wanted;
-    for (struct arena *a = arena; a; a = a->parent)
-        if (cost > a->cap || a->total > a->cap - cost)
-            return false;
+    if (!has_room(arena, cost))
+        return false;
     struct chunk *chunk = malloc(cost);
     if (!chunk)
         return false;
@@ -150,7 +164,7 @@ static bool grow(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    if (size > SIZE_MAX - 2 * ALIGNMENT)
+    if (size > SIZE_MAX / 2)
         goto exhausted;
     /* At least one octet, so that no two allocations share an address. */
     size_t padded = (size + !size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -248,14 +262,14 @@ struct arena_mark arena_mark(struct arena *arena)
     return (struct arena_mark){
         .chunk = arena->chunk,
         .defers = arena->defers,
-        .children = arena->children,
+        .children = (void *)arena->births,
         .used = arena->chunk ? arena->chunk->used : 0,
     };
 }
 
 void arena_rewind(struct arena *arena, struct arena_mark mark)
 {
-    destroy_children(arena, mark.children);
+    destroy_children(arena, (uintptr_t)mark.children);
     run_defers(arena, mark.defers);
     free_chunks(arena, mark.chunk);
     if (arena->chunk) {

@@ -26,7 +26,7 @@ void buf_clear(struct buf *buf)
 
 uint8_t *buf_reserve(struct buf *buf, size_t count)
 {
-    if (buf->failed || count > buf->max || buf->len > buf->max - count) {
+    if (buf->failed || count > buf->max || buf->len > buf->max - count || count > SIZE_MAX / 4) {
         buf->failed = true;
         return NULL;
     }
@@ -85,8 +85,12 @@ void buf_vprintf(struct buf *buf, const char *format, va_list args)
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
     if (length > 0) {
-        /* One octet more for the NUL that vsnprintf insists on; it is not counted. */
+        /* One octet more for the NUL that vsnprintf insists on; it is not counted, nor may it count
+         * against the maximum. */
+        size_t max = buf->max;
+        buf->max = max < SIZE_MAX ? max + 1 : max;
         char *to = (char *)buf_reserve(buf, (size_t)length + 1);
+        buf->max = max;
         if (to) {
             vsnprintf(to, (size_t)length + 1, format, again);
             buf->len += (size_t)length;

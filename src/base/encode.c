@@ -64,7 +64,7 @@ bool base64_decode(struct arena *arena, struct bytes in, struct bytes *out)
         }
     }
     size_t left = digits % 4;
-    if (left == 1 || (padding && left + padding != 4))
+    if (left == 1 || (padding && (left == 0 || left + padding != 4)))
         return false;
     if (left >= 2)
         to[length++] = (uint8_t)(group >> (left == 2 ? 4 : 10));

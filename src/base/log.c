@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
+#include <stdio.h>
+
 static struct {
     log_sink *sink;
     void *context;
@@ -87,13 +89,22 @@ static bool is_bare(struct bytes value)
     return true;
 }
 
+/* Length of the character at the start; 0 if it is a control character (those of ISO 8859 too,
+ * which terminals obey) or no UTF-8. */
+static size_t printable_sequence(struct bytes value)
+{
+    uint8_t c = value.ptr[0];
+    bool upper_control = c == 0xc2 && value.len > 1 && value.ptr[1] < 0xa0;
+    return ascii_is_control(c) || upper_control ? 0 : utf8_sequence(value);
+}
+
 static void add_quoted(struct buf *out, struct bytes value)
 {
     buf_add_byte(out, '"');
     while (value.len) {
-        size_t length = utf8_sequence(value);
+        size_t length = printable_sequence(value);
         uint8_t c = value.ptr[0];
-        if (length == 0 || ascii_is_control(c)) {
+        if (length == 0) {
             buf_printf(out, "\\x%02x", c);
             length = 1;
         } else {
@@ -162,24 +173,29 @@ void log_end(struct log_line *line)
     buf_free(&line->text);
 }
 
+static void add_sentence(struct buf *out, struct bytes text)
+{
+    buf_add_byte(out, ' ');
+    while (text.len) {
+        size_t length = printable_sequence(text);
+        buf_add(out, length ? bytes_first(text, length) : BYTES("?"));
+        text = bytes_skip(text, length ? length : 1);
+    }
+}
+
 static void log_message(enum log_level level, const char *subject, const char *format, va_list args)
 {
     if (!log_wants(level, subject))
         return;
-    struct buf text;
-    buf_init(&text, 2048);
-    buf_vprintf(&text, format, args);
+    char text[2048]; /* what is longer is cut off */
+    vsnprintf(text, sizeof(text), format, args);
     struct log_line line;
     log_begin(&line, level, subject);
-    if (json_format()) {
-        log_bytes(&line, "message", buf_bytes(&text));
-    } else {
-        buf_add_byte(&line.text, ' ');
-        for (size_t i = 0; i < text.len; i++)
-            buf_add_byte(&line.text, ascii_is_control(text.ptr[i]) ? '?' : text.ptr[i]);
-    }
+    if (json_format())
+        log_bytes(&line, "message", bytes_of(text));
+    else
+        add_sentence(&line.text, bytes_of(text));
     log_end(&line);
-    buf_free(&text);
 }
 
 #define LOG_FUNCTION(name, level)                                                                  \

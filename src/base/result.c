@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum result error_set(struct error *error, enum result result, const char *format, ...)
 {
@@ -11,8 +12,11 @@ enum result error_set(struct error *error, enum result result, const char *forma
         return result;
     va_list args;
     va_start(args, format);
-    vsnprintf(error->text, sizeof(error->text), format, args);
+    /* Not straight into place: the old sentence may be part of the new one. */
+    char text[sizeof(error->text)];
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    memcpy(error->text, text, strlen(text) + 1);
     for (char *c = error->text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';

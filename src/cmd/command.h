@@ -25,6 +25,14 @@ struct command {
 };
 
 int serve_command(int argc, char **argv);
+int check_command(int argc, char **argv);
+int explain_command(int argc, char **argv);
+int log_command(int argc, char **argv);
+int spf_check_command(int argc, char **argv);
+int dkim_verify_command(int argc, char **argv);
+int dmarc_check_command(int argc, char **argv);
+int config_check_command(int argc, char **argv);
+int config_describe_command(int argc, char **argv);
 int role_command(int argc, char **argv);
 
 #endif

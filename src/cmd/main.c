@@ -7,6 +7,14 @@
 
 static const struct command commands[] = {
     {"serve", "run the gateway", serve_command, false},
+    {"check", "judge a message file and explain the verdict", check_command, false},
+    {"explain", "the whole story of a message that came in", explain_command, false},
+    {"log", "what came in, by sender, recipient, time, action", log_command, false},
+    {"spf check", "one SPF check, step by step", spf_check_command, false},
+    {"dkim verify", "the DKIM signatures of a message file", dkim_verify_command, false},
+    {"dmarc check", "the DMARC result of a message file", dmarc_check_command, false},
+    {"config check", "what is wrong with a configuration", config_check_command, false},
+    {"config describe", "every key with its default and meaning", config_describe_command, false},
     {"role", "a process of the gateway (internal)", role_command, true},
 };
 

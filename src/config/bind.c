@@ -2,7 +2,6 @@
 #include "config/bind.h"
 
 #include "base/ascii.h"
-#include "base/domain.h"
 #include "base/map.h"
 #include "config/schema.h"
 #include "config/store.h"
@@ -154,7 +153,7 @@ static bool is_name(struct bytes text)
 static void bind_name(struct binder *b, const struct config_section *section,
                       const struct config_block *block, char **target)
 {
-    *target = "";
+    *target = arena_string(b->arena, BYTES(""));
     if (block->argument_count != 1) {
         config_fault_add(b->faults, block->name.at, "section %s needs one name: %s %s {",
                          section->name, section->name, section->arguments);
@@ -177,8 +176,7 @@ static void bind_names(struct binder *b, const struct config_section *section,
                          section->name, section->name, section->arguments);
     target->items = arena_alloc_array(b->arena, block->argument_count, sizeof(*target->items));
     for (struct config_word *word = block->arguments; target->items && word; word = word->next) {
-        word->text = arena_lower(b->arena, word->text);
-        if (!domain_is_hostname(word->text))
+        if (!config_read_domain(b->arena, word->text, &word->text))
             config_fault_add(b->faults, word->at, "%s is not a domain name%s", quote(b, word->text),
                              bytes_ends_with(word->text, BYTES(".")) ? ": leave out the last dot"
                                                                      : "");
@@ -246,7 +244,7 @@ static void bind_absent(struct binder *b)
     const struct config_section *policy = config_section_find(BYTES("policy"));
     for (size_t k = 0; k < policy->key_count; k++)
         config_store_default(b->arena, &policy->keys[k], &b->out->policies[0]);
-    b->out->policies[0].name = "default";
+    b->out->policies[0].name = arena_string(b->arena, BYTES("default"));
 }
 
 /* Takes `deliver` apart; its form has been checked. */
@@ -256,7 +254,7 @@ static void finish_domain(struct binder *b, const struct config_block *block)
     const struct config_entry *entry = config_block_find(block, "deliver");
     const struct config_source *source = entry ? entry->value.at.source : block->name.at.source;
     struct bytes deliver = bytes_of(domain->deliver);
-    domain->maildir = "";
+    domain->maildir = arena_string(b->arena, BYTES(""));
     if (bytes_starts_with(deliver, BYTES("maildir:"))) {
         domain->method = CONFIG_DELIVER_MAILDIR;
         domain->maildir = config_source_path(b->arena, source, bytes_skip(deliver, 8));

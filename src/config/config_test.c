@@ -398,6 +398,22 @@ static void domains_must_be_domains_and_deliver_somewhere(void **state)
            C "2:32: catch-all must be a user or an address, such as admin@example.org: 'x@'\n");
 }
 
+static void internationalized_domains_become_a_labels(void **state)
+{
+    accept(HOST "domain B\xc3\xbc"
+                "cher.example { }\npolicy p { trusted-lists = b\xc3\xbc"
+                "cher.example }\n");
+    assert_string_equal(config.domains[0].names.items[0], "xn--bcher-kva.example");
+    assert_string_equal(config.policies[1].trusted_lists.items[0], "xn--bcher-kva.example");
+    refuse(HOST "domain b\xc3\xbc"
+                "cher.example { }\ndomain xn--bcher-kva.example { }\n",
+           C "3:8: domain 'xn--bcher-kva.example' stands already at configuration:2:8\n");
+    refuse(HOST "domain \xe2\x82\xac\xe2\x80\x8b..x { }\n",
+           C "2:8: '\xe2\x82\xac\xe2\x80\x8b..x' is not a domain name\n");
+    refuse(HOST "policy p { trusted-sealers = a_b }\n",
+           C "2:30: trusted-sealers must be domain names: 'a_b'\n");
+}
+
 static void what_cannot_work_is_refused(void **state)
 {
     refuse("hostname = mx\n",
@@ -649,6 +665,7 @@ int main(void)
         TEST(a_network_that_trusts_the_internet_is_refused),
         TEST(listeners_need_addresses_of_their_own),
         TEST(domains_must_be_domains_and_deliver_somewhere),
+        TEST(internationalized_domains_become_a_labels),
         TEST(what_cannot_work_is_refused),
         TEST(many_faults_are_counted_rather_than_shown),
         TEST(a_full_arena_is_temporary_and_says_nothing),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/store.h"
 
-#include "base/domain.h"
 #include "config/value.h"
 
 #include <string.h>
@@ -142,10 +141,11 @@ static void store_domains(struct store *s, const struct config_value *value)
     char **items = list_room(s, value, sizeof(*items));
     size_t count = 0;
     for (const struct config_word *word = value->words; items && word; word = word->next) {
-        if (!domain_is_hostname(word->text))
-            complain(s, word, "must be domain names (others than ASCII in the form xn--...)");
+        struct bytes name;
+        if (!config_read_domain(s->arena, word->text, &name))
+            complain(s, word, "must be domain names");
         else
-            items[count++] = arena_string(s->arena, arena_lower(s->arena, word->text));
+            items[count++] = arena_string(s->arena, name);
     }
     *list = (struct config_strings){items, count};
 }

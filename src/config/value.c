@@ -4,6 +4,8 @@
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/domain.h"
+#include "base/utf8.h"
+#include "message/idn.h"
 
 const char *config_read_bool(struct bytes text, bool *out)
 {
@@ -157,6 +159,17 @@ const char *config_read_endpoint(struct bytes text, uint16_t port, struct config
     }
     *out = endpoint;
     return NULL;
+}
+
+bool config_read_domain(struct arena *arena, struct bytes text, struct bytes *out)
+{
+    struct bytes name = arena_lower(arena, text);
+    if (!utf8_is_ascii(text) && idn_to_ascii(arena, text, &name, NULL) != OK)
+        return false;
+    if (!domain_is_hostname(name))
+        return false;
+    *out = name;
+    return true;
 }
 
 void config_write_size(struct buf *out, uint64_t size)

@@ -68,12 +68,15 @@ static int make_directories(struct durable *durable, char *path)
 static int make_maildir(struct durable *durable, const struct maildir_job *job)
 {
     static const char *const parts[] = {"cur", "new", "tmp"};
-    struct file_path path;
-    int error = 0;
+    struct file_path folder, path;
+    if (!job_path(job, "", "", &folder))
+        return -ENAMETOOLONG;
+    int error = make_directories(durable, folder.text);
     for (size_t i = 0; i < countof(parts) && !error; i++) {
         if (!job_path(job, parts[i], "", &path))
             return -ENAMETOOLONG;
-        error = make_directories(durable, path.text);
+        error = durable->make_directory(durable, path.text, 0700);
+        error = error == -EEXIST ? 0 : error;
     }
     /* Maildir++: an empty file marks a subfolder as one. Losing it in a crash costs nothing. */
     if (!error && job->folder && job_path(job, "maildirfolder", "", &path)) {
@@ -81,7 +84,7 @@ static int make_maildir(struct durable *durable, const struct maildir_job *job)
         if (fd >= 0)
             durable->close(durable, fd);
     }
-    return error;
+    return error ? error : durable->sync_directory(durable, folder.text);
 }
 
 static void write_file(struct durable *durable, struct maildir_job *job)

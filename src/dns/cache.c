@@ -22,7 +22,7 @@ struct entry {
     uint64_t hash;
     int64_t expires_at;
     uint32_t references;
-    uint32_t slot; /* in the ring */
+    uint32_t slot;     /* in the ring */
     uint32_t lifetime; /* seconds that it was given */
     uint16_t key_length;
     bool used; /* since the hand last passed */
@@ -228,7 +228,8 @@ static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
 }
 
 /* How long to keep it; `before` is how long the failure before it was kept, 0 if it was none. */
-static uint32_t lifetime(const struct cache *cache, const struct dns_answer *answer, uint32_t before)
+static uint32_t lifetime(const struct cache *cache, const struct dns_answer *answer,
+                         uint32_t before)
 {
     const struct dns_cache_options *o = &cache->options;
     if (answer->status == DNS_FOUND)
@@ -283,9 +284,9 @@ static void flight_release(struct flight *flight)
 }
 
 /* Asks, for this fiber and those that come with the same question meanwhile. */
-static const struct dns_answer *lead(struct cache *cache, struct arena *arena, const struct key *key,
-                                     struct bytes name, enum dns_type type, int64_t deadline,
-                                     uint32_t before)
+static const struct dns_answer *lead(struct cache *cache, struct arena *arena,
+                                     const struct key *key, struct bytes name, enum dns_type type,
+                                     int64_t deadline, uint32_t before)
 {
     struct bytes octets = bytes_from(key->octets, key->length);
     struct flight *flight = calloc(1, sizeof(*flight));
@@ -298,9 +299,11 @@ static const struct dns_answer *lead(struct cache *cache, struct arena *arena, c
     flight->landed = true;
     map_remove(cache->flights, octets);
     fiber_signal_all(&flight->done);
-    const struct dns_answer *answer =
-        flight->entry ? hand_out(arena, flight->entry, time_now(cache))
-                      : answer_failed(arena, "gave up waiting for an answer");
+    const struct dns_answer *answer;
+    if (flight->entry)
+        answer = hand_out(arena, flight->entry, time_now(cache));
+    else
+        answer = answer_failed(arena, "gave up waiting for an answer");
     flight_release(flight);
     return answer;
 }
@@ -344,8 +347,7 @@ static const struct dns_answer *query(struct dns *dns, struct arena *arena, stru
                 before = entry->lifetime;
             drop(cache, entry);
         }
-        struct flight *flight =
-            map_get(cache->flights, bytes_from(key.octets, key.length));
+        struct flight *flight = map_get(cache->flights, bytes_from(key.octets, key.length));
         if (!flight) {
             cache->counts.misses++;
             return lead(cache, arena, &key, name, type, deadline, before);

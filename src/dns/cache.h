@@ -2,11 +2,12 @@
 /*
  * cache: remembers the answers of any struct dns for their TTL.
  *
- * Positive, negative and failed answers are held, each as one immutable, reference-counted block. A hit
- * copies only the fixed part into the asker's arena (with the TTL that is left) and takes a reference
- * that the arena gives back; the cache may be destroyed before such arenas. Fibers that ask what
- * is being asked already wait for that answer. The size is bounded in entries and octets; what was
- * not used lately is dropped first. Hash keys are secret, so that no peer can choose collisions.
+ * Positive, negative and failed answers are held, each as one immutable, reference-counted block. A
+ * hit copies only the fixed part into the asker's arena (with the TTL that is left) and takes a
+ * reference that the arena gives back; the cache may be destroyed before such arenas. Fibers that
+ * ask what is being asked already wait for that answer. The size is bounded in entries and octets;
+ * what was not used lately is dropped first. Hash keys are secret, so that no peer can choose
+ * collisions.
  */
 #ifndef VOUCH_DNS_CACHE_H
 #define VOUCH_DNS_CACHE_H
@@ -33,7 +34,8 @@ struct dns_cache_counts {
     size_t entries, memory;
 };
 
-/* `below` stays the caller's and must outlive the cache. `options` may be NULL. NULL when memory is out. */
+/* `below` stays the caller's and must outlive the cache. `options` may be NULL. NULL when memory is
+ * out. */
 struct dns *dns_cache_create(struct dns *below, const struct dns_cache_options *options);
 /* No query may be under way. NULL is fine. */
 void dns_cache_destroy(struct dns *cache);

@@ -91,9 +91,11 @@ static void an_answer_is_asked_for_once_until_its_ttl_ends(void **state)
 static void types_and_names_are_told_apart(void **state)
 {
     struct fixture *f = *state;
-    load(f, "a.example A 192.0.2.1\na.example TXT text\nb.example A 192.0.2.2\n"
-            "abcdefgh.example A 192.0.2.3\n@bcdefgh.example A 192.0.2.4\n`bcdefgh.example A 192.0.2.5\n"
-            "[bcdefgh.example A 192.0.2.6\n{bcdefgh.example A 192.0.2.7\n");
+    load(
+        f,
+        "a.example A 192.0.2.1\na.example TXT text\nb.example A 192.0.2.2\n"
+        "abcdefgh.example A 192.0.2.3\n@bcdefgh.example A 192.0.2.4\n`bcdefgh.example A 192.0.2.5\n"
+        "[bcdefgh.example A 192.0.2.6\n{bcdefgh.example A 192.0.2.7\n");
     static const struct {
         const char *name;
         int last;
@@ -185,7 +187,8 @@ static void memory_is_bounded(void **state)
     /* An answer that would take a good part of it is not kept, but given. */
     char large[20000];
     memset(large, 'y', sizeof(large));
-    assert_true(zone_add(f->zone, BYTES("l.example"), DNS_TXT, 60, bytes_from(large, sizeof(large))));
+    assert_true(
+        zone_add(f->zone, BYTES("l.example"), DNS_TXT, 60, bytes_from(large, sizeof(large))));
     size_t before = zone_question_count(f->zone);
     assert_int_equal(ask(f, "l.example", DNS_TXT)->records[0].text.len, sizeof(large));
     assert_int_equal(ask(f, "l.example", DNS_TXT)->records[0].text.len, sizeof(large));
@@ -285,8 +288,8 @@ static void fibers_with_the_same_question_wait_for_one_answer(void **state)
     load(f, "slow.example A 192.0.2.1\nslow.example DELAY 2s\nother.example A 192.0.2.1\n");
     struct scene scene = {.count = 20};
     for (size_t i = 0; i < 20; i++)
-        scene.askers[i] = (struct asker){.name = i == 7 ? "other.example" : "slow.example",
-                                         .deadline = MINUTE};
+        scene.askers[i] =
+            (struct asker){.name = i == 7 ? "other.example" : "slow.example", .deadline = MINUTE};
     play(f, &scene);
     assert_int_equal(zone_question_count(f->zone), 2);
     assert_int_equal(dns_cache_counts(f->cache).joined, 18);

@@ -58,8 +58,18 @@ size_t decode_write_query(struct bytes name, enum dns_type type, uint16_t id,
 {
     static const uint8_t opt[11] = {0, 0, TYPE_OPT, DECODE_UDP_SIZE >> 8, DECODE_UDP_SIZE & 0xff};
     uint16_t flags = FLAG_RECURSION_DESIRED | FLAG_AUTHENTICATED;
-    const uint8_t header[HEADER_SIZE] = {
-        (uint8_t)(id >> 8), (uint8_t)id, (uint8_t)(flags >> 8), (uint8_t)flags, 0, 1, 0, 0, 0, 0, 0, 1};
+    const uint8_t header[HEADER_SIZE] = {(uint8_t)(id >> 8),
+                                         (uint8_t)id,
+                                         (uint8_t)(flags >> 8),
+                                         (uint8_t)flags,
+                                         0,
+                                         1,
+                                         0,
+                                         0,
+                                         0,
+                                         0,
+                                         0,
+                                         1};
     size_t length = name_to_wire(name, out + HEADER_SIZE);
     if (!length)
         return 0;
@@ -306,7 +316,8 @@ static bool decode_text(struct decoder *d, struct bytes data, struct bytes *out)
     return true;
 }
 
-static bool decode_record(struct decoder *d, const struct raw_record *raw, struct dns_record *record)
+static bool decode_record(struct decoder *d, const struct raw_record *raw,
+                          struct dns_record *record)
 {
     size_t end = raw->data + raw->data_length;
     struct bytes data = bytes_slice(d->packet, raw->data, end);

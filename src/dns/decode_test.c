@@ -565,15 +565,24 @@ static void names_survive_the_way_to_the_wire_and_back(void **state)
     static const struct {
         const char *in, *out; /* NULL: not valid */
     } cases[] = {
-        {"Example.ORG", "example.org"}, {"example.org.", "example.org"},
-        {"a\\.b.c", "a\\.b.c"},         {"a\\046b.c", "a\\.b.c"},
-        {"\\065", "a"},                 {"a\\\\.b", "a\\\\.b"},
-        {"a\\", NULL},                  {"a\\25", NULL},
-        {"a\\256", NULL},               {".", ""},
-        {"", ""},                       {"..", NULL},
-        {"a b", "a\\032b"},             {"_dmarc.x", "_dmarc.x"},
-        {"a\\065..", NULL},             {"a..", NULL},
-        {"a\\.", "a\\."},               {"a\\\\.", "a\\\\"},
+        {"Example.ORG", "example.org"},
+        {"example.org.", "example.org"},
+        {"a\\.b.c", "a\\.b.c"},
+        {"a\\046b.c", "a\\.b.c"},
+        {"\\065", "a"},
+        {"a\\\\.b", "a\\\\.b"},
+        {"a\\", NULL},
+        {"a\\25", NULL},
+        {"a\\256", NULL},
+        {".", ""},
+        {"", ""},
+        {"..", NULL},
+        {"a b", "a\\032b"},
+        {"_dmarc.x", "_dmarc.x"},
+        {"a\\065..", NULL},
+        {"a..", NULL},
+        {"a\\.", "a\\."},
+        {"a\\\\.", "a\\\\"},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         char out[NAME_TEXT_MAX];

@@ -3,9 +3,9 @@
  * name: DNS names between presentation form and the wire (rfc1035:3.1, 4.1.4, 5.1).
  *
  * Presentation form here has no trailing dot ("" is the root). An octet that is not a graphic ASCII
- * character is written \DDD; a dot, backslash, or one of "();@$ inside a label has a backslash before
- * it. On reading, \DDD and \X are understood and any other octet stands for itself. No function
- * allocates; none reads outside of what it is given.
+ * character is written \DDD; a dot, backslash, or one of "();@$ inside a label has a backslash
+ * before it. On reading, \DDD and \X are understood and any other octet stands for itself. No
+ * function allocates; none reads outside of what it is given.
  */
 #ifndef VOUCH_DNS_NAME_H
 #define VOUCH_DNS_NAME_H
@@ -29,18 +29,18 @@ struct bytes name_strip_dot(struct bytes name);
 size_t name_to_wire(struct bytes name, uint8_t out[NAME_WIRE_MAX]) must_check;
 
 /*
- * Reads a possibly compressed name that begins at *position of the packet and writes its lower-cased
- * presentation form; *position moves behind it. False if it runs out of the packet, points anywhere
- * but backwards, uses a reserved label type or is too long. The work is bounded by NAME_WIRE_MAX
- * octets and as many pointers as the longest name has labels.
+ * Reads a possibly compressed name that begins at *position of the packet and writes its
+ * lower-cased presentation form; *position moves behind it. False if it runs out of the packet,
+ * points anywhere but backwards, uses a reserved label type or is too long. The work is bounded by
+ * NAME_WIRE_MAX octets and as many pointers as the longest name has labels.
  */
 bool name_from_wire(struct bytes packet, size_t *position, char out[NAME_TEXT_MAX],
                     size_t *length) must_check;
 /* The same without writing it. */
 bool name_skip(struct bytes packet, size_t *position) must_check;
 
-/* The lower-cased canonical spelling of a name as name_from_wire() would give it; false if the name is
- * not valid ("" and "." are, here). */
+/* The lower-cased canonical spelling of a name as name_from_wire() would give it; false if the name
+ * is not valid ("" and "." are, here). */
 bool name_normalize(struct bytes name, char out[NAME_TEXT_MAX], size_t *length) must_check;
 
 #endif

@@ -57,8 +57,8 @@ static const struct dns_answer *query(struct dns *dns, struct arena *arena, stru
         return answer_out_of_memory();
     const struct dns_answer *answer =
         recorder->below->query(recorder->below, recorder->arena, name, type, deadline);
-    /* While this fiber waited the array may have moved, and another fiber may have got an answer to the
-     * same question: the first one stands. */
+    /* While this fiber waited the array may have moved, and another fiber may have got an answer to
+     * the same question: the first one stands. */
     struct dns_lookup *lookup = find(recorder, name, type);
     if (!lookup->answer)
         lookup->answer = answer;

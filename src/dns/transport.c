@@ -16,10 +16,10 @@
 
 enum {
     RECEIVE_BUFFER = 1 << 20, /* as far as the system allows */
-    UNDER_WAY_MAX = 20000, /* c-ares tells questions apart by 16 bits of id, and the name */
+    UNDER_WAY_MAX = 20000,    /* c-ares tells questions apart by 16 bits of id, and the name */
     SERVERS_MAX = 16,
     EVENTS_MAX = 32,
-    ROUNDS_MAX = 32, /* of reading sockets before others may run; c-ares takes half a TCP reply in one */
+    ROUNDS_MAX = 32, /* of reading before others may run; c-ares takes half a TCP reply in one */
     BURST_MAX = 100, /* questions sent in one PACE: a socket's buffer holds about 270 */
     UNREAD_MAX = 50, /* questions sent before replies are looked for, even if it is not our turn */
 };
@@ -36,10 +36,10 @@ struct transport_state {
     /* The fiber that waits for that descriptor now; NULL if nobody does. */
     struct fiber *driver;
     struct question *first, *last; /* those that a fiber waits for, oldest first */
-    int64_t burst_at; /* when the present burst began */
-    unsigned burst;   /* questions in it */
-    unsigned unread;  /* questions sent since replies were last looked for */
-    bool left;        /* there was more to read: it does not announce itself again */
+    int64_t burst_at;              /* when the present burst began */
+    unsigned burst;                /* questions in it */
+    unsigned unread;               /* questions sent since replies were last looked for */
+    bool left;                     /* there was more to read: it does not announce itself again */
     uint16_t ids[128];
     size_t ids_left;
     struct dns_transport_counts counts;
@@ -110,9 +110,8 @@ static void on_reply(void *argument, int status, int timeouts, unsigned char *re
         return;
     }
     if (status == ARES_SUCCESS && length >= 0)
-        question->answer =
-            decode_answer(question->arena, bytes_from(reply, (size_t)length), question->name,
-                          question->type, t->trust_ad);
+        question->answer = decode_answer(question->arena, bytes_from(reply, (size_t)length),
+                                         question->name, question->type, t->trust_ad);
     else
         question->answer = answer_failed(question->arena, problem_of(status));
     question->done = true;
@@ -157,8 +156,8 @@ static void process(struct transport_state *t)
             bool failed = events[i].events & (EPOLLERR | EPOLLHUP);
             bool reads = failed || events[i].events & EPOLLIN;
             bool writes = events[i].events & EPOLLOUT;
-            /* A descriptor number that was closed and reused by an earlier one of these events is no
-             * harm: c-ares's sockets do not block. */
+            /* A descriptor number that was closed and reused by an earlier one of these events is
+             * no harm: c-ares's sockets do not block. */
             ares_process_fd(t->channel, reads ? events[i].data.fd : ARES_SOCKET_BAD,
                             writes ? events[i].data.fd : ARES_SOCKET_BAD);
         }
@@ -173,8 +172,11 @@ static int drive(struct transport_state *t, int64_t deadline)
 {
     int64_t tick = loop_deadline(TICK);
     t->driver = fiber_current();
-    int error = t->left ? fiber_yield()
-                        : descriptor_wait_readable(t->descriptor, tick < deadline ? tick : deadline);
+    int error = 0;
+    if (t->left)
+        error = fiber_yield();
+    else
+        error = descriptor_wait_readable(t->descriptor, tick < deadline ? tick : deadline);
     t->driver = NULL;
     if (error == ETIMEDOUT && loop_now() < deadline)
         error = 0;
@@ -204,8 +206,8 @@ static bool open_descriptor(struct transport_state *t)
     return t->descriptor != NULL;
 }
 
-/* Holds a question back while too many were sent at once: what overflows the server's buffer is lost,
- * comes again all at once after the time-out, and is lost again. */
+/* Holds a question back while too many were sent at once: what overflows the server's buffer is
+ * lost, comes again all at once after the time-out, and is lost again. */
 static int pace(struct transport_state *t, int64_t deadline)
 {
     for (;;) {
@@ -269,11 +271,8 @@ static const struct dns_answer *query(struct dns *dns, struct arena *arena, stru
     struct question *question = calloc(1, sizeof(*question));
     if (!question)
         return answer_out_of_memory();
-    *question = (struct question){.transport = t,
-                                  .fiber = fiber_current(),
-                                  .arena = arena,
-                                  .name = name,
-                                  .type = type};
+    *question = (struct question){
+        .transport = t, .fiber = fiber_current(), .arena = arena, .name = name, .type = type};
     link_question(question);
     t->counts.asked++;
     t->counts.under_way++;
@@ -347,7 +346,8 @@ static int open_channel(struct transport_state *t, const struct dns_transport_op
     return status;
 }
 
-static int open_tuned_channel(struct transport_state *t, const struct dns_transport_options *options)
+static int open_tuned_channel(struct transport_state *t,
+                              const struct dns_transport_options *options)
 {
     int status = open_channel(t, options, 0);
     if (status != ARES_SUCCESS)

@@ -2,9 +2,10 @@
 /*
  * transport: asks recursive resolvers over the network, through c-ares.
  *
- * UDP with EDNS (1232 octets), TCP when an answer is truncated. Create it before the sandbox closes: later
- * it opens sockets but no files. Fibers only may ask; there is no fiber of its own: of those that wait
- * one drives the sockets for all. Nothing is remembered here: put a cache before it.
+ * UDP with EDNS (1232 octets), TCP when an answer is truncated. Create it before the sandbox
+ * closes: later it opens sockets but no files. Fibers only may ask; there is no fiber of its own:
+ * of those that wait one drives the sockets for all. Nothing is remembered here: put a cache before
+ * it.
  */
 #ifndef VOUCH_DNS_TRANSPORT_H
 #define VOUCH_DNS_TRANSPORT_H

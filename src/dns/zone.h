@@ -2,9 +2,9 @@
 /*
  * zone: a resolver that answers from memory, for scenarios, conformance suites and replays.
  *
- * Deterministic and immediate: it never waits unless told to (zone_add_delay). Follows CNAMEs (16 at
- * most). Only the names that were added exist: none is implied by a name below it, and there are no
- * wildcards. Answers are copied into the asker's arena, so the zone may be destroyed before it.
+ * Deterministic and immediate: it never waits unless told to (zone_add_delay). Follows CNAMEs (16
+ * at most). Only the names that were added exist: none is implied by a name below it, and there are
+ * no wildcards. Answers are copied into the asker's arena, so the zone may be destroyed before it.
  * Names are compared without case. When memory is out, zone_add_... are lost silently.
  */
 #ifndef VOUCH_DNS_ZONE_H
@@ -26,15 +26,16 @@ bool zone_add(struct zone *zone, struct bytes name, enum dns_type type, uint32_t
 void zone_add_name(struct zone *zone, struct bytes name);
 /* Questions of this name (and type; 0: all types) fail as a time-out would. */
 void zone_add_failure(struct zone *zone, struct bytes name, int type);
-/* Answers to this name come after so many microseconds of fiber_sleep (past the deadline: failed). */
+/* Answers to this name come after so many microseconds of fiber_sleep (past the deadline: failed).
+ */
 void zone_add_delay(struct zone *zone, struct bytes name, int64_t microseconds);
 /* Marks all answers as authenticated (AD). */
 void zone_set_authenticated(struct zone *zone, bool authenticated);
 /*
  * Reads a zone from text, a line each: "name TYPE value", "name TYPE ttl=60 value", "name FAIL",
- * "name TYPE FAIL", "name DELAY 5s" (or ms, m), "name" alone (it exists); '#' at the start of a line
- * or after a blank begins a comment; TXT values may be in double quotes (several are joined; \" \\ and
- * \DDD are understood in them). PERM with line and reason.
+ * "name TYPE FAIL", "name DELAY 5s" (or ms, m), "name" alone (it exists); '#' at the start of a
+ * line or after a blank begins a comment; TXT values may be in double quotes (several are joined;
+ * \" \\ and \DDD are understood in them). PERM with line and reason.
  */
 enum result zone_load(struct zone *zone, struct bytes text, struct error *error) must_check;
 

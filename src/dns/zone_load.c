@@ -113,7 +113,7 @@ static const char *add_value(const struct line *line, struct bytes value)
 {
     if (!is_text(line->type) || value.len == 0 || value.ptr[0] != '"')
         return zone_add(line->zone, line->name, line->type, line->ttl, value) ? NULL
-                                                                             : "malformed value";
+                                                                              : "malformed value";
     struct buf text;
     buf_init(&text, TEXT_MAX);
     const char *problem = "malformed quoted text";

@@ -169,11 +169,11 @@ static void malformed_lines_are_refused_with_their_number(void **state)
 {
     struct fixture *f = *state;
     static const char *const bad[] = {
-        "a.example A 1.2.3",        "a.example NOSUCH x",     "a.example A",
-        "a.example MX mail",        "a.example MX 70000 x",   "a.example TXT \"open",
-        "a.example TXT \"a\" b",    "a.example DELAY soon",   "a..b A 192.0.2.1",
-        "a.example TLSA 0",         "a.example A ttl=x 192.0.2.1",
-        "a.example TXT \"\\300\"", "a.example CNAME b..c",
+        "a.example A 1.2.3",     "a.example NOSUCH x",          "a.example A",
+        "a.example MX mail",     "a.example MX 70000 x",        "a.example TXT \"open",
+        "a.example TXT \"a\" b", "a.example DELAY soon",        "a..b A 192.0.2.1",
+        "a.example TLSA 0",      "a.example A ttl=x 192.0.2.1", "a.example TXT \"\\300\"",
+        "a.example CNAME b..c",
     };
     for (size_t i = 0; i < countof(bad); i++) {
         char text[200];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fiber/fixture.h"
 
-#include "fiber/stack.h"
+#include "fiber/sanitizer.h"
 #include "fiber/sync.h"
 
 #include <errno.h>
@@ -392,7 +392,9 @@ static void round_both_ways(void *argument)
     fiber_group_wait(&group, NO_DEADLINE);
     fiber_group_close(&group);
     assert_int_equal(fegetround(), FE_TONEAREST);
-    assert_true(up.third > down.third);
+    /* Valgrind computes in its own mode. */
+    if (!RUNNING_ON_VALGRIND)
+        assert_true(up.third > down.third);
 }
 
 static void a_switch_keeps_each_fibers_rounding_mode(void **state)

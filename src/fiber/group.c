@@ -17,6 +17,7 @@ bool fiber_group_start(struct fiber_group *group, const char *name, fiber_functi
     if (!fiber)
         return false;
     fiber->group = group;
+    fiber->cancelled = group->closing;
     fiber->next = group->members;
     if (group->members)
         group->members->previous = fiber;
@@ -62,9 +63,11 @@ void fiber_group_close(struct fiber_group *group)
 {
     if (!group->count)
         return;
+    group->closing = true;
     fiber_group_cancel(group);
     fiber_shield();
     while (group->count)
         fiber_group_wait(group, NO_DEADLINE);
     fiber_unshield();
+    group->closing = false;
 }

@@ -19,6 +19,7 @@ struct fiber_group {
     struct fiber *members; /* intrusive list */
     size_t count;
     struct fiber *waiter;
+    bool closing;
 };
 
 void fiber_group_open(struct fiber_group *group);
@@ -31,7 +32,8 @@ bool fiber_group_start(struct fiber_group *group, const char *name, fiber_functi
 int fiber_group_wait(struct fiber_group *group, int64_t deadline);
 /* Every present member's waits return ECANCELED from now on. Does not wait. */
 void fiber_group_cancel(struct fiber_group *group);
-/* Cancels, then waits until all have ended, whatever it takes (even if the caller is cancelled). */
+/* Cancels, then waits until all have ended, whatever it takes (even if the caller is cancelled). A
+ * member that is started meanwhile is born cancelled. */
 void fiber_group_close(struct fiber_group *group);
 
 #endif

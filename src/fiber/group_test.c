@@ -184,6 +184,30 @@ static void a_member_may_start_members(void **state)
     fixture_run(members_start_members, NULL);
 }
 
+static void start_while_closing(void *argument)
+{
+    static int64_t duration = DAY;
+    struct fiber_group *group = argument;
+    assert_int_equal(fiber_sleep(DAY), ECANCELED);
+    fixture_start(group, "late", sleep_for, &duration);
+}
+
+static void close_with_latecomers(void *argument)
+{
+    struct fiber_group group;
+    fiber_group_open(&group);
+    fixture_start(&group, "starter", start_while_closing, &group);
+    assert_int_equal(fiber_yield(), 0);
+    int64_t start = loop_now();
+    fiber_group_close(&group);
+    assert_int_equal(loop_now(), start);
+}
+
+static void who_starts_while_the_group_closes_is_cancelled_too(void **state)
+{
+    fixture_run(close_with_latecomers, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +217,7 @@ int main(void)
         cmocka_unit_test(close_waits_even_if_its_caller_is_cancelled),
         cmocka_unit_test(cancelling_a_waiter_leaves_the_members_alone),
         cmocka_unit_test(a_member_may_start_members),
+        cmocka_unit_test(who_starts_while_the_group_closes_is_cancelled_too),
     };
     return cmocka_run_group_tests_name("fiber/group", tests, NULL, NULL);
 }

@@ -107,6 +107,8 @@ static int fail_reading(struct stream *stream, int error)
  * thread, and not learn that it was cancelled. */
 static int take_turns(struct stream *stream)
 {
+    if (fiber_gives_up(fiber_self()))
+        return -ECANCELED;
     return ++stream->operations % TURN == 0 ? -fiber_yield() : 0;
 }
 

@@ -426,6 +426,37 @@ static void a_cancelled_writer_can_say_goodbye_under_a_shield(void **state)
     fixture_run(cancel_a_writer, NULL);
 }
 
+static void use_while_cancelled(void *argument)
+{
+    struct pair *pair = argument;
+    struct bytes line;
+    assert_int_equal(fiber_sleep(SECOND), ECANCELED);
+    assert_int_equal(stream_read_line(pair->here, 100, &line, soon()), -ECANCELED);
+    assert_int_equal(stream_write(pair->here, BYTES("x\n"), soon()), 0);
+    assert_int_equal(stream_flush(pair->here, soon()), -ECANCELED);
+    fiber_shield();
+    expect_line(pair->here, "here already\r\n");
+    assert_int_equal(stream_flush(pair->here, soon()), 0);
+    fiber_unshield();
+}
+
+static void cancel_with_input_at_hand(void *argument)
+{
+    struct pair pair = make((struct pipe_options){0});
+    send_text(pair.there, "here already\r\n");
+    struct fiber_group group;
+    fiber_group_open(&group);
+    fixture_start(&group, "user", use_while_cancelled, &pair);
+    fiber_group_close(&group);
+    expect_line(pair.there, "x\n");
+    close_both(pair);
+}
+
+static void a_cancelled_fiber_can_use_a_stream_only_under_a_shield(void **state)
+{
+    fixture_run(cancel_with_input_at_hand, NULL);
+}
+
 /* Sockets. */
 
 static void read_to_the_end(void *argument)
@@ -546,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_reset_is_reported_again_and_again),
         cmocka_unit_test(a_peer_that_does_not_read_is_given_up_once),
         cmocka_unit_test(a_cancelled_writer_can_say_goodbye_under_a_shield),
+        cmocka_unit_test(a_cancelled_fiber_can_use_a_stream_only_under_a_shield),
         cmocka_unit_test(the_end_that_came_with_the_last_octets_is_seen),
         cmocka_unit_test(a_plain_transport_works_over_what_is_no_socket),
         cmocka_unit_test(a_stream_that_never_runs_dry_lets_others_run),

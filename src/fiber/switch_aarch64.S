@@ -98,14 +98,16 @@ switch_stacks:
     .cfi_endproc
     .size switch_stacks, . - switch_stacks
 
-/* Where a fresh stack begins: x19 holds the function, x20 its argument. */
+/* Where a fresh stack begins: x19 holds the function, x20 its argument. As on
+ * x86-64 the nop is for unwinders. */
     .globl switch_start
     .hidden switch_start
     .type switch_start, %function
     .p2align 4
-switch_start:
     .cfi_startproc
     .cfi_undefined x30
+    nop
+switch_start:
     mov x0, x20
     mov x29, xzr
     mov x30, xzr

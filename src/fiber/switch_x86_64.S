@@ -89,14 +89,16 @@ switch_stacks:
     .size switch_stacks, . - switch_stacks
 
 /* Where a fresh stack begins: rbx holds the function, r12 its argument. There is no caller, and the
- * undefined return address says so to debuggers and unwinders. */
+ * undefined return address says so to debuggers and unwinders. They look one octet before where a
+ * frame will return to, hence the nop. */
     .globl switch_start
     .hidden switch_start
     .type switch_start, @function
     .p2align 4
-switch_start:
     .cfi_startproc
     .cfi_undefined %rip
+    nop
+switch_start:
     movq %r12, %rdi
     xorl %ebp, %ebp
     call *%rbx

@@ -164,8 +164,10 @@ static void read_angle(struct parser *p, struct bytes display_name, bool irregul
     struct bytes domain = read_domain(p);
     cursor_expect(&p->c, '>');
     skip(p);
-    add_mailbox(p, &(struct mailbox){.display_name = display_name, .local = words.local,
-                                     .domain = domain, .irregular = irregular});
+    add_mailbox(p, &(struct mailbox){.display_name = display_name,
+                                     .local = words.local,
+                                     .domain = domain,
+                                     .irregular = irregular});
 }
 
 static bool is_irregular_name_octet(uint8_t c)

@@ -2,8 +2,8 @@
 /*
  * address: the addresses of header fields (rfc5322:3.4).
  *
- * Reads mailboxes and groups with comments, quoted strings, domain literals, UTF-8 (rfc6532:3.2) and
- * the obsolete forms that still occur (routes, white space around dots, empty list elements:
+ * Reads mailboxes and groups with comments, quoted strings, domain literals, UTF-8 (rfc6532:3.2)
+ * and the obsolete forms that still occur (routes, white space around dots, empty list elements:
  * rfc5322:4.4). Not read: control characters, quoted or not. What is returned lives in the arena.
  * One form outside the grammar is read because genuine mail has it, and marked as `irregular`: a
  * display name with characters that had to be quoted ("user@example.org <user@example.org>"); the

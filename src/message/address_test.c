@@ -102,8 +102,11 @@ static void domain_literals_keep_their_brackets(void **state)
 
 static void utf8_is_read_and_other_octets_only_in_names_rfc6532(void **state)
 {
-    assert_mailbox("J\xc3\xb6rg <j\xc3\xb6rg@b\xc3\xbc" "cher.example>", "J\xc3\xb6rg", "j\xc3\xb6rg",
-                   "b\xc3\xbc" "cher.example");
+    assert_mailbox("J\xc3\xb6rg <j\xc3\xb6rg@b\xc3\xbc"
+                   "cher.example>",
+                   "J\xc3\xb6rg", "j\xc3\xb6rg",
+                   "b\xc3\xbc"
+                   "cher.example");
     assert_mailbox("\"J\xf6rg\" <j@b.example>", "J\xf6rg", "j", "b.example");
     assert_refused("j\xf6rg@b.example");
     assert_refused("j@b\xfc.example");
@@ -124,12 +127,40 @@ static void a_name_that_needed_quotes_is_read_and_marked(void **state)
 static void what_is_no_address_list_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "", " ", ",", "(c)", "a", "a b", "@b.example", "a@", "<>", "<a>", "<a@b.example", "a@b.example>",
-        "a@b.example c@d.example", "<a@b.example> <c@d.example>", "a..b@c.example", ".a@c.example",
-        "a.@c.example", "a@b..example", "a@.example", "a@b.example.", "\"a@b.example", "a\"b\"@c.example",
-        "a@b@c.example", "Foo, Inc. <a@b.example>", "a@b.example\nc@d.example", "a@b.example\r\n",
-        "\"a\\\r\"@b.example", "\"a\x01\"@b.example", "a@b.example, <", "Foo <<a@b.example>>",
-        "Foo <a@b.example> bar", "Foo <a@b.example>\\", "<@b.example a@c.example>", "a(@b.example",
+        "",
+        " ",
+        ",",
+        "(c)",
+        "a",
+        "a b",
+        "@b.example",
+        "a@",
+        "<>",
+        "<a>",
+        "<a@b.example",
+        "a@b.example>",
+        "a@b.example c@d.example",
+        "<a@b.example> <c@d.example>",
+        "a..b@c.example",
+        ".a@c.example",
+        "a.@c.example",
+        "a@b..example",
+        "a@.example",
+        "a@b.example.",
+        "\"a@b.example",
+        "a\"b\"@c.example",
+        "a@b@c.example",
+        "Foo, Inc. <a@b.example>",
+        "a@b.example\nc@d.example",
+        "a@b.example\r\n",
+        "\"a\\\r\"@b.example",
+        "\"a\x01\"@b.example",
+        "a@b.example, <",
+        "Foo <<a@b.example>>",
+        "Foo <a@b.example> bar",
+        "Foo <a@b.example>\\",
+        "<@b.example a@c.example>",
+        "a(@b.example",
     };
     for (size_t i = 0; i < countof(texts); i++)
         assert_refused(texts[i]);
@@ -155,8 +186,8 @@ static void comments_nest_to_a_bound(void **state)
 static void lists_have_a_bound(void **state)
 {
     struct address_list list;
-    assert_int_equal(address_list_parse(arena, repeat("a@b.example,", ADDRESS_LIST_MAX), &list, NULL),
-                     OK);
+    assert_int_equal(
+        address_list_parse(arena, repeat("a@b.example,", ADDRESS_LIST_MAX), &list, NULL), OK);
     assert_int_equal(list.count, ADDRESS_LIST_MAX);
     assert_int_equal(
         address_list_parse(arena, repeat("a@b.example,", ADDRESS_LIST_MAX + 1), &list, NULL), PERM);

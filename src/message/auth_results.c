@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const char *const result_names[] = {
-    "none", "pass", "fail", "softfail", "neutral", "policy", "temperror", "permerror", "nxdomain",
-    "discard", "unknown",
+    "none",      "pass",      "fail",     "softfail", "neutral", "policy",
+    "temperror", "permerror", "nxdomain", "discard",  "unknown",
 };
 
 const char *auth_result_name(enum auth_result result)
@@ -231,7 +231,8 @@ static void read_payload(struct parser *p)
     structured_skip(&p->c, NULL);
     p->out->authserv_id = take_value(p, "an authserv-id");
     structured_skip(&p->c, NULL);
-    if (ascii_is_digit((uint8_t)(cursor_peek(&p->c) < 0 ? 0 : cursor_peek(&p->c))))
+    int next = cursor_peek(&p->c);
+    if (next >= '0' && next <= '9')
         p->out->version = take_version(p);
     structured_skip(&p->c, NULL);
     if (cursor_peek(&p->c) != ';')
@@ -270,17 +271,6 @@ enum result auth_results_parse(struct arena *arena, struct bytes value, struct a
     return OK;
 }
 
-static bool is_dot_atom(struct bytes text)
-{
-    bool atom_due = true;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '.' ? atom_due : !structured_is_atext(text.ptr[i]))
-            return false;
-        atom_due = text.ptr[i] == '.';
-    }
-    return !atom_due;
-}
-
 static bool is_token(struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -296,8 +286,8 @@ static bool is_plain_address(struct bytes text)
     if (at == BYTES_NOT_FOUND || !utf8_is_valid(text))
         return false;
     struct bytes domain = bytes_skip(text, at + 1);
-    return (at == 0 || is_dot_atom(bytes_first(text, at))) && is_dot_atom(domain) &&
-           is_token(domain);
+    return (at == 0 || structured_is_dot_atom(bytes_first(text, at))) &&
+           structured_is_dot_atom(domain) && is_token(domain);
 }
 
 static void put_value(struct header_writer *w, struct bytes value, bool address_allowed)

@@ -61,9 +61,10 @@ static void the_examples_of_rfc8601_b_are_read(void **state)
     assert_int_equal(r.statements[1].result, AUTH_PASS);
     assert_property(&r.statements[1], 0, "smtp", "mailfrom", "example.net");
 
-    r = parse("example.com;\r\n      dkim=pass reason=\"good signature\"\r\n"
-              "        header.i=@mail-router.example.net;\r\n      dkim=fail reason=\"bad signature\"\r\n"
-              "        header.i=@newyork.example.com");
+    r = parse(
+        "example.com;\r\n      dkim=pass reason=\"good signature\"\r\n"
+        "        header.i=@mail-router.example.net;\r\n      dkim=fail reason=\"bad signature\"\r\n"
+        "        header.i=@newyork.example.com");
     assert_bytes(r.statements[0].reason, "good signature");
     assert_property(&r.statements[1], 0, "header", "i", "@newyork.example.com");
 
@@ -195,18 +196,25 @@ static void a_field_is_written_folded(void **state)
     struct auth_property dkim[] = {{BYTES("header"), BYTES("d"), BYTES("sender.example")},
                                    {BYTES("header"), BYTES("b"), BYTES("a/b+c")}};
     struct auth_statement statements[] = {
-        {.method = BYTES("spf"), .version = 1, .result = AUTH_PASS, .properties = spf,
+        {.method = BYTES("spf"),
+         .version = 1,
+         .result = AUTH_PASS,
+         .properties = spf,
          .property_count = 1},
-        {.method = BYTES("dkim"), .version = 1, .result = AUTH_FAIL, .comment = BYTES("a (b)"),
-         .reason = BYTES("body hash did not verify"), .properties = dkim, .property_count = 2},
+        {.method = BYTES("dkim"),
+         .version = 1,
+         .result = AUTH_FAIL,
+         .comment = BYTES("a (b)"),
+         .reason = BYTES("body hash did not verify"),
+         .properties = dkim,
+         .property_count = 2},
     };
     struct auth_results r = {BYTES("mx.example"), 1, statements, 2};
-    assert_bytes(write_results(&r),
-                 "Authentication-Results: mx.example;\r\n"
-                 " spf=pass smtp.mailfrom=joe@sender.example;\r\n"
-                 " dkim=fail (a \\(b\\)) reason=\"body hash did not verify\" "
-                 "header.d=sender.example\r\n"
-                 " header.b=\"a/b+c\"\r\n");
+    assert_bytes(write_results(&r), "Authentication-Results: mx.example;\r\n"
+                                    " spf=pass smtp.mailfrom=joe@sender.example;\r\n"
+                                    " dkim=fail (a \\(b\\)) reason=\"body hash did not verify\" "
+                                    "header.d=sender.example\r\n"
+                                    " header.b=\"a/b+c\"\r\n");
     assert_one_field(buf_bytes(&written), 78);
 }
 
@@ -221,8 +229,12 @@ static void values_of_a_peer_cannot_leave_their_place(void **state)
         {BYTES("header"), BYTES("x; dkim=pass"), BYTES("lost")},
     };
     struct auth_statement statements[] = {
-        {.method = BYTES("spf"), .result = AUTH_FAIL, .reason = BYTES("a\" ; dkim=pass \r\n\r\nx"),
-         .comment = BYTES("x) dkim=pass ("), .properties = properties, .property_count = 6},
+        {.method = BYTES("spf"),
+         .result = AUTH_FAIL,
+         .reason = BYTES("a\" ; dkim=pass \r\n\r\nx"),
+         .comment = BYTES("x) dkim=pass ("),
+         .properties = properties,
+         .property_count = 6},
         {.method = BYTES("dkim=pass;"), .result = AUTH_FAIL},
     };
     struct auth_results r = {BYTES("mx.example"), 1, statements, 2};
@@ -231,8 +243,8 @@ static void values_of_a_peer_cannot_leave_their_place(void **state)
     struct auth_results back;
     struct error error = {0};
     field = bytes_skip(field, strlen("Authentication-Results:"));
-    assert_int_equal(
-        auth_results_parse(arena, bytes_first(field, field.len - 2), &back, &error), OK);
+    assert_int_equal(auth_results_parse(arena, bytes_first(field, field.len - 2), &back, &error),
+                     OK);
     assert_int_equal(back.statement_count, 1);
     assert_int_equal(back.statements[0].property_count, 4);
     assert_property(&back.statements[0], 0, "smtp", "helo", "a\?\?Bcc: x; dkim=pass");
@@ -246,9 +258,12 @@ static void no_value_makes_a_line_too_long_rfc5322_2_1_1(void **state)
 {
     struct auth_property properties[] = {{BYTES("smtp"), BYTES("helo"), repeat("x", 100000)},
                                          {BYTES("smtp"), BYTES("helo"), repeat("\"", 100000)}};
-    struct auth_statement statements[] = {
-        {.method = BYTES("spf"), .result = AUTH_FAIL, .reason = repeat("yy ", 50000),
-         .comment = repeat("z", 100000), .properties = properties, .property_count = 1}};
+    struct auth_statement statements[] = {{.method = BYTES("spf"),
+                                           .result = AUTH_FAIL,
+                                           .reason = repeat("yy ", 50000),
+                                           .comment = repeat("z", 100000),
+                                           .properties = properties,
+                                           .property_count = 1}};
     struct auth_results r = {BYTES("mx.example"), 1, statements, 1};
     assert_one_field(write_results(&r), 998);
 }

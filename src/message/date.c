@@ -19,7 +19,8 @@ static const struct {
 
 enum { SECONDS_PER_DAY = 86400, DAYS_PER_ERA = 146097, YEARS_PER_ERA = 400 };
 
-/* Years are counted from March, so that the leap day is the last of its year, in eras of 400 years. */
+/* Years are counted from March, so that the leap day is the last of its year, in eras of 400 years.
+ */
 int64_t date_days(int year, unsigned month, unsigned day)
 {
     int64_t y = month <= 2 ? (int64_t)year - 1 : year;
@@ -63,10 +64,9 @@ void date_write(struct buf *out, int64_t epoch, int zone)
     split_days(days, &year, &month, &day);
     unsigned offset = (unsigned)(zone < 0 ? -zone : zone);
     /* 1970-01-01 was a Thursday. */
-    buf_printf(out, "%s, %u %s %04d %02d:%02d:%02d %c%02u%02u",
-               day_names[((days + 4) % 7 + 7) % 7], day, month_names[month - 1], year,
-               (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-               zone < 0 ? '-' : '+', offset / 60, offset % 60);
+    buf_printf(out, "%s, %u %s %04d %02d:%02d:%02d %c%02u%02u", day_names[((days + 4) % 7 + 7) % 7],
+               day, month_names[month - 1], year, (int)(second / 3600), (int)(second / 60 % 60),
+               (int)(second % 60), zone < 0 ? '-' : '+', offset / 60, offset % 60);
 }
 
 /* The parser. Obsolete syntax allows CFWS between any two tokens. */
@@ -121,7 +121,8 @@ static int take_year(struct cursor *c, struct date *out)
 static bool day_exists(int year, unsigned month, unsigned day)
 {
     int next = month == 12 ? year + 1 : year;
-    return day >= 1 && (int64_t)day <= date_days(next, month % 12 + 1, 1) - date_days(year, month, 1);
+    return day >= 1 &&
+           (int64_t)day <= date_days(next, month % 12 + 1, 1) - date_days(year, month, 1);
 }
 
 static void take_numeric_zone(struct cursor *c, struct date *out)
@@ -186,7 +187,7 @@ enum result date_parse(struct bytes value, struct date *out, struct error *error
     structured_skip(&c, NULL);
     if (c.failed || !cursor_at_end(&c) || month == 0 || !day_exists(year, (unsigned)month, day))
         return error_set(error, PERM, "not a date, at octet %zu", c.position + 1);
-    out->epoch = date_days(year, (unsigned)month, day) * SECONDS_PER_DAY +
-                 (int64_t)hour * 3600 + minute * 60 + second - (int64_t)out->zone * 60;
+    out->epoch = date_days(year, (unsigned)month, day) * SECONDS_PER_DAY + (int64_t)hour * 3600 +
+                 minute * 60 + second - (int64_t)out->zone * 60;
     return OK;
 }

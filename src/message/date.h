@@ -8,8 +8,8 @@
 
 #include "base/buf.h"
 
-/* Appends "Fri, 21 Nov 1997 09:55:06 -0600". The zone is in minutes east of UTC (±5999 at most, clamped);
- * years from 0 to 9999, clamped. */
+/* Appends "Fri, 21 Nov 1997 09:55:06 -0600". The zone is in minutes east of UTC (±5999 at most,
+ * clamped); years from 0 to 9999, clamped. */
 void date_write(struct buf *out, int64_t epoch, int zone);
 
 struct date {

@@ -63,7 +63,8 @@ static void dates_are_read(void **state)
     assert_read("1 Jan 1970 00:00:60 +0000", 60, 0);
     /* rfc5322:A.5 */
     assert_read("Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n"
-                "               -0330 (Newfoundland Time)", -27723480, -210);
+                "               -0330 (Newfoundland Time)",
+                -27723480, -210);
 }
 
 static void obsolete_dates_are_read_rfc5322_4_3(void **state)
@@ -79,7 +80,9 @@ static void obsolete_dates_are_read_rfc5322_4_3(void **state)
 static void a_zone_without_meaning_is_utc_and_marked(void **state)
 {
     static const char *const texts[] = {
-        "21 Nov 1997 09:55:06 -0000", "21 Nov 1997 09:55:06 A", "21 Nov 1997 09:55:06 CEST",
+        "21 Nov 1997 09:55:06 -0000",
+        "21 Nov 1997 09:55:06 A",
+        "21 Nov 1997 09:55:06 CEST",
         "21 Nov 1997 09:55:06",
     };
     struct date date;
@@ -96,13 +99,30 @@ static void a_zone_without_meaning_is_utc_and_marked(void **state)
 static void what_is_no_date_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "", "x", "Fri", "21", "21 Nov", "21 Nov 1997", "32 Nov 1997 09:55 +0000",
-        "31 Nov 1997 09:55 +0000", "29 Feb 1997 09:55 +0000", "29 Feb 1900 09:55 +0000",
-        "0 Nov 1997 09:55 +0000", "21 Nux 1997 09:55 +0000", "21 Nov 1997 24:00 +0000",
-        "21 Nov 1997 09:60 +0000", "21 Nov 1997 09:55:61 +0000", "21 Nov 1997 09:55 +000",
-        "21 Nov 1997 09:55 +00000", "21 Nov 1997 09:55 +0060", "21 Nov 19970 09:55 +0000",
-        "21 Nov 1997 9:5 +0000", "21 Nov 1997 09:55 +0000 x", "Foo, 21 Nov 1997 09:55 +0000",
-        "21 Nov 1997 09:55 +0000 (", "99999999999999999999 Nov 1997 09:55 +0000",
+        "",
+        "x",
+        "Fri",
+        "21",
+        "21 Nov",
+        "21 Nov 1997",
+        "32 Nov 1997 09:55 +0000",
+        "31 Nov 1997 09:55 +0000",
+        "29 Feb 1997 09:55 +0000",
+        "29 Feb 1900 09:55 +0000",
+        "0 Nov 1997 09:55 +0000",
+        "21 Nux 1997 09:55 +0000",
+        "21 Nov 1997 24:00 +0000",
+        "21 Nov 1997 09:60 +0000",
+        "21 Nov 1997 09:55:61 +0000",
+        "21 Nov 1997 09:55 +000",
+        "21 Nov 1997 09:55 +00000",
+        "21 Nov 1997 09:55 +0060",
+        "21 Nov 19970 09:55 +0000",
+        "21 Nov 1997 9:5 +0000",
+        "21 Nov 1997 09:55 +0000 x",
+        "Foo, 21 Nov 1997 09:55 +0000",
+        "21 Nov 1997 09:55 +0000 (",
+        "99999999999999999999 Nov 1997 09:55 +0000",
     };
     for (size_t i = 0; i < countof(texts); i++)
         assert_refused(texts[i]);

@@ -19,12 +19,13 @@ static enum result set_status(struct arena *arena, struct from_field *out, enum 
     return out->problem.ptr ? OK : TEMP;
 }
 
-/* Adds the mailbox's domain to the list of different ones; PERM if it is no domain name. */
+/* Adds the mailbox's domain to the list of different ones; PERM if it is no domain name. A full
+ * list has decided the matter, and names cost time to convert. */
 static enum result add_domain(struct arena *arena, struct from_field *out, struct bytes domain,
                               struct error *error)
 {
     struct bytes ascii;
-    if (domain.ptr[0] == '[')
+    if (domain.ptr[0] == '[' || out->domain_count == FROM_DOMAINS_MAX)
         return OK;
     enum result result = idn_to_ascii(arena, domain, &ascii, error);
     if (result != OK)
@@ -32,8 +33,7 @@ static enum result add_domain(struct arena *arena, struct from_field *out, struc
     for (size_t i = 0; i < out->domain_count; i++)
         if (bytes_equal(out->domains[i], ascii))
             return OK;
-    if (out->domain_count < FROM_DOMAINS_MAX)
-        out->domains[out->domain_count++] = ascii;
+    out->domains[out->domain_count++] = ascii;
     return OK;
 }
 

@@ -65,8 +65,8 @@ static void different_domains_are_listed_up_to_a_bound(void **state)
 
 static void u_labels_become_a_labels_before_they_are_compared(void **state)
 {
-    struct from_field from =
-        read_header("From: a@B\xc3\xbc" "cher.example, b@xn--bcher-kva.EXAMPLE\r\n\r\n");
+    struct from_field from = read_header("From: a@B\xc3\xbc"
+                                         "cher.example, b@xn--bcher-kva.EXAMPLE\r\n\r\n");
     assert_int_equal(from.status, FROM_OK);
     assert_bytes(from.domain, "xn--bcher-kva.example");
 }

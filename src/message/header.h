@@ -22,8 +22,9 @@ enum { HEADER_LINE_WANTED = 78, HEADER_LINE_MAX = 998 }; /* rfc5322:2.1.1 */
 
 struct header_writer {
     struct buf *out;
-    size_t line;    /* where the current line begins in out */
-    size_t fold_at; /* the last space that a fold may come before; 0 if there is none in this line */
+    size_t line; /* where the current line begins in out */
+    size_t
+        fold_at; /* the last space that a fold may come before; 0 if there is none in this line */
 };
 
 void header_begin(struct header_writer *w, struct buf *out, const char *name);

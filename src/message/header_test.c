@@ -52,7 +52,8 @@ static void what_has_no_spaces_is_not_folded(void **state)
 static void control_characters_and_bad_utf8_are_replaced(void **state)
 {
     assert_bytes(write_text("A", BYTES("x\r\nBcc: y\0z\x7f\t.")), "A: x\?\?Bcc: y?z?\t.\r\n");
-    assert_bytes(write_text("A", BYTES("j\xc3\xb6rg \xf6 \xed\xa0\x80")), "A: j\xc3\xb6rg ? \?\?\?\r\n");
+    assert_bytes(write_text("A", BYTES("j\xc3\xb6rg \xf6 \xed\xa0\x80")),
+                 "A: j\xc3\xb6rg ? \?\?\?\r\n");
 }
 
 static void no_fold_leaves_a_blank_line_rfc5322_3_2_2(void **state)
@@ -81,8 +82,9 @@ static void a_full_buffer_shows(void **state)
     struct buf small;
     for (size_t max = 0; max < 300; max++) {
         buf_init(&small, max);
-        header_write(&small, "Subject", BYTES("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbb "
-                                              "cccccccccccccccccccccccccccccccc ddddddddddddddddddddddddd"));
+        header_write(&small, "Subject",
+                     BYTES("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbb "
+                           "cccccccccccccccccccccccccccccccc ddddddddddddddddddddddddd"));
         assert_int_equal(small.failed, max < 9 + 121 + 2 + 2);
         buf_free(&small);
     }

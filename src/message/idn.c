@@ -18,8 +18,8 @@ static char *convert(struct bytes domain, const char **reason)
     *reason = "not UTF-8";
     if (!utf8_is_valid(domain))
         return NULL;
-    int status = idn2_lookup_u8((const uint8_t *)input, &output,
-                                IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    int status =
+        idn2_lookup_u8((const uint8_t *)input, &output, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (status != IDN2_OK) {
         *reason = idn2_strerror(status);
         return NULL;

@@ -26,27 +26,25 @@ static bool is_listed(struct bytes name, const struct bytes *patterns, size_t co
     return false;
 }
 
-struct bytes look_alike_authserv_id(struct arena *arena, struct bytes value)
+/* The authserv-id as the grammar has it, however malformed what follows is; empty if there is none.
+ */
+static struct bytes authserv_id(struct octets *scratch, struct bytes value)
 {
     struct cursor c = cursor_over(value);
-    struct octets text;
     structured_skip(&c, NULL);
     if (cursor_peek(&c) != '"')
         return cursor_take_while(&c, structured_is_token);
-    if (!octets_create(arena, value.len, &text))
-        return (struct bytes){NULL, 0};
-    structured_quoted_string(&c, &text);
-    return c.failed ? (struct bytes){NULL, 0} : bytes_trim(octets_since(&text, 0));
+    scratch->used = 0;
+    structured_quoted_string(&c, scratch);
+    return c.failed ? (struct bytes){NULL, 0} : bytes_trim(octets_since(scratch, 0));
 }
 
-/* All that stands before the first ';' without comments, blanks, quotes and a version: what a reader
- * gets who strips these first, so that "mx.exam(x)ple.org" is "mx.example.org" to him. */
-static struct bytes squeezed_id(struct arena *arena, struct bytes value)
+/* All that stands before the first ';' without comments, blanks, quotes and a version: what a
+ * reader gets who strips these first, so that "mx.exam(x)ple.org" is "mx.example.org" to him. */
+static struct bytes squeezed_id(struct octets *scratch, struct bytes value)
 {
     struct cursor c = cursor_over(value);
-    struct octets text;
-    if (!octets_create(arena, value.len, &text))
-        return (struct bytes){NULL, 0};
+    scratch->used = 0;
     for (;;) {
         structured_skip(&c, NULL);
         int next = cursor_peek(&c);
@@ -54,9 +52,9 @@ static struct bytes squeezed_id(struct arena *arena, struct bytes value)
             break;
         c.position++;
         if (next != '"' && next != '\\')
-            octets_add_byte(&text, (uint8_t)next);
+            octets_add_byte(scratch, (uint8_t)next);
     }
-    return octets_since(&text, 0);
+    return octets_since(scratch, 0);
 }
 
 static bool is_same_id(struct bytes id, struct bytes ours)
@@ -72,40 +70,41 @@ static bool is_same_id_with_version(struct bytes id, struct bytes ours)
            (version.len == 0 || bytes_to_uint(version, UINT64_MAX, &number));
 }
 
-static bool claims_id(struct bytes id, struct bytes squeezed, struct bytes ours)
+static bool is_name_of_ours(struct bytes id, const struct look_alike_rules *rules,
+                            bool (*same)(struct bytes, struct bytes))
 {
-    return ours.len == 0 || is_same_id(id, ours) || is_same_id_with_version(squeezed, ours);
+    bool ours = rules->authserv_id.len == 0 || same(id, rules->authserv_id);
+    for (size_t i = 0; i < rules->alias_count && !ours; i++)
+        ours = same(id, rules->aliases[i]);
+    return ours;
 }
 
-static bool claims_to_be_ours(struct arena *arena, struct bytes value,
+static bool claims_to_be_ours(struct octets *scratch, struct bytes value,
                               const struct look_alike_rules *rules)
 {
-    struct arena_mark mark = arena_mark(arena);
-    struct bytes id = look_alike_authserv_id(arena, value);
-    struct bytes squeezed = squeezed_id(arena, value);
-    bool ours = id.len == 0 || claims_id(id, squeezed, rules->authserv_id);
-    for (size_t i = 0; i < rules->alias_count && !ours; i++)
-        ours = claims_id(id, squeezed, rules->aliases[i]);
-    arena_rewind(arena, mark);
-    return ours;
+    struct bytes id = authserv_id(scratch, value);
+    if (id.len == 0 || is_name_of_ours(id, rules, is_same_id))
+        return true;
+    return is_name_of_ours(squeezed_id(scratch, value), rules, is_same_id_with_version);
 }
 
 static bool is_trace(struct bytes name)
 {
     static const struct bytes names[] = {
-        BYTES_INIT("Return-Path"), BYTES_INIT("Received"),     BYTES_INIT("Delivered-To"),
-        BYTES_INIT("ARC-*"),       BYTES_INIT("DKIM-Signature"), BYTES_INIT("Authentication-Results"),
+        BYTES_INIT("Return-Path"),    BYTES_INIT("Received"),
+        BYTES_INIT("Delivered-To"),   BYTES_INIT("ARC-*"),
+        BYTES_INIT("DKIM-Signature"), BYTES_INIT("Authentication-Results"),
         BYTES_INIT("X-Original-To"),
     };
     return is_listed(name, names, countof(names)) ||
            is_listed(name, always_removed, countof(always_removed));
 }
 
-static bool is_look_alike(struct arena *arena, const struct header_field *field, bool at_top,
+static bool is_look_alike(struct octets *scratch, const struct header_field *field, bool at_top,
                           const struct look_alike_rules *rules)
 {
     if (bytes_is_nocase(field->name, "Authentication-Results"))
-        return claims_to_be_ours(arena, field->value, rules);
+        return claims_to_be_ours(scratch, field->value, rules);
     if (rules->final_delivery && bytes_is_nocase(field->name, "Return-Path"))
         return true;
     if (rules->final_delivery && at_top && bytes_is_nocase(field->name, "Delivered-To"))
@@ -119,14 +118,19 @@ enum result look_alike_find(struct arena *arena, const struct message *message,
                             struct error *error)
 {
     bool at_top = true;
+    struct octets scratch;
+    size_t longest = 0;
+    for (size_t i = 0; i < message->field_count; i++)
+        if (message->fields[i].value.len > longest)
+            longest = message->fields[i].value.len;
     *out = (struct look_alikes){
         .removed = arena_alloc_array(arena, message->field_count, sizeof(*out->removed))};
-    if (!out->removed)
+    if (!out->removed || !octets_create(arena, longest, &scratch))
         return error_set(error, TEMP, "no memory for the header");
     for (size_t i = 0; i < message->field_count; i++) {
         const struct header_field *field = &message->fields[i];
         at_top = at_top && is_trace(field->name);
-        out->removed[i] = is_look_alike(arena, field, at_top, rules);
+        out->removed[i] = is_look_alike(&scratch, field, at_top, rules);
         out->count += out->removed[i];
     }
     return OK;

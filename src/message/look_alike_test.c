@@ -5,7 +5,8 @@
 
 static struct look_alike_rules rules(void)
 {
-    return (struct look_alike_rules){.authserv_id = BYTES("mx.example.org"), .final_delivery = true};
+    return (struct look_alike_rules){.authserv_id = BYTES("mx.example.org"),
+                                     .final_delivery = true};
 }
 
 /* What is left of a header; in the arena. */
@@ -96,16 +97,17 @@ static void a_field_over_4_kb_is_found_too(void **state)
 /* CVE-2022-48521: each deletion moved the positions of those that followed. */
 static void all_of_many_are_removed(void **state)
 {
-    assert_bytes(strip_with(rules(), BYTES("Authentication-Results: mx.example.org; a=pass\r\n"
-                                           "Authentication-Results: mx.example.org; b=pass\r\n"
-                                           "authentication-results : mx.example.org; c=pass\r\n"
-                                           "A: 1\r\n"
-                                           "Authentication-Results: other.example; c=pass\r\n"
-                                           "Authentication-Results: mx.example.org; d=pass\r\n"
-                                           "Authentication-Results:\r\n mx.example.org; e=pass\r\n"
-                                           "B: 2\r\n x\r\n"
-                                           "AUTHENTICATION-RESULTS: mx.example.org; f=pass\r\n\r\nbody")),
-                 "A: 1\r\nAuthentication-Results: other.example; c=pass\r\nB: 2\r\n x\r\n\r\n");
+    assert_bytes(
+        strip_with(rules(), BYTES("Authentication-Results: mx.example.org; a=pass\r\n"
+                                  "Authentication-Results: mx.example.org; b=pass\r\n"
+                                  "authentication-results : mx.example.org; c=pass\r\n"
+                                  "A: 1\r\n"
+                                  "Authentication-Results: other.example; c=pass\r\n"
+                                  "Authentication-Results: mx.example.org; d=pass\r\n"
+                                  "Authentication-Results:\r\n mx.example.org; e=pass\r\n"
+                                  "B: 2\r\n x\r\n"
+                                  "AUTHENTICATION-RESULTS: mx.example.org; f=pass\r\n\r\nbody")),
+        "A: 1\r\nAuthentication-Results: other.example; c=pass\r\nB: 2\r\n x\r\n\r\n");
 }
 
 static void our_other_names_are_ours(void **state)
@@ -116,19 +118,21 @@ static void our_other_names_are_ours(void **state)
     with.aliases = aliases;
     with.alias_count = 2;
     assert_bytes(strip_with(with, BYTES("Authentication-Results: A.example; a=pass\r\n"
-                                        "Authentication-Results: b\xc3\xbc" "cher.example; b=pass\r\n"
+                                        "Authentication-Results: b\xc3\xbc"
+                                        "cher.example; b=pass\r\n"
                                         "Authentication-Results: b.example; c=pass\r\n\r\n")),
                  "Authentication-Results: b.example; c=pass\r\n\r\n");
 }
 
 static void other_claims_of_our_kind_are_removed(void **state)
 {
-    assert_bytes(strip_with(rules(), BYTES("Received-SPF: pass\r\nX-Spam-Status: No\r\nx-spam-: 1\r\n"
-                                           "X-Spam: 1\r\nX-Vouch-Trust: first\r\nBIMI-Location: x\r\n"
-                                           "BIMI-Indicator: x\r\nBIMI-Selector: y\r\n"
-                                           "ARC-Authentication-Results: i=1; mx.example.org\r\n\r\n")),
-                 "X-Spam: 1\r\nBIMI-Selector: y\r\n"
-                 "ARC-Authentication-Results: i=1; mx.example.org\r\n\r\n");
+    assert_bytes(
+        strip_with(rules(), BYTES("Received-SPF: pass\r\nX-Spam-Status: No\r\nx-spam-: 1\r\n"
+                                  "X-Spam: 1\r\nX-Vouch-Trust: first\r\nBIMI-Location: x\r\n"
+                                  "BIMI-Indicator: x\r\nBIMI-Selector: y\r\n"
+                                  "ARC-Authentication-Results: i=1; mx.example.org\r\n\r\n")),
+        "X-Spam: 1\r\nBIMI-Selector: y\r\n"
+        "ARC-Authentication-Results: i=1; mx.example.org\r\n\r\n");
 }
 
 static void configured_names_are_removed(void **state)
@@ -154,8 +158,9 @@ static void envelope_fields_go_at_final_delivery_only_rfc5321_4_4(void **state)
 
 static void fields_below_a_malformed_line_become_body(void **state)
 {
-    struct bytes text = BYTES("A: 1\r\nmalformed\r\nAuthentication-Results: mx.example.org; x=pass\r\n"
-                              "\r\nbody");
+    struct bytes text =
+        BYTES("A: 1\r\nmalformed\r\nAuthentication-Results: mx.example.org; x=pass\r\n"
+              "\r\nbody");
     assert_bytes(strip_with(rules(), text), "A: 1\r\n\r\n");
 }
 

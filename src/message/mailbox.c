@@ -21,7 +21,8 @@ static bool dots_are_regular(struct bytes local)
            bytes_find(local, BYTES("..")) == BYTES_NOT_FOUND;
 }
 
-/* Quoted-string of rfc5321:4.1.2: narrower than that of RFC 5322, no control characters, no folding. */
+/* Quoted-string of rfc5321:4.1.2: narrower than that of RFC 5322, no control characters, no
+ * folding. */
 static bool take_quoted(struct arena *arena, struct cursor *c, struct bytes *local)
 {
     struct octets text;
@@ -150,8 +151,9 @@ static enum result take_mailbox(struct arena *arena, struct cursor *c, unsigned 
     if (cursor_peek(c) == '>' && bytes_is_nocase(out->local, "postmaster"))
         return OK;
     if (!cursor_accept(c, '@'))
-        return error_set(error, PERM, cursor_at_end(c) ? "no domain in the address"
-                                                       : "bad character in the local part");
+        return error_set(error, PERM,
+                         cursor_at_end(c) ? "no domain in the address"
+                                          : "bad character in the local part");
     out->domain = take_domain(c);
     return check_domain(arena, out->domain, options, error);
 }
@@ -231,22 +233,23 @@ enum result path_parse(struct arena *arena, struct bytes text, unsigned options,
     return OK;
 }
 
+static void write_quoted(struct buf *out, struct bytes local)
+{
+    buf_add_byte(out, '"');
+    for (size_t i = 0; i < local.len; i++) {
+        if (local.ptr[i] == '"' || local.ptr[i] == '\\')
+            buf_add_byte(out, '\\');
+        buf_add_byte(out, ascii_is_control(local.ptr[i]) ? '?' : local.ptr[i]);
+    }
+    buf_add_byte(out, '"');
+}
+
 void mailbox_write(struct buf *out, struct bytes local, struct bytes domain)
 {
-    bool plain = dots_are_regular(local);
-    for (size_t i = 0; i < local.len && plain; i++)
-        plain = is_atom_or_dot(local.ptr[i]);
-    if (plain) {
+    if (structured_is_dot_atom(local))
         buf_add(out, local);
-    } else {
-        buf_add_byte(out, '"');
-        for (size_t i = 0; i < local.len; i++) {
-            if (local.ptr[i] == '"' || local.ptr[i] == '\\')
-                buf_add_byte(out, '\\');
-            buf_add_byte(out, ascii_is_control(local.ptr[i]) ? '?' : local.ptr[i]);
-        }
-        buf_add_byte(out, '"');
-    }
+    else
+        write_quoted(out, local);
     if (domain.len) {
         buf_add_byte(out, '@');
         buf_add(out, domain);

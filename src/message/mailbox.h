@@ -12,15 +12,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+/* What only header fields have (name, comment, group) is empty for a mailbox of SMTP. */
 struct mailbox {
-    struct bytes display_name; /* unquoted, words joined by single spaces; RFC 2047 words are left
-                                  as they are; octets above 127 may be of any charset; may be empty */
-    struct bytes comment;      /* the last comment at the address, where old programs put the name */
-    struct bytes local;        /* unquoted, without white space and comments; valid UTF-8 */
-    struct bytes domain;       /* the same; a literal has its brackets: "[192.0.2.1]" */
-    struct bytes group;        /* name of the group that it stands in */
+    struct bytes
+        display_name;     /* unquoted, words joined by single spaces; RFC 2047 words are left
+                             as they are; octets above 127 may be of any charset; may be empty */
+    struct bytes comment; /* the last comment at the address, where old programs put the name */
+    struct bytes local;   /* unquoted, without white space and comments; valid UTF-8 */
+    struct bytes domain;  /* the same; a literal has its brackets: "[192.0.2.1]" */
+    struct bytes group;   /* name of the group that it stands in */
     bool in_group;
-    bool irregular;            /* see above */
+    bool irregular; /* the name needed quotes and had none (message/address.h) */
 };
 
 /* What we accept; rfc5321:4.5.3.1 demands 64, 255 and 256 at least. */
@@ -28,8 +30,8 @@ enum { MAILBOX_LOCAL_MAX = 255, MAILBOX_DOMAIN_MAX = 255, PATH_MAX_OCTETS = 1024
 
 enum {
     MAILBOX_UTF8 = 1,    /* SMTPUTF8 was given: UTF-8 in both parts (rfc6531:3.3) */
-    MAILBOX_LENIENT = 2, /* dots anywhere in the local part, underscores in the domain, and for paths
-                            no brackets or blanks before them: what real clients send */
+    MAILBOX_LENIENT = 2, /* dots anywhere in the local part, underscores in the domain, and for
+                            paths no brackets or blanks before them: what real clients send */
 };
 
 /* The whole of `text` is one Mailbox, without brackets. Only `local` and `domain` are set. */
@@ -37,17 +39,19 @@ enum result mailbox_parse(struct arena *arena, struct bytes text, unsigned optio
                           struct mailbox *out, struct error *error) must_check;
 
 struct path {
-    bool null;             /* <> */
-    struct bytes text;     /* the mailbox as written, without brackets and route */
+    bool null;              /* <> */
+    struct bytes text;      /* the mailbox as written, without brackets and route */
     struct mailbox mailbox; /* domain empty for <postmaster> */
 };
 
-/* The argument of MAIL FROM: or RCPT TO:, up to the path's end; *rest becomes what follows it (empty
- * or beginning with a blank). <> and <postmaster> are read, the caller decides where they may stand. */
+/* The argument of MAIL FROM: or RCPT TO:, up to the path's end; *rest becomes what follows it
+ * (empty or beginning with a blank). <> and <postmaster> are read, the caller decides where they
+ * may stand. */
 enum result path_parse(struct arena *arena, struct bytes text, unsigned options, struct path *out,
                        struct bytes *rest, struct error *error) must_check;
 
-/* Appends local@domain, the local part quoted where it must be; only local if the domain is empty. */
+/* Appends local@domain, the local part quoted where it must be; only local if the domain is empty.
+ */
 void mailbox_write(struct buf *out, struct bytes local, struct bytes domain);
 
 #endif

@@ -66,7 +66,7 @@ static void write_from(struct header_writer *w, const struct received *received)
     header_word(w, BYTES("("));
     /* A name like an address would be read as the client's. */
     if (domain_is_valid(received->client_name) && !ip_parse(received->client_name, &ip)) {
-        header_put(w, received->client_name);
+        buf_add_lower(w->out, received->client_name);
         header_put(w, BYTES(" "));
     }
     ip_add_literal(w->out, &received->client);
@@ -88,8 +88,8 @@ static void write_with(struct header_writer *w, const struct received *received)
     header_put(w, BYTES(")"));
 }
 
-/* Nearly anything can stand in a quoted local part; readers of trace fields do not expect it, and the
- * clause is optional. */
+/* Nearly anything can stand in a quoted local part; readers of trace fields do not expect it, and
+ * the clause is optional. */
 static bool recipient_is_plain(struct bytes recipient)
 {
     for (size_t i = 0; i < recipient.len; i++)
@@ -148,7 +148,8 @@ static struct bytes take_word(struct cursor *c)
     for (;;) {
         int octet = cursor_peek(c);
         bool inside = quoted || bracketed;
-        if (octet < 0 || (!inside && (ascii_is_space((uint8_t)octet) || octet == '(' || octet == ';')))
+        if (octet < 0 ||
+            (!inside && (ascii_is_space((uint8_t)octet) || octet == '(' || octet == ';')))
             break;
         if (octet == '\\' && quoted && cursor_peek_at(c, 1) >= 0)
             c->position++;
@@ -201,8 +202,8 @@ static void read_client(struct bytes comment, struct received_trace *out)
     struct cursor c = cursor_over(comment);
     struct bytes first = cursor_take_while(&c, is_comment_word);
     struct ip ip;
-    /* qmail gives what the client said a comment of its own. */
-    if (bytes_is_nocase(first, "HELO") || bytes_is_nocase(first, "EHLO"))
+    /* qmail gives what the client said a comment of its own. Names of hosts are not in capitals. */
+    if (bytes_is(first, "HELO") || bytes_is(first, "EHLO"))
         return;
     if (out->client_name.len == 0 && domain_is_valid(first) && !ip_parse(first, &ip) &&
         bytes_find_byte(first, '.') != BYTES_NOT_FOUND)

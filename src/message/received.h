@@ -22,10 +22,10 @@ struct received {
     bool tls, authenticated, smtputf8, lmtp;
     struct bytes tls_version, tls_cipher; /* may be empty */
     struct bytes id;
-    struct bytes recipient;   /* a mailbox as mailbox_parse() takes it; empty when several: then no
-                                 `for` is written (rfc5321:7.2) */
+    struct bytes recipient; /* a mailbox as mailbox_parse() takes it; empty when several: then no
+                               `for` is written (rfc5321:7.2) */
     int64_t epoch;
-    int zone;                 /* minutes east of UTC */
+    int zone; /* minutes east of UTC */
 };
 
 /* The value behind "with": SMTP, ESMTP, ESMTPS, UTF8SMTPSA, LMTPA … (RFC 3848, rfc6531:4.3). */
@@ -44,7 +44,7 @@ struct received_trace {
 };
 
 /* Reads a field's value, folded or not. PERM if it has neither a `from` nor a `by`. */
-enum result received_parse(struct bytes value, struct received_trace *out, struct error *error)
-    must_check;
+enum result received_parse(struct bytes value, struct received_trace *out,
+                           struct error *error) must_check;
 
 #endif

@@ -75,8 +75,11 @@ static void parts_that_are_not_known_are_left_out(void **state)
 
 static const char *protocol(bool extended, bool tls, bool authenticated, bool utf8, bool lmtp)
 {
-    struct received received = {.extended = extended, .tls = tls, .authenticated = authenticated,
-                                .smtputf8 = utf8, .lmtp = lmtp};
+    struct received received = {.extended = extended,
+                                .tls = tls,
+                                .authenticated = authenticated,
+                                .smtputf8 = utf8,
+                                .lmtp = lmtp};
     return received_protocol(&received);
 }
 
@@ -96,9 +99,20 @@ static void protocols_have_the_names_of_rfc3848_and_rfc6531(void **state)
 static void what_the_peer_says_cannot_leave_its_place(void **state)
 {
     static const char *const greetings[] = {
-        "x (mx.example.org [127.0.0.1]) by mx.example.org with ESMTPSA; Thu,", "a\r\nBcc: b", "(", ")",
-        "a;b", "\"", "<>", "\\", "\xff", " ", "from by with",
-        "[192.0.2.9]", "192.0.2.9", "[IPv6:2001:db8::9]",
+        "x (mx.example.org [127.0.0.1]) by mx.example.org with ESMTPSA; Thu,",
+        "a\r\nBcc: b",
+        "(",
+        ")",
+        "a;b",
+        "\"",
+        "<>",
+        "\\",
+        "\xff",
+        " ",
+        "from by with",
+        "[192.0.2.9]",
+        "192.0.2.9",
+        "[IPv6:2001:db8::9]",
     };
     for (size_t i = 0; i < countof(greetings); i++) {
         struct received received = typical();
@@ -161,8 +175,9 @@ static void the_dialects_of_other_servers_are_read(void **state)
     assert_bytes(t.client_name, "");
     assert_bytes(t.recipient, "joe@c.example");
     assert_false(t.has_date);
-    t = parse(BYTES("from A.example (2001:db8::5) by B.example (2001:db8::6) with Microsoft SMTP "
-                    "Server (version=TLS1_2) id 15.20 via Frontend Transport; 1 Jan 2020 00:00 +0000"));
+    t = parse(
+        BYTES("from A.example (2001:db8::5) by B.example (2001:db8::6) with Microsoft SMTP "
+              "Server (version=TLS1_2) id 15.20 via Frontend Transport; 1 Jan 2020 00:00 +0000"));
     assert_client(&t, "2001:db8::5");
     assert_bytes(t.with, "Microsoft");
     assert_bytes(t.id, "15.20");
@@ -181,7 +196,8 @@ static void the_dialects_of_other_servers_are_read(void **state)
 
 static void the_first_of_two_clauses_counts(void **state)
 {
-    struct received_trace t = parse(BYTES("from a ([192.0.2.1]) by b from c ([192.0.2.9]) by d; x"));
+    struct received_trace t =
+        parse(BYTES("from a ([192.0.2.1]) by b from c ([192.0.2.9]) by d; x"));
     assert_bytes(t.from, "a");
     assert_bytes(t.by, "b");
     assert_client(&t, "192.0.2.1");

@@ -39,6 +39,17 @@ bool structured_is_token(uint8_t c)
     return c >= 0x80 || (ascii_is_graph(c) && !strchr("()<>@,;:\\\"/[]?=", c));
 }
 
+bool structured_is_dot_atom(struct bytes text)
+{
+    bool atom_due = true;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '.' ? atom_due : !structured_is_atext(text.ptr[i]))
+            return false;
+        atom_due = text.ptr[i] == '.';
+    }
+    return !atom_due;
+}
+
 /* Takes a line end if white space follows it (folding); a lone CR or LF is an error. */
 static void skip_folding(struct cursor *c)
 {

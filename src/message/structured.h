@@ -4,9 +4,9 @@
  * comments, atoms, quoted strings.
  *
  * Works on a cursor over a field's value, folded or unfolded; a token that is not well formed makes
- * the cursor fail. Octets above 127 are part of atoms and strings (RFC 6532); whether they are valid
- * UTF-8 is the caller's question, because display names of old programs are not. Nothing recurses,
- * every octet is looked at once.
+ * the cursor fail. Octets above 127 are part of atoms and strings (RFC 6532); whether they are
+ * valid UTF-8 is the caller's question, because display names of old programs are not. Nothing
+ * recurses, every octet is looked at once.
  */
 #ifndef VOUCH_MESSAGE_STRUCTURED_H
 #define VOUCH_MESSAGE_STRUCTURED_H
@@ -31,6 +31,8 @@ struct bytes octets_since(const struct octets *octets, size_t start);
 
 bool structured_is_atext(uint8_t c); /* rfc5322:3.2.3 and rfc6532:3.2 */
 bool structured_is_token(uint8_t c); /* rfc2045:5.1, with the same extension */
+
+bool structured_is_dot_atom(struct bytes text); /* atom *("." atom), rfc5322:3.2.3 */
 
 /* Skips white space, folding and comments (CFWS). *comment (may be NULL) becomes the inside of the
  * last comment, as written, and stays as it is if there is none. */

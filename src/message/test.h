@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test: what the unit tests of this folder share. An arena that lives as long as the program's group
- * of tests, and comparison of slices that shows both. */
+/* test: what the unit tests of this folder share. An arena that lives as long as the program's
+ * group of tests, and comparison of slices that shows both. */
 #ifndef VOUCH_MESSAGE_TEST_H
 #define VOUCH_MESSAGE_TEST_H
 

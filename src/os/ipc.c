@@ -12,6 +12,7 @@
 #include "os/ipc_packet.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -189,6 +190,17 @@ static int send_or_wait(struct ipc_channel *channel, struct ipc_frame *frame,
     }
 }
 
+/* The right to send, which only one fiber has at a time. A reply is sent even by a fiber that was
+ * cancelled (the work is done, the other side should know) if that needs no waiting. */
+static int take_turn(struct fiber_semaphore *sending, uint8_t flags, int64_t deadline)
+{
+    if (flags & IPC_FRAME_REPLY && sending->available && !sending->waiters.first) {
+        sending->available--;
+        return 0;
+    }
+    return fiber_semaphore_take(sending, deadline);
+}
+
 /* 0 or -errno. The channel must be held by a reference, for this may wait. */
 static int transmit(struct ipc_channel *channel, const struct ipc_message *message, uint8_t flags,
                     uint32_t id, int64_t deadline)
@@ -199,7 +211,7 @@ static int transmit(struct ipc_channel *channel, const struct ipc_message *messa
     size_t count = gather(message, descriptors, &frame.descriptors);
     if (frame.payload.len > IPC_PAYLOAD_MAX)
         return -EMSGSIZE;
-    int failed = fiber_semaphore_take(&channel->sending, deadline);
+    int failed = take_turn(&channel->sending, flags, deadline);
     if (failed)
         return -failed;
     failed = send_or_wait(channel, &frame, descriptors, count, deadline);
@@ -511,8 +523,8 @@ static void read_packets(struct ipc_channel *channel, const struct server *serve
             return;
         const char *complaint = take_packet(channel, &packet, server);
         if (complaint) {
-            char why[128] = "broke the protocol: ";
-            strncat(why, complaint, sizeof(why) - strlen(why) - 1);
+            char why[128];
+            snprintf(why, sizeof(why), "broke the protocol: %s", complaint);
             drop(&packet);
             break_channel(channel, PERM, why);
             return;

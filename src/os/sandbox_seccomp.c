@@ -73,8 +73,7 @@ static const char *const for_nobody[] = {
     "mount", "umount2", "move_mount", "open_tree", "fsopen", "fsmount", "fspick", "fsconfig",
     "mount_setattr", "pivot_root", "unshare", "setns", "swapon", "swapoff", "reboot", "kexec_load",
     "kexec_file_load", "init_module", "finit_module", "delete_module", "iopl", "ioperm", "bpf",
-    "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key", "io_uring_setup",
-    "io_uring_enter", "io_uring_register", "acct", "quotactl", "quotactl_fd", "settimeofday",
+    "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "acct", "quotactl", "quotactl_fd", "settimeofday",
     "clock_settime", "clock_adjtime", "adjtimex", "stime", "sethostname", "setdomainname", "syslog",
     "vhangup", "nfsservctl", "lookup_dcookie", "open_by_handle_at", "name_to_handle_at", "mbind",
     "set_mempolicy", "migrate_pages", "move_pages", "modify_ldt", "uselib", "ustat",
@@ -313,10 +312,21 @@ static int load(const struct sandbox *sandbox, uint32_t otherwise, uint32_t list
         add_all(&filter, listed, for_nobody, countof(for_nobody));
     else
         add_role(&filter, sandbox);
+    errno = 0;
     if (!filter.failed)
         filter.failed = seccomp_load(filter.context);
+    /* The library's word for whatever the kernel said. */
+    if (filter.failed == -ECANCELED && errno)
+        filter.failed = -errno;
     seccomp_release(filter.context);
     return filter.failed;
+}
+
+/* What a kernel or a container without seccomp says; anything else is our own mistake. */
+static bool is_refused_by_system(int failed)
+{
+    return failed == -ENOSYS || failed == -EPERM || failed == -EACCES || failed == -EOPNOTSUPP ||
+           (failed && prctl(PR_GET_SECCOMP) < 0);
 }
 
 enum result sandbox_seccomp(const struct sandbox *sandbox, struct sandbox_report *report,
@@ -330,9 +340,7 @@ enum result sandbox_seccomp(const struct sandbox *sandbox, struct sandbox_report
             kill = SCMP_ACT_TRAP;
     }
     int failed = sandbox->may_spawn ? load(sandbox, SCMP_ACT_ALLOW, kill) : load(sandbox, kill, 0);
-    /* What a kernel or a container without seccomp says; anything else is our own mistake. */
-    if (failed == -ENOSYS || failed == -EPERM || failed == -EACCES || failed == -ECANCELED ||
-        failed == -EOPNOTSUPP) {
+    if (is_refused_by_system(failed)) {
         sandbox_missing(report, "seccomp (%s)", strerror(-failed));
         return OK;
     }

@@ -12,11 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <lmdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -44,6 +46,7 @@ enum { NOBODY = 65534, SUCCEEDED = 0, FAILED = 1, NO_SANDBOX = 98 };
 
 static char folder[64], empty[80], writable[80], readable[80], outside[80];
 static int listener = -1; /* 127.0.0.1, some port */
+static int abstract_listener = -1;
 static uint16_t listener_port;
 static pid_t bystander; /* a process of the same user, to be attacked */
 
@@ -85,6 +88,11 @@ static int run(struct sandbox sandbox, bool as_user, int (*attempt)(void))
     return status;
 }
 
+static int landlock_abi(void)
+{
+    return (int)syscall(444, NULL, 0, 1);
+}
+
 static bool was_killed(int status)
 {
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
@@ -121,6 +129,17 @@ static void assert_kills(struct sandbox sandbox, const char *what, int (*attempt
 static int outcome(long result)
 {
     return result >= 0 ? SUCCEEDED : FAILED;
+}
+
+static int in_child(int (*function)(void))
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(function());
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
 }
 
 /* ---- attempts ---- */
@@ -178,12 +197,14 @@ static int make_memory_executable(void)
 }
 static int execute(void)
 {
-    char *const argv[] = {"true", NULL};
+    char name[] = "true";
+    char *const argv[] = {name, NULL};
     return outcome(execv("/bin/true", argv));
 }
 static int execute_descriptor(void)
 {
-    char *const argv[] = {"true", NULL};
+    char name[] = "true";
+    char *const argv[] = {name, NULL};
     return outcome(syscall(SYS_execveat, 0, "", argv, NULL, 0x1000));
 }
 static int bind_socket(void)
@@ -235,8 +256,8 @@ static int terminal_input(void) { return outcome(ioctl(0, TIOCSTI, "x")); }
 static bool pass_descriptor(int pair[2])
 {
     int memory = memfd_create("m", MFD_CLOEXEC);
-    char control[CMSG_SPACE(sizeof(int))] = {0}, text[8];
-    struct iovec vector = {"hello", 5};
+    char control[CMSG_SPACE(sizeof(int))] = {0}, text[8] = "hello";
+    struct iovec vector = {text, 5};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control,
                              .msg_controllen = sizeof(control)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -385,11 +406,6 @@ static void network_role_has_tcp_and_udp_only(void **state)
     PREVENTED(sandbox, open_for_reading);
 }
 
-static int landlock_abi(void)
-{
-    return (int)syscall(444, NULL, 0, 1);
-}
-
 static void network_role_reaches_its_ports_only(void **state)
 {
     (void)state;
@@ -463,6 +479,33 @@ static void unix_role_may_connect_to_paths(void **state)
     sandbox.may_connect_unix = true;
     WORKS(sandbox, connect_unix);
     KILLS(sandbox, socket_tcp);
+}
+
+static int connect_abstract(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof(address);
+    if (getsockname(abstract_listener, (struct sockaddr *)&address, &size))
+        return 2;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return outcome(connect(fd, (struct sockaddr *)&address, size));
+}
+
+static void unix_role_cannot_reach_abstract_sockets_outside(void **state)
+{
+    (void)state;
+    struct sandbox sandbox = base_sandbox(false);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (landlock_abi() < 6)
+        skip();
+    abstract_listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Only the family: the kernel chooses an abstract name. */
+    assert_int_equal(bind(abstract_listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+    assert_int_equal(listen(abstract_listener, 4), 0);
+    assert_int_equal(in_child(connect_abstract), SUCCEEDED);
+    sandbox.may_connect_unix = true;
+    PREVENTED(sandbox, connect_abstract);
+    close(abstract_listener);
 }
 
 /* ---- files ---- */
@@ -613,6 +656,36 @@ static void missing_path_is_a_permanent_error(void **state)
     assert_non_null(strstr(error.text, "/nonexistent"));
 }
 
+static int work_with_lmdb(void)
+{
+    MDB_env *environment;
+    MDB_txn *transaction;
+    MDB_dbi table;
+    MDB_val key = {1, empty}, value = {1, empty};
+    if (mdb_env_create(&environment) || mdb_env_open(environment, writable, 0, 0600))
+        return 2;
+    for (int i = 0; i < 2; i++)
+        if (mdb_txn_begin(environment, NULL, 0, &transaction) ||
+            mdb_dbi_open(transaction, NULL, 0, &table) ||
+            mdb_put(transaction, table, &key, &value, 0) || mdb_txn_commit(transaction))
+            return 3;
+    if (mdb_txn_begin(environment, NULL, MDB_RDONLY, &transaction) ||
+        mdb_get(transaction, table, &key, &value))
+        return 4;
+    mdb_txn_abort(transaction);
+    if (mdb_env_sync(environment, 1))
+        return 5;
+    mdb_env_close(environment);
+    return SUCCEEDED;
+}
+
+static void store_can_use_lmdb(void **state)
+{
+    (void)state;
+    struct sandbox sandbox = files_sandbox();
+    WORKS(sandbox, work_with_lmdb);
+}
+
 /* ---- threads that ran before ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -659,17 +732,6 @@ static int check_threads(void)
     for (size_t i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     return thread_result[0] && thread_result[1] && thread_result[2] ? SUCCEEDED : FAILED;
-}
-
-static int in_child(int (*function)(void))
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(function());
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return status;
 }
 
 static void threads_that_ran_before_are_restricted_too(void **state)
@@ -792,11 +854,50 @@ static void unsafe_configuration_is_refused(void **state)
     assert_int_equal(sandbox_enter(&sandbox, &report, NULL), PERM);
 }
 
+/* A system (a container, an old kernel) that refuses all of it. */
+static int enter_where_all_is_refused(void)
+{
+    struct sandbox sandbox = base_sandbox(false);
+    struct sandbox_report report;
+    struct error error;
+    sandbox.user = geteuid() == 0 ? "65534" : NULL;
+    scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+    static const int calls[] = {SCMP_SYS(seccomp), SCMP_SYS(chroot), SCMP_SYS(setresuid)};
+    if (!context || seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), 444, 0))
+        return 2;
+    for (size_t i = 0; i < countof(calls); i++)
+        if (seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), calls[i], 0))
+            return 3;
+    if (seccomp_load(context))
+        return 4;
+    seccomp_release(context);
+    if (sandbox_enter(&sandbox, &report, &error) != OK) {
+        dprintf(2, "%s\n", error.text);
+        return 5;
+    }
+    if (report.seccomp || report.landlock_abi || report.chrooted || report.user_dropped)
+        return 6;
+    if (!strstr(report.missing, "seccomp") || !strstr(report.missing, "Landlock"))
+        return 7;
+    if (sandbox.user && (!strstr(report.missing, "chroot") || !strstr(report.missing, "user")))
+        return 8;
+    return SUCCEEDED;
+}
+
+static void what_the_system_refuses_is_reported(void **state)
+{
+    (void)state;
+    int status = in_child(enter_where_all_is_refused);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), SUCCEEDED);
+}
+
 /* ---- the master ---- */
 
 static int spawn_sandboxed_child(void)
 {
-    char *const argv[] = {"true", NULL};
+    char name[] = "true";
+    char *const argv[] = {name, NULL};
     pid_t pid = fork();
     if (pid == 0)
         execv("/bin/true", argv);
@@ -937,7 +1038,9 @@ int main(void)
         cmocka_unit_test(source_address_may_be_bound_but_no_port),
         cmocka_unit_test(edge_may_accept),
         cmocka_unit_test(unix_role_may_connect_to_paths),
+        cmocka_unit_test(unix_role_cannot_reach_abstract_sockets_outside),
         cmocka_unit_test(store_works_beneath_its_paths),
+        cmocka_unit_test(store_can_use_lmdb),
         cmocka_unit_test(store_reaches_nothing_else),
         cmocka_unit_test(missing_path_is_a_permanent_error),
         cmocka_unit_test(threads_that_ran_before_are_restricted_too),
@@ -946,6 +1049,7 @@ int main(void)
         cmocka_unit_test(role_is_not_dumpable),
         cmocka_unit_test(role_still_dies_with_its_parent),
         cmocka_unit_test(unsafe_configuration_is_refused),
+        cmocka_unit_test(what_the_system_refuses_is_reported),
         cmocka_unit_test(master_can_start_sandboxed_children_but_not_attack),
         cmocka_unit_test(own_thread_may_be_signalled),
         cmocka_unit_test(explanation_names_the_call_and_the_process_still_dies),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tls/internal.h"
 
+#include "base/domain.h"
 #include "base/ip.h"
 
 #include <errno.h>
@@ -57,12 +58,11 @@ enum result tls_self_signed(const char *name, EVP_PKEY **key, X509 **certificate
                             struct error *error)
 {
     struct ip ip;
-    size_t length = strlen(name);
+    struct bytes plain = bytes_of(name);
+    if (bytes_starts_with(plain, BYTES("*.")))
+        plain = bytes_skip(plain, 2);
     /* The name goes through OpenSSL's small configuration language: nothing but a plain name. */
-    if (length == 0 || length > 253 ||
-        (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") !=
-             length &&
-         !ip_parse(bytes_of(name), &ip)))
+    if (!domain_is_valid(plain) && !ip_parse(bytes_of(name), &ip))
         return error_set(error, PERM, "\"%s\" cannot be the name of a certificate", name);
     *key = EVP_EC_gen("P-256");
     *certificate = X509_new();

@@ -274,7 +274,8 @@ static const char *spf_summary(const struct court *court)
 
 static const char *dkim_summary(const struct court *court)
 {
-    if (!item_of(court, CHECK_DKIM))
+    const struct evidence_item *dkim = item_of(court, CHECK_DKIM);
+    if (!dkim || dkim->result == AUTH_NONE)
         return "no DKIM signature";
     if (any_item(court, CHECK_DKIM, AUTH_PASS))
         return "no aligned DKIM";
@@ -399,6 +400,8 @@ static void add_remarks(struct court *court)
         struct bytes domain;
         switch (item->check) {
         case CHECK_DKIM:
+            if (item->result == AUTH_NONE)
+                break;
             domain = evidence_value(item, "header", "d");
             add_reason(court, CHECK_DKIM, item->result == AUTH_PASS ? REASON_FOR : REASON_NOTES,
                        "DKIM signature of " BYTES_FMT ": %s" BYTES_FMT BYTES_FMT, BYTES_ARG(domain),

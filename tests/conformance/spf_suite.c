@@ -4,7 +4,8 @@
  *
  * usage: spf_suite NAME FILE.json
  *
- * NAME is "rfc7208", "rfc4408" or "test" and selects what may differ. Exit code 1 if any case fails.
+ * NAME is "rfc7208", "rfc4408" or "test" and selects what may differ. Exit code 1 if any case
+ * fails.
  */
 #include "auth/spf.h"
 #include "base/clock.h"
@@ -16,9 +17,9 @@
 #include <string.h>
 
 /*
- * The cases in which RFC 7208, which Vouch implements, says something else than the suite does, with
- * the result that it says and where. The suite for RFC 4408 has none: where the two documents differ
- * it allows both results.
+ * The cases in which RFC 7208, which Vouch implements, says something else than the suite does,
+ * with the result that it says and where. The suite for RFC 4408 has none: where the two documents
+ * differ it allows both results.
  */
 static const struct difference {
     const char *suite, *test;
@@ -26,7 +27,8 @@ static const struct difference {
     const char *reason;
 } differences[] = {
     {"test", "default-modifier", AUTH_NEUTRAL,
-     "rfc7208:6 (an unknown modifier is ignored; the suite asks for a lenient mode of one library)"},
+     "rfc7208:6 (an unknown modifier is ignored; the suite asks for a lenient mode of one "
+     "library)"},
     {"test", "default-modifier-harsh", AUTH_NEUTRAL,
      "rfc7208:6 (an unknown modifier is ignored; the suite asks for a strict mode of one library)"},
 };
@@ -101,21 +103,20 @@ static bool is_none(const json_t *value)
 }
 
 /*
- * Type SPF counts as TXT where the name has no entry for TXT; "TXT: NONE" is such an entry without a
- * record. TIMEOUT fails all questions whose type the name has no record of.
+ * Type SPF counts as TXT where the name has no entry for TXT; "TXT: NONE" is such an entry without
+ * a record. TIMEOUT fails all questions whose type the name has no record of.
  */
 static void add_name(struct zone *zone, struct arena *arena, struct bytes name, const json_t *list)
 {
     static const enum dns_type asked[] = {DNS_A, DNS_AAAA, DNS_MX, DNS_PTR, DNS_TXT, DNS_CNAME};
     bool has[256] = {false}, has_txt_entry = false, timeout = false;
     size_t i;
-    json_t *item;
-    json_array_foreach((json_t *)list, i, item) has_txt_entry |= json_object_get(item, "TXT") != NULL;
+    for (i = 0; i < json_array_size(list); i++)
+        has_txt_entry |= json_object_get(json_array_get(list, i), "TXT") != NULL;
     zone_add_name(zone, name);
-    json_array_foreach((json_t *)list, i, item)
-    {
+    for (i = 0; i < json_array_size(list); i++) {
+        json_t *item = json_array_get(list, i), *value;
         const char *type;
-        json_t *value;
         timeout |= json_is_string(item);
         json_object_foreach(item, type, value)
         {
@@ -194,8 +195,7 @@ static void judge(struct suite *suite, struct arena *arena, const char *name, js
     const char *got = auth_result_name(result->result);
     const struct difference *difference = find_difference(suite, name);
     suite->cases++;
-    if (difference && difference->result == result->result &&
-        !result_is_expected(expected, got)) {
+    if (difference && difference->result == result->result && !result_is_expected(expected, got)) {
         suite->differing++;
         printf("# %s %s: %s by %s\n", suite->name, name, got, difference->reason);
         return;
@@ -218,7 +218,8 @@ static void judge(struct suite *suite, struct arena *arena, const char *name, js
 static bool received_is_sound(struct bytes field)
 {
     size_t column = 0;
-    if (!bytes_ends_with(field, BYTES("\r\n")) || !bytes_starts_with(field, BYTES("Received-SPF: ")))
+    if (!bytes_ends_with(field, BYTES("\r\n")) ||
+        !bytes_starts_with(field, BYTES("Received-SPF: ")))
         return false;
     field.len -= 2;
     for (size_t i = 0; i < field.len; i++, column++) {

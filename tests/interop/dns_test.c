@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The DNS transport against a real name server (nsd, started here on a free port of 127.0.0.1 as the
- * current user) and against a small server of our own that misbehaves as told. Exit 77: no nsd.
+ * The DNS transport against a real name server (nsd, started here on a free port of 127.0.0.1 as
+ * the current user) and against a small server of our own that misbehaves as told. Exit 77: no nsd.
  */
 #include "dns/cache.h"
 #include "dns/transport.h"
@@ -186,7 +186,7 @@ static void write_zone(void)
                   "1.2.0.192.rev 300 PTR mail\n"
                   "www 50 CNAME alias\nalias 100 CNAME @\n"
                   "dangling 100 CNAME nothing\n");
-    write_text(file, "kilo", 4);  /* over 512 octets, under 1232 */
+    write_text(file, "kilo", 4);   /* over 512 octets, under 1232 */
     write_text(file, "large", 12); /* over 1232 */
     fclose(file);
 }
@@ -347,14 +347,14 @@ static void the_cache_asks_the_server_once(void **state)
 
 enum behaviour {
     SILENT,
-    FAILS,          /* SERVFAIL */
-    FORGES,         /* wrong id, wrong question, then the truth */
-    SLOW,           /* answers after 300 ms */
-    FORGETFUL,      /* drops the first question */
-    LARGE,          /* 1,200 octets in UDP, and no TCP */
-    GARBAGE,        /* the right id and question, then nonsense */
-    AUTHENTICATED,  /* AD */
-    NO_EDNS         /* FORMERR while there is an OPT record */
+    FAILS,         /* SERVFAIL */
+    FORGES,        /* wrong id, wrong question, then the truth */
+    SLOW,          /* answers after 300 ms */
+    FORGETFUL,     /* drops the first question */
+    LARGE,         /* 1,200 octets in UDP, and no TCP */
+    GARBAGE,       /* the right id and question, then nonsense */
+    AUTHENTICATED, /* AD */
+    NO_EDNS        /* FORMERR while there is an OPT record */
 };
 
 static struct {

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cmd/world.h"
+
+#include "cmd/command.h"
+#include "dns/cache.h"
+#include "dns/transport.h"
+#include "fiber/loop.h"
+#include "message/message.h"
+#include "os/socket.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 200 << 20 };
+
+struct starting {
+    struct world *world;
+    const struct arguments *arguments;
+    int (*run)(struct world *world);
+    int status;
+};
+
+static bool read_config(struct world *world)
+{
+    struct buf errors;
+    buf_init(&errors, 64 * 1024);
+    const char *file = world->options->config;
+    enum result result = OK;
+    if (!file && access("/etc/vouch/vouch.conf", R_OK) == 0)
+        file = "/etc/vouch/vouch.conf";
+    if (file)
+        result = config_load(world->arena, file, &world->config, &errors);
+    else
+        /* Commands need no gateway: all defaults, under a name that is nobody's. */
+        result = config_parse(world->arena, BYTES("hostname = vouch.invalid\n"), NULL, &world->config,
+                              &errors);
+    if (result != OK)
+        fprintf(stderr, BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
+    buf_free(&errors);
+    return result == OK;
+}
+
+static bool open_dns(struct starting *starting, struct dns **transport)
+{
+    struct world *world = starting->world;
+    struct dns_server servers[8];
+    size_t count = 0;
+    struct error error;
+    if (world->options->resolver) {
+        if (!socket_parse_address(bytes_of(world->options->resolver), 53, &servers[0].ip,
+                                  &servers[0].port)) {
+            arguments_fail(starting->arguments, "'%s' is no address of a name server",
+                           world->options->resolver);
+            return false;
+        }
+        count = 1;
+    }
+    for (; !world->options->resolver && count < world->config.dns.servers.count && count < 8; count++)
+        servers[count] = (struct dns_server){world->config.dns.servers.items[count].ip,
+                                             world->config.dns.servers.items[count].port};
+    struct dns_transport_options options = {.servers = servers,
+                                            .server_count = count,
+                                            .timeout = world->config.dns.timeout,
+                                            .attempts = world->config.dns.attempts,
+                                            .trust_ad = world->config.dns.trust_ad};
+    *transport = dns_transport_create(&options, &error);
+    if (!*transport) {
+        fprintf(stderr, "vouch: %s\n", error.text);
+        return false;
+    }
+    struct dns_cache_options cache = {0};
+    world->dns = dns_cache_create(*transport, &cache);
+    return world->dns != NULL;
+}
+
+static void world_fiber(void *argument)
+{
+    struct starting *starting = argument;
+    struct dns *transport = NULL;
+    starting->status = EXIT_USAGE;
+    if (open_dns(starting, &transport))
+        starting->status = starting->run(starting->world);
+    dns_cache_destroy(starting->world->dns);
+    dns_transport_destroy(transport);
+}
+
+int world_run(const struct arguments *arguments, const struct world_options *options,
+              int (*run)(struct world *world), void *context)
+{
+    struct world world = {.options = options, .context = context};
+    struct starting starting = {&world, arguments, run, EXIT_USAGE};
+    uint64_t now;
+    struct loop_options loop_options = {0};
+    if (options->now) {
+        if (!bytes_to_uint(bytes_of(options->now), INT64_MAX / 2, &now))
+            return arguments_fail(arguments, "--now wants seconds since 1970, not '%s'", options->now);
+    }
+    world.arena = arena_create((size_t)4 << 30);
+    struct loop *loop = loop_create(&loop_options);
+    if (!world.arena || !loop) {
+        fprintf(stderr, "vouch: out of memory\n");
+        return EXIT_TEMPORARY;
+    }
+    world.now = options->now ? (int64_t)now : loop_epoch();
+    world.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    if (read_config(&world))
+        loop_run(loop, world_fiber, &starting);
+    loop_destroy(loop);
+    arena_destroy(world.arena);
+    return starting.status;
+}
+
+bool world_read_message(struct world *world, const char *file, struct bytes *out)
+{
+    FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
+    struct buf text;
+    buf_init(&text, MESSAGE_MAX);
+    if (!in) {
+        perror(file);
+        return false;
+    }
+    uint8_t *to;
+    while ((to = buf_reserve(&text, 64 * 1024))) {
+        size_t count = fread(to, 1, 64 * 1024, in);
+        text.len += count;
+        if (count == 0)
+            break;
+    }
+    bool fine = !text.failed && !ferror(in);
+    *out = message_normalize(world->arena, buf_bytes(&text));
+    if (!fine || !out->ptr)
+        fprintf(stderr, "%s: %s\n", file, fine || text.failed ? "too large" : "cannot be read");
+    buf_free(&text);
+    if (in != stdin)
+        fclose(in);
+    return fine && out->ptr;
+}
+
+void world_print(struct buf *text)
+{
+    fwrite(text->ptr, 1, text->len, stdout);
+    buf_free(text);
+}
