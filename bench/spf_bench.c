@@ -5,7 +5,8 @@
  * The record has ten terms, three of them includes of eight terms each. Half of the clients are
  * refused by "-all" at the very end, half match in the third include, so that nearly everything is
  * evaluated. Each check has an arena of its own that is reset after it, as a session's has. Nothing
- * of a check is remembered from one to the next but the answers in the cache.
+ * of a check is remembered from one to the next but the answers in the cache. Processor time is
+ * measured, so that other work on the machine counts as little as it can.
  */
 #include "auth/spf.h"
 #include "base/clock.h"
@@ -14,7 +15,7 @@
 #include "fiber/loop.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <time.h>
 
 static const char zone_text[] =
     "example.org TXT \"v=spf1 mx a:mail.example.org ip4:192.0.2.0/28 ip6:2001:db8:1::/48"
@@ -52,13 +53,20 @@ static void check(struct dns *dns, struct arena *arena, unsigned number)
     arena_reset(arena);
 }
 
+static int64_t processor_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * SECOND + now.tv_nsec / 1000;
+}
+
 static double run(struct dns *dns, unsigned checks)
 {
     struct arena *arena = arena_create(1 << 20);
-    int64_t start = loop_now_fresh();
+    int64_t start = processor_time();
     for (unsigned i = 0; i < checks; i++)
         check(dns, arena, i);
-    int64_t spent = loop_now_fresh() - start;
+    int64_t spent = processor_time() - start;
     arena_destroy(arena);
     return checks * (double)SECOND / (double)(spent ? spent : 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spf_fixture: what the tests of SPF have in common: a zone, an arena and a request from d.example. */
+/* spf_fixture: what the tests of SPF have in common: a zone, an arena, a request from d.example. */
 #ifndef VOUCH_AUTH_SPF_FIXTURE_H
 #define VOUCH_AUTH_SPF_FIXTURE_H
 

@@ -247,13 +247,20 @@ static bool next_term(struct bytes *rest, struct bytes *term)
     return true;
 }
 
-/* At least as many as there are terms. */
-static size_t count_spaces(struct bytes text)
+/* Room for one more directive; it doubles, so that most records take one small allocation. */
+static bool make_room(struct arena *arena, struct spf_record *record, size_t *room)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < text.len; i++)
-        count += text.ptr[i] == ' ';
-    return count;
+    if (record->directive_count < *room)
+        return true;
+    size_t more = *room ? 2 * *room : 12;
+    struct spf_directive *directives = arena_alloc_array(arena, more, sizeof(*directives));
+    if (!directives)
+        return false;
+    if (record->directive_count)
+        memcpy(directives, record->directives, record->directive_count * sizeof(*directives));
+    record->directives = directives;
+    *room = more;
+    return true;
 }
 
 enum result spf_record_parse(struct arena *arena, struct bytes text, struct spf_record *out,
@@ -266,15 +273,12 @@ enum result spf_record_parse(struct arena *arena, struct bytes text, struct spf_
     if (!spf_record_has_version(text))
         return error_set(error, PERM, "not an SPF record");
     struct bytes rest = bytes_skip(text, version.len);
-    size_t most = count_spaces(rest), count = 0;
-    if (most > SPF_RECORD_TERMS_MAX)
-        most = SPF_RECORD_TERMS_MAX;
-    out->directives = arena_alloc_array(arena, most, sizeof(*out->directives));
-    if (!out->directives)
-        return error_set(error, TEMP, "out of memory");
+    size_t count = 0, room = 0;
     while (next_term(&rest, &p.term)) {
-        if (++count > most)
+        if (++count > SPF_RECORD_TERMS_MAX)
             return error_set(error, PERM, "more than %d terms", SPF_RECORD_TERMS_MAX);
+        if (!make_room(arena, out, &room))
+            return error_set(error, TEMP, "out of memory");
         if (parse_term(&p))
             continue;
         if (where)

@@ -193,8 +193,7 @@ static void syntax_errors_are_found_and_named_rfc7208_4_6(void **state)
         "x=\x80",
         "a\tmx",
         "a\rmx",
-        "\x80"
-        "a",
+        "\x80mx",
         "a:%{c}.b",
         "exists:%{r}.b",
         "redirect=%{t}",

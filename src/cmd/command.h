@@ -25,6 +25,7 @@ struct command {
 };
 
 int serve_command(int argc, char **argv);
+int demo_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int log_command(int argc, char **argv);

@@ -7,6 +7,7 @@
 
 static const struct command commands[] = {
     {"serve", "run the gateway", serve_command, false},
+    {"demo", "the gateway at work, with nothing to prepare", demo_command, false},
     {"check", "judge a message file and explain the verdict", check_command, false},
     {"explain", "the whole story of a message that came in", explain_command, false},
     {"log", "what came in, by sender, recipient, time, action", log_command, false},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fiber/fixture.h"
 
+#include "fiber/private.h"
 #include "fiber/sanitizer.h"
 #include "fiber/sync.h"
 
@@ -70,6 +71,29 @@ static void park_past_deadline(void *argument)
     assert_int_equal(fiber_park(loop_now()), ETIMEDOUT);
     assert_int_equal(fiber_park(0), ETIMEDOUT);
     assert_int_equal(loop_now() - start, SECOND);
+}
+
+static void run_once(void *argument)
+{
+    *(bool *)argument = true;
+}
+
+static void park_in_the_past(void *argument)
+{
+    bool ran = false;
+    struct fiber_group group;
+    fiber_group_open(&group);
+    fixture_start(&group, "other", run_once, &ran);
+    assert_int_equal(fiber_park(loop_now()), ETIMEDOUT);
+    assert_false(ran);
+    assert_int_equal(fiber_sleep(0), 0);
+    assert_true(ran);
+    fiber_group_close(&group);
+}
+
+static void a_deadline_in_the_past_lets_nobody_else_run_but_a_sleep_does(void **state)
+{
+    fixture_run(park_in_the_past, NULL);
 }
 
 static void a_park_ends_at_its_deadline(void **state)
@@ -321,23 +345,41 @@ static void dig_on_a_fiber(void *argument)
     fiber_group_close(&group);
 }
 
-static void a_stack_overflow_hits_the_guard(void **state)
+/* Whether `body` as the first fiber of a process of its own kills that process. */
+static bool is_deadly(fiber_function *body, void *argument)
 {
     pid_t child = fork();
     assert_true(child >= 0);
     if (!child) {
         struct rlimit none = {0, 0};
         setrlimit(RLIMIT_CORE, &none);
-        if (!freopen("/dev/null", "w", stderr))
-            _exit(0);
-        fixture_run(dig_on_a_fiber, NULL);
+        /* cmocka's and AddressSanitizer's handlers would only tell stories. */
+        signal(SIGSEGV, SIG_DFL);
+        if (freopen("/dev/null", "w", stderr))
+            fixture_run(body, argument);
         _exit(0);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
-    /* AddressSanitizer reports it and exits with a code of its own. */
-    assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) ||
-                (WIFEXITED(status) && WEXITSTATUS(status) != 0));
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+}
+
+static void a_stack_overflow_is_a_segmentation_fault(void **state)
+{
+    assert_true(is_deadly(dig_on_a_fiber, NULL));
+}
+
+static __attribute__((no_sanitize("address"))) void touch_below(void *argument)
+{
+    *(volatile uint8_t *)(stack_low(fiber_current()->stack) + *(ptrdiff_t *)argument) = 1;
+}
+
+static void the_guard_lies_right_below_the_stack_and_is_64_kib(void **state)
+{
+    ptrdiff_t first = 0, below = -1, last = -STACK_GUARD;
+    assert_false(is_deadly(touch_below, &first));
+    assert_true(is_deadly(touch_below, &below));
+    assert_true(is_deadly(touch_below, &last));
 }
 
 static void use_the_stack(void *argument)
@@ -474,6 +516,7 @@ int main(void)
         cmocka_unit_test(the_first_fiber_is_main),
         cmocka_unit_test(a_fiber_woken_twice_runs_once),
         cmocka_unit_test(a_park_ends_at_its_deadline),
+        cmocka_unit_test(a_deadline_in_the_past_lets_nobody_else_run_but_a_sleep_does),
         cmocka_unit_test(a_wake_disarms_the_deadline),
         cmocka_unit_test(a_stray_wake_does_not_shorten_a_sleep),
         cmocka_unit_test(every_wait_of_a_cancelled_fiber_fails_and_it_unwinds),
@@ -481,7 +524,8 @@ int main(void)
         cmocka_unit_test(waits_work_under_a_shield_which_nests),
         cmocka_unit_test(ten_thousand_fibers_live_at_once),
         cmocka_unit_test(no_more_fibers_start_than_allowed),
-        cmocka_unit_test(a_stack_overflow_hits_the_guard),
+        cmocka_unit_test(a_stack_overflow_is_a_segmentation_fault),
+        cmocka_unit_test(the_guard_lies_right_below_the_stack_and_is_64_kib),
         cmocka_unit_test(half_of_the_stack_can_be_used),
         cmocka_unit_test(a_switch_keeps_each_fibers_rounding_mode),
         cmocka_unit_test(stacks_are_separate_and_can_be_used_again),

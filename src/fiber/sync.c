@@ -72,7 +72,8 @@ int fiber_semaphore_take(struct fiber_semaphore *semaphore, int64_t deadline)
 {
     if (fiber_gives_up(fiber_self()))
         return ECANCELED;
-    if (semaphore->available && !semaphore->waiters.first) {
+    /* Then nobody waits: units are handed to waiters and only counted when there is none. */
+    if (semaphore->available) {
         semaphore->available--;
         return 0;
     }

@@ -89,6 +89,33 @@ static void a_signal_is_not_lost_to_a_cancellation(void **state)
     fixture_run(signal_and_cancel, NULL);
 }
 
+static void sleep_and_signal(void *argument)
+{
+    assert_int_equal(fiber_sleep(SECOND), 0);
+    fiber_signal_one(argument);
+}
+
+static void signal_at_the_deadline(void *argument)
+{
+    char order[16] = "";
+    struct fiber_signal signal = {0};
+    struct waiter waiter = {&signal, NULL, loop_deadline(SECOND), 0, "w", order, -1};
+    struct fiber_group group;
+    fiber_group_open(&group);
+    fixture_start(&group, "signaller", sleep_and_signal, &signal);
+    fixture_start(&group, "waiter", wait_for_signal, &waiter);
+    assert_int_equal(fiber_group_wait(&group, NO_DEADLINE), 0);
+    /* Its timer rang in the same turn, but it took the signal away from all others. */
+    assert_int_equal(waiter.result, 0);
+    assert_null(signal.first);
+    fiber_group_close(&group);
+}
+
+static void a_signal_is_not_lost_to_a_deadline_of_the_same_moment(void **state)
+{
+    fixture_run(signal_at_the_deadline, NULL);
+}
+
 /* Semaphores. */
 
 static void hold_a_unit(void *argument)
@@ -201,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiters_are_woken_in_order),
         cmocka_unit_test(a_signal_is_not_lost_to_a_cancellation),
+        cmocka_unit_test(a_signal_is_not_lost_to_a_deadline_of_the_same_moment),
         cmocka_unit_test(a_semaphore_is_fair),
         cmocka_unit_test(a_newcomer_cannot_overtake_the_queue),
         cmocka_unit_test(who_gave_up_gets_no_unit),

@@ -290,9 +290,20 @@ static bool is_plain_address(struct bytes text)
            structured_is_dot_atom(domain) && is_token(domain);
 }
 
+/* As much as fits into AUTH_VALUE_MAX with a backslash before each of `escaped`. */
+static struct bytes cut(struct bytes text, const char *escaped)
+{
+    size_t written = 0, taken = 0;
+    while (taken < text.len && written < AUTH_VALUE_MAX) {
+        uint8_t c = text.ptr[taken++];
+        written += c && strchr(escaped, c) ? 2 : 1;
+    }
+    return bytes_first(text, taken);
+}
+
 static void put_value(struct header_writer *w, struct bytes value, bool address_allowed)
 {
-    value = bytes_first(value, AUTH_VALUE_MAX);
+    value = cut(value, "\"\\");
     if (is_token(value) || (address_allowed && is_plain_address(value)))
         header_put(w, value);
     else
@@ -319,7 +330,7 @@ static void write_statement(struct header_writer *w, const struct auth_statement
                              : bytes_of(auth_result_name(statement->result)));
     if (statement->comment.len) {
         header_space(w);
-        header_put_comment(w, bytes_first(statement->comment, AUTH_VALUE_MAX));
+        header_put_comment(w, cut(statement->comment, "()\\"));
     }
     if (statement->reason.len) {
         header_word(w, BYTES("reason="));

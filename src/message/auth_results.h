@@ -42,8 +42,8 @@ struct auth_results {
     size_t statement_count;
 };
 
-/* More of either, in one field or one statement, is PERM; values longer than the third are cut off
- * by the writer, so that no line can pass 998 octets. */
+/* More of either, in one field or one statement, is PERM. The writer cuts off values that would be
+ * longer than the third with their backslashes, so that no line can pass 998 octets. */
 enum { AUTH_STATEMENTS_MAX = 100, AUTH_PROPERTIES_MAX = 100, AUTH_VALUE_MAX = 900 };
 
 /* Parses a field's value (folded or not). PERM where it is not RFC 8601, with the position in the

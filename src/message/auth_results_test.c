@@ -261,9 +261,9 @@ static void no_value_makes_a_line_too_long_rfc5322_2_1_1(void **state)
     struct auth_statement statements[] = {{.method = BYTES("spf"),
                                            .result = AUTH_FAIL,
                                            .reason = repeat("yy ", 50000),
-                                           .comment = repeat("z", 100000),
+                                           .comment = repeat("(", 100000),
                                            .properties = properties,
-                                           .property_count = 1}};
+                                           .property_count = 2}};
     struct auth_results r = {BYTES("mx.example"), 1, statements, 1};
     assert_one_field(write_results(&r), 998);
 }

@@ -14,9 +14,9 @@
 
 /* What only header fields have (name, comment, group) is empty for a mailbox of SMTP. */
 struct mailbox {
-    struct bytes
-        display_name;     /* unquoted, words joined by single spaces; RFC 2047 words are left
-                             as they are; octets above 127 may be of any charset; may be empty */
+    /* Unquoted, words joined by single spaces. RFC 2047 words are left as they are, octets above
+     * 127 may be of any charset. May be empty. */
+    struct bytes display_name;
     struct bytes comment; /* the last comment at the address, where old programs put the name */
     struct bytes local;   /* unquoted, without white space and comments; valid UTF-8 */
     struct bytes domain;  /* the same; a literal has its brackets: "[192.0.2.1]" */
@@ -50,8 +50,7 @@ struct path {
 enum result path_parse(struct arena *arena, struct bytes text, unsigned options, struct path *out,
                        struct bytes *rest, struct error *error) must_check;
 
-/* Appends local@domain, the local part quoted where it must be; only local if the domain is empty.
- */
+/* Appends local@domain, the local part quoted where it must be; no "@" if the domain is empty. */
 void mailbox_write(struct buf *out, struct bytes local, struct bytes domain);
 
 #endif

@@ -103,6 +103,13 @@ static void take_lines(struct store *store, struct writing *writing)
         store->ledger_last = &store->ledger_first;
 }
 
+static void expire_counters(struct store *store)
+{
+    struct error error;
+    if (counters_expire(store->counters, loop_epoch(), EXPIRE_AT_ONCE, &error) != OK)
+        log_warning("counters", "%s", error.text);
+}
+
 void store_ledger_fiber(void *argument)
 {
     struct store *store = argument;
@@ -121,6 +128,7 @@ void store_ledger_fiber(void *argument)
         if (loop_now() >= next_expiry) {
             writing->expire_before = loop_epoch() - store->role->config.ledger.keep / SECOND;
             next_expiry = loop_deadline(EXPIRE_EVERY);
+            expire_counters(store);
         }
         if (writing->count || writing->expire_before)
             offload(write_lines, writing);

@@ -30,9 +30,9 @@ static struct bytes bare(struct smtp_data *data, bool *which)
     return crlf;
 }
 
-/* Both memchr below look no further than this: else a peer could have each of his bare CRs or LFs
- * paid for with a scan of the whole buffer. */
-enum { WINDOW = 1024 };
+/* How far both memchr below look at first, and at most: else a peer could have each of his bare CRs or
+ * LFs paid for with a scan of the whole buffer. */
+enum { WINDOW_MIN = 128, WINDOW_MAX = 4096 };
 
 /*
  * The long run: whole lines of plain text at once. Stops before anything that is not simply copied: a
@@ -42,10 +42,11 @@ enum { WINDOW = 1024 };
 static size_t scan_text(struct smtp_data *data, struct bytes input)
 {
     const uint8_t *at = input.ptr, *end = input.ptr + input.len;
+    size_t widest = WINDOW_MIN;
     while (at < end) {
         if (data->state == SMTP_DATA_LINE_START && *at == '.' && !data->chunked)
             break;
-        size_t window = (size_t)(end - at) < WINDOW ? (size_t)(end - at) : WINDOW;
+        size_t window = (size_t)(end - at) < widest ? (size_t)(end - at) : widest;
         const uint8_t *cr = memchr(at, '\r', window);
         const uint8_t *stop = cr ? cr : at + window;
         const uint8_t *lf = memchr(at, '\n', (size_t)(stop - at));
@@ -59,10 +60,12 @@ static size_t scan_text(struct smtp_data *data, struct bytes input)
             at = stop;
             if (lf || cr)
                 break;
+            widest = widest < WINDOW_MAX ? widest * 2 : WINDOW_MAX;
             continue;
         }
         end_line(data, length);
         data->state = SMTP_DATA_LINE_START;
+        widest = WINDOW_MIN;
         at = cr + 2;
     }
     return (size_t)(at - input.ptr);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scenario_test: a client's end of a pipe and a server on the other, under a fake clock; for
- * server_test.c only. Everything is static, so a test file includes it once.
+ * scenario_test: a client's end of a pipe and a server on the other, under a fake clock, for the tests
+ * of this folder. Everything is static.
+ *
+ * cmocka's assertions jump to the main stack, which a fiber does not survive: a failure says what is
+ * wrong and then ends the whole program.
  */
 #ifndef VOUCH_SMTP_SCENARIO_TEST_H
 #define VOUCH_SMTP_SCENARIO_TEST_H
@@ -18,6 +21,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#define maybe_unused __attribute__((unused)) /* not every test needs every helper */
 
 /* What the handler saw, and how it is to behave. */
 struct record {
@@ -207,7 +212,7 @@ static void scenario_start(struct scenario *s)
     assert_true(fiber_group_start(&s->group, "server", serve, s));
 }
 
-static void scenario_hang_up(struct scenario *s)
+static maybe_unused void scenario_hang_up(struct scenario *s)
 {
     stream_close(s->stream);
     s->stream = NULL;
@@ -229,7 +234,7 @@ static void put(struct scenario *s, struct bytes octets)
 }
 
 /* One reply, its last line without CRLF; checks that its lines are well-formed and agree. */
-static const char *reply(struct scenario *s)
+static maybe_unused const char *reply(struct scenario *s)
 {
     static char last[600];
     char code[4] = "";
@@ -266,7 +271,7 @@ static void expect(struct scenario *s, const char *prefixes)
     }
 }
 
-static void expect_closed(struct scenario *s)
+static maybe_unused void expect_closed(struct scenario *s)
 {
     assert_string_equal(reply(s), "(closed)");
 }
@@ -277,13 +282,13 @@ static void talk_bytes(struct scenario *s, struct bytes octets, const char *pref
     expect(s, prefixes);
 }
 
-static void talk(struct scenario *s, const char *text, const char *prefixes)
+static maybe_unused void talk(struct scenario *s, const char *text, const char *prefixes)
 {
     talk_bytes(s, bytes_of(text), prefixes);
 }
 
 /* Nothing may come for this long. */
-static void expect_silence(struct scenario *s, int64_t duration)
+static maybe_unused void expect_silence(struct scenario *s, int64_t duration)
 {
     assert_int_equal(stream_buffered(s->stream).len, 0);
     int failed = stream_fill(s->stream, loop_deadline(duration));
@@ -291,8 +296,18 @@ static void expect_silence(struct scenario *s, int64_t duration)
         fail_msg("got %d \"" BYTES_FMT "\"", failed, BYTES_ARG(stream_buffered(s->stream)));
 }
 
+/* The next reply comes after exactly this time, and is the last. */
+static maybe_unused void expect_end(struct scenario *s, int64_t duration, const char *prefix)
+{
+    int64_t from = loop_now();
+    expect(s, prefix);
+    assert_int_equal(loop_now() - from, duration);
+    expect_closed(s);
+    scenario_end(s);
+}
+
 /* Up to EHLO. */
-static void scenario_greet(struct scenario *s)
+static maybe_unused void scenario_greet(struct scenario *s)
 {
     scenario_start(s);
     expect(s, "220 mx.example ESMTP");
@@ -300,7 +315,7 @@ static void scenario_greet(struct scenario *s)
 }
 
 /* Up to 354. */
-static void scenario_data(struct scenario *s)
+static maybe_unused void scenario_data(struct scenario *s)
 {
     scenario_greet(s);
     talk(s, "MAIL FROM:<a@sender.example>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n",
@@ -316,6 +331,8 @@ static void run_under_fake_clock(void (*function)(void *))
     loop_run(loop, function, NULL);
     loop_destroy(loop);
 }
+
+static maybe_unused struct scenario s; /* one at a time */
 
 #define scenario_test(name)                                                                        \
     static void name##_body(void *argument);                                                       \

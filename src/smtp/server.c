@@ -9,6 +9,8 @@
 
 /* A balancer sends its header at once. */
 #define PROXY_TIMEOUT (10 * SECOND)
+/* A client that does not take its last reply is not waited for. */
+#define FAREWELL_TIMEOUT (1 * SECOND)
 
 struct smtp_session_options *smtp_session_options(struct smtp_session *session)
 {
@@ -131,9 +133,11 @@ void smtp_serve(const struct smtp_server *server, struct stream *stream, struct 
     s->public.local_port = local_port;
     if (open_session(s))
         session_run(s);
+    fiber_shield(); /* the last reply goes out even if this fiber was cancelled */
+    stream_flush(stream, loop_deadline(FAREWELL_TIMEOUT));
+    fiber_unshield();
     if (server->handler.closed)
         server->handler.closed(server->handler.context, &s->public, s->why);
-    stream_flush(stream, loop_deadline(SECOND));
     stream_close(stream);
     arena_destroy(s->public.arena);
 }

@@ -40,6 +40,15 @@ void session_unshield(struct session *s)
 
 /* ---- replies ---- */
 
+/* A cancelled fiber can write again behind a shield, and owes the client what is buffered. */
+static void write_failed(struct session *s, int failed)
+{
+    if (failed == -ECANCELED)
+        session_lost(s, failed);
+    else
+        session_close(s, "connection lost");
+}
+
 SMTP_NOINLINE void session_reply(struct session *s, const struct smtp_reply *reply)
 {
     struct buf out;
@@ -50,7 +59,7 @@ SMTP_NOINLINE void session_reply(struct session *s, const struct smtp_reply *rep
                                            session_deadline(s, s->server->limits.command_timeout));
     buf_free(&out);
     if (failed)
-        session_close(s, "connection lost");
+        write_failed(s, failed);
     else if (reply->close || reply->code == 421)
         session_close(s, "refused");
 }
@@ -68,7 +77,7 @@ int session_flush(struct session *s)
     int failed =
         stream_flush(s->public.stream, session_deadline(s, s->server->limits.command_timeout));
     if (failed)
-        session_close(s, "connection lost");
+        write_failed(s, failed);
     return failed;
 }
 
@@ -235,7 +244,7 @@ SMTP_NOINLINE static void reply_extensions(struct session *s)
                                            session_deadline(s, s->server->limits.command_timeout));
     buf_free(&out);
     if (failed)
-        session_close(s, "connection lost");
+        write_failed(s, failed);
 }
 
 SMTP_NOINLINE static void run_hello(struct session *s, const struct smtp_command *command)

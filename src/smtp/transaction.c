@@ -326,7 +326,12 @@ SMTP_NOINLINE void transaction_mail(struct session *s, const struct smtp_command
     }
     set_reply(&reply, 250, "2.1.0", "Sender OK");
     transaction_check_memory(s, &reply);
-    if (smtp_reply_is_positive(&reply) && s->server->handler.mail)
+    if (!smtp_reply_is_positive(&reply)) {
+        transaction_drop(s);
+        session_reply(s, &reply);
+        return;
+    }
+    if (s->server->handler.mail)
         s->server->handler.mail(s->server->handler.context, &s->public, &reply);
     transaction_check_memory(s, &reply);
     session_reply(s, &reply);

@@ -244,22 +244,22 @@ enum result tls_server_add_certificate(struct tls_server *server, const char *ch
     struct certificate certificate = {.context = create_context(server)};
     if (!certificate.context)
         return tls_error(error, TEMP, "cannot make a TLS context");
-    SSL_CTX *shared = NULL;
-    if (!load_files(certificate.context, chain_file, key_file, error) ||
-        !read_names(&certificate, SSL_CTX_get0_certificate(certificate.context)))
-        goto failed;
-    shared = shared_context(server, &certificate);
-    if (shared) {
-        bool loaded = load_files(shared, chain_file, key_file, error);
+    if (!load_files(certificate.context, chain_file, key_file, error)) {
         certificate_free(&certificate);
-        return loaded ? OK : PERM;
+        return PERM;
     }
-    if (append(server, &certificate))
-        return OK;
-    error_set(error, TEMP, "no memory for a certificate");
-failed:
-    certificate_free(&certificate);
-    return PERM;
+    enum result result = OK;
+    SSL_CTX *shared = NULL;
+    bool named = read_names(&certificate, SSL_CTX_get0_certificate(certificate.context));
+    if (named)
+        shared = shared_context(server, &certificate);
+    if (shared)
+        result = load_files(shared, chain_file, key_file, error) ? OK : PERM;
+    else if (!named || !append(server, &certificate))
+        result = error_set(error, TEMP, "no memory for a certificate");
+    if (shared || result != OK)
+        certificate_free(&certificate);
+    return result;
 }
 
 enum result tls_server_add_self_signed(struct tls_server *server, const char *name,

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "deliver/recipients.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+static struct arena *arena;
+static struct recipients *recipients;
+static struct buf errors;
+
+static void write_file(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/vouch-recipients-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    arena = arena_create(16 << 20);
+    buf_init(&errors, 64 * 1024);
+    recipients = NULL;
+    write_file("empty", "");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"empty", "users", "aliases"};
+    char path[128];
+    (void)state;
+    recipients_free(recipients);
+    buf_free(&errors);
+    arena_destroy(arena);
+    for (size_t i = 0; i < countof(names); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    return 0;
+}
+
+/* Loads a configuration whose only domain section has these further lines. */
+static enum result load_with(const char *users, const char *aliases, const char *lines,
+                             const char *top)
+{
+    struct config config;
+    write_file("users", users);
+    write_file("aliases", aliases);
+    struct bytes text = arena_printf(
+        arena,
+        "hostname = mx.example.org\n%s\npolicy strict { dmarc = strict }\n"
+        "domain example.org other.example {\n recipients = \"%s/users\"\n aliases = \"%s/aliases\"\n"
+        " deliver = \"maildir:/mail/{domain}/{user}\"\n%s\n}\n",
+        top, folder, folder, lines);
+    enum result result = config_parse(arena, text, NULL, &config, &errors);
+    if (result != OK)
+        print_error(BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
+    assert_int_equal(result, OK);
+    return recipients_load(&config, &recipients, &errors);
+}
+
+static void load(const char *users, const char *aliases, const char *lines)
+{
+    enum result result = load_with(users, aliases, lines, "");
+    if (result != OK)
+        print_error(BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
+    assert_int_equal(result, OK);
+}
+
+static struct recipient_lookup look_up(const char *local, const char *domain)
+{
+    struct recipient_lookup found;
+    assert_int_equal(
+        recipients_lookup(recipients, arena, bytes_of(local), bytes_of(domain), &found), OK);
+    return found;
+}
+
+static void leads_to(const char *local, const char *domain, const char *maildir)
+{
+    struct recipient_lookup found = look_up(local, domain);
+    assert_int_equal(found.status, RECIPIENT_HERE);
+    assert_int_equal(found.destination_count, 1);
+    assert_string_equal(found.destinations[0].maildir, maildir);
+}
+
+static void users_are_found_without_regard_to_case(void **state)
+{
+    (void)state;
+    load("alice\nBob\n", "", "");
+    leads_to("alice", "example.org", "/mail/example.org/alice");
+    leads_to("ALICE", "Example.ORG", "/mail/example.org/alice");
+    leads_to("bob", "other.example", "/mail/other.example/Bob");
+    assert_int_equal(look_up("carol", "example.org").status, RECIPIENT_UNKNOWN);
+    assert_int_equal(look_up("alice", "elsewhere.example").status, RECIPIENT_FOREIGN);
+    assert_int_equal(look_up("alice", "sub.example.org").status, RECIPIENT_FOREIGN);
+    assert_int_equal(look_up("alice", "[192.0.2.1]").status, RECIPIENT_FOREIGN);
+}
+
+static void detail_is_taken_off(void **state)
+{
+    (void)state;
+    load("alice\nbob+real\n", "", "");
+    leads_to("alice+lists", "example.org", "/mail/example.org/alice");
+    leads_to("bob+real", "example.org", "/mail/example.org/bob+real");
+    assert_int_equal(look_up("+alice", "example.org").status, RECIPIENT_UNKNOWN);
+}
+
+static void aliases_expand_and_each_mailbox_comes_once(void **state)
+{
+    (void)state;
+    load("alice\nbob\n", "team: alice, bob, all\nall: bob, alice@other.example\n", "");
+    struct recipient_lookup found = look_up("team", "example.org");
+    assert_int_equal(found.destination_count, 3);
+    assert_true(bytes_is(found.destinations[0].address, "alice@example.org"));
+    assert_true(bytes_is(found.destinations[1].address, "bob@example.org"));
+    assert_true(bytes_is(found.destinations[2].address, "alice@other.example"));
+}
+
+static void an_alias_that_names_itself_means_the_user(void **state)
+{
+    (void)state;
+    load("alice\narchive\n", "alice: alice, archive\n", "");
+    assert_int_equal(look_up("alice", "example.org").destination_count, 2);
+}
+
+static void alias_loops_end(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with("alice\n", "a: b\nb: a\n", "", ""), PERM);
+    assert_true(bytes_find(buf_bytes(&errors), BYTES("leads nowhere")) != BYTES_NOT_FOUND);
+}
+
+static void postmaster_and_abuse_always_work(void **state)
+{
+    (void)state;
+    load("alice\n", "", "");
+    struct recipient_lookup found = look_up("Postmaster", "");
+    assert_int_equal(found.status, RECIPIENT_HERE);
+    assert_true(found.exempt);
+    leads_to("postmaster", "example.org", "/mail/example.org/postmaster");
+    leads_to("abuse", "other.example", "/mail/other.example/postmaster");
+    assert_true(look_up("abuse", "example.org").exempt);
+    assert_false(look_up("alice", "example.org").exempt);
+}
+
+static void postmaster_goes_where_the_configuration_says(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with("alice\n", "", "", "postmaster = alice@example.org"), OK);
+    leads_to("postmaster", "", "/mail/example.org/alice");
+    leads_to("abuse", "other.example", "/mail/example.org/alice");
+}
+
+static void catch_all_takes_the_rest(void **state)
+{
+    (void)state;
+    load("alice\n", "", "catch-all = alice");
+    leads_to("whoever", "example.org", "/mail/example.org/alice");
+}
+
+static void options_of_users_count(void **state)
+{
+    (void)state;
+    load("alice quota=1G policy=strict maildir=/home/alice/Maildir\nbob\n", "", "quota = 5M");
+    struct recipient_lookup found = look_up("alice", "example.org");
+    assert_int_equal(found.destinations[0].quota, UINT64_C(1) << 30);
+    assert_string_equal(found.destinations[0].maildir, "/home/alice/Maildir");
+    assert_true(bytes_is(found.policy, "strict"));
+    found = look_up("bob", "example.org");
+    assert_int_equal(found.destinations[0].quota, 5 << 20);
+    assert_true(bytes_is(found.policy, "default"));
+}
+
+/* What is wrong is told with file and line, all at once; nothing half-read takes effect. */
+static void errors_name_file_and_line(void **state)
+{
+    static const char *const expected[] = {
+        "users:2: '../x' cannot be a user's name", "users:3: unknown key 'quotas'",
+        "users:4: 'alice' stands here twice", "users:5: there is no policy 'nice'",
+        "aliases:1: expected 'alias: target, target'", "aliases:2: an empty target"};
+    (void)state;
+    assert_int_equal(load_with("alice\n../x\nbob quotas=1\nalice\ncarol policy=nice\n",
+                               "nocolon\nx: alice,,bob\n", "", ""),
+                     PERM);
+    for (size_t i = 0; i < countof(expected); i++) {
+        if (bytes_find(buf_bytes(&errors), bytes_of(expected[i])) == BYTES_NOT_FOUND)
+            fail_msg("'%s' is missing in:\n" BYTES_FMT, expected[i], BYTES_ARG(buf_bytes(&errors)));
+    }
+}
+
+static void a_dangling_alias_is_found_at_load(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with("alice\n", "\n\nhelp: alicia\n", "", ""), PERM);
+    assert_true(bytes_find(buf_bytes(&errors), BYTES("aliases:3: 'help' leads nowhere")) !=
+                BYTES_NOT_FOUND);
+}
+
+/* Without a recipients file an LMTP domain asks its server, and only for its own domains. */
+static void lmtp_domains_ask(void **state)
+{
+    struct config config;
+    (void)state;
+    assert_int_equal(config_parse(arena,
+                                  BYTES("hostname = mx.example.org\n"
+                                        "domain example.org { deliver = \"lmtp:127.0.0.1:24\" }\n"),
+                                  NULL, &config, &errors),
+                     OK);
+    assert_int_equal(recipients_load(&config, &recipients, &errors), OK);
+    struct recipient_lookup found = look_up("Who.Ever", "example.org");
+    assert_int_equal(found.status, RECIPIENT_ASK);
+    assert_true(bytes_is(found.destinations[0].address, "Who.Ever@example.org"));
+    assert_int_equal(found.destinations[0].lmtp.port, 24);
+    assert_int_equal(look_up("x", "example.net").status, RECIPIENT_FOREIGN);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(users_are_found_without_regard_to_case),
+        CASE(detail_is_taken_off),
+        CASE(aliases_expand_and_each_mailbox_comes_once),
+        CASE(an_alias_that_names_itself_means_the_user),
+        CASE(alias_loops_end),
+        CASE(postmaster_and_abuse_always_work),
+        CASE(postmaster_goes_where_the_configuration_says),
+        CASE(catch_all_takes_the_rest),
+        CASE(options_of_users_count),
+        CASE(errors_name_file_and_line),
+        CASE(a_dangling_alias_is_found_at_load),
+        CASE(lmtp_domains_ask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
