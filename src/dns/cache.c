@@ -16,7 +16,8 @@ enum {
     SWEEP_MAX = 64,        /* entries looked at to find one to drop */
 };
 
-/* One answer in one block: this, its records, its octets, its key. */
+/* One answer in one block: this, its key, its records, their octets. What a hit reads stands
+ * together, for in a large cache the time goes into fetching lines of memory. */
 struct entry {
     struct entry *next; /* in the bucket */
     uint64_t hash;
@@ -27,8 +28,8 @@ struct entry {
     uint16_t key_length;
     bool used; /* since the hand last passed */
     size_t size;
-    const uint8_t *key;
     struct dns_answer answer;
+    uint8_t key[];
 };
 
 /* A question under way. Lives until the last fiber that waits for it has looked. */
@@ -125,17 +126,20 @@ static struct bytes put_bytes(uint8_t **at, struct bytes bytes)
 /* With one reference, the caller's. NULL when memory is out. */
 static struct entry *entry_create(const struct key *key, const struct dns_answer *answer)
 {
-    size_t size = sizeof(struct entry) + answer_size(answer) + key->length;
+    const size_t aligned = _Alignof(struct dns_record);
+    size_t head = (sizeof(struct entry) + key->length + aligned - 1) / aligned * aligned;
+    size_t size = head + answer_size(answer);
     struct entry *entry = malloc(size);
     if (!entry)
         return NULL;
-    struct dns_record *records = (struct dns_record *)(entry + 1);
-    uint8_t *at = (uint8_t *)(records + answer->count);
     *entry = (struct entry){.hash = key->hash,
                             .references = 1,
                             .key_length = (uint16_t)key->length,
                             .size = size,
                             .answer = *answer};
+    memcpy(entry->key, key->octets, key->length);
+    struct dns_record *records = (struct dns_record *)((uint8_t *)entry + head);
+    uint8_t *at = (uint8_t *)(records + answer->count);
     for (size_t i = 0; i < answer->count; i++) {
         records[i] = answer->records[i];
         records[i].name = put_bytes(&at, records[i].name);
@@ -149,7 +153,6 @@ static struct entry *entry_create(const struct key *key, const struct dns_answer
         problem.len++;
         entry->answer.problem = (const char *)put_bytes(&at, problem).ptr;
     }
-    entry->key = put_bytes(&at, bytes_from(key->octets, key->length)).ptr;
     return entry;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Buffers for streams, kept for the next stream that needs one. While one is kept the tools treat it
- * as freed, so that a slice that outlived its reading call is found.
+ * Buffers for streams, kept for the next stream that needs one. While one is kept the tools treat
+ * it as freed, so that a slice that outlived its reading call is found.
  */
 #include "fiber/private.h"
 #include "fiber/sanitizer.h"

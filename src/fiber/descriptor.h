@@ -2,9 +2,9 @@
 /*
  * descriptor: a file descriptor that fibers can wait on.
  *
- * Registered with epoll once, edge-triggered in both directions; set non-blocking. At most one fiber
- * waits for reading and one for writing at a time (a second is a bug and panics).
- * Usual shape: try the system call; on EAGAIN wait; try again.
+ * Registered with epoll once, edge-triggered in both directions; set non-blocking. At most one
+ * fiber waits for reading and one for writing at a time (a second is a bug and panics). Usual
+ * shape: try the system call; on EAGAIN wait; try again.
  */
 #ifndef VOUCH_FIBER_DESCRIPTOR_H
 #define VOUCH_FIBER_DESCRIPTOR_H

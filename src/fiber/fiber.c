@@ -211,11 +211,11 @@ int fiber_sleep(int64_t microseconds)
 }
 
 /*
- * A session that waits minutes for its client may have been deep in a look-up or a handshake before,
- * and all the pages it touched then would stay its own. So every now and then a hand goes over the
- * fibers; one that has not run since the hand last came by gives back what lies below its stack
- * pointer. The red zone (128 octets that leaf functions use below it) is not in use in a parked
- * fiber, but costs nothing to leave.
+ * A session that waits minutes for its client may have been deep in a look-up or a handshake
+ * before, and all the pages it touched then would stay its own. So every now and then a hand goes
+ * over the fibers; one that has not run since the hand last came by gives back what lies below its
+ * stack pointer. The red zone (128 octets that leaf functions use below it) is not in use in a
+ * parked fiber, but costs nothing to leave.
  */
 enum { TRIM_BATCH = 1024, RED_ZONE = 128 };
 static const int64_t trim_pause = SECOND;

@@ -8,7 +8,7 @@
  *   fiber_group_start(&group, "spf", check_spf, &spf);
  *   fiber_group_start(&group, "dkim", check_dkim, &dkim);
  *   int error = fiber_group_wait(&group, deadline);
- *   fiber_group_close(&group);    // cancels what still runs and waits for it
+ *   fiber_group_close(&group); -- cancels what still runs and waits for it
  */
 #ifndef VOUCH_FIBER_GROUP_H
 #define VOUCH_FIBER_GROUP_H
@@ -27,8 +27,8 @@ void fiber_group_open(struct fiber_group *group);
  * then nothing was started. The child first runs when the current fiber next waits. */
 bool fiber_group_start(struct fiber_group *group, const char *name, fiber_function *function,
                        void *argument) must_check;
-/* Until all members ended: 0. ETIMEDOUT or ECANCELED: some still run (cancelling the waiter does not
- * cancel the members; fiber_group_close() does). */
+/* Until all members ended: 0. ETIMEDOUT or ECANCELED: some still run (cancelling the waiter does
+ * not cancel the members; fiber_group_close() does). */
 int fiber_group_wait(struct fiber_group *group, int64_t deadline);
 /* Every present member's waits return ECANCELED from now on. Does not wait. */
 void fiber_group_cancel(struct fiber_group *group);

@@ -2,39 +2,40 @@
 /*
  * How the fibers run: a short essay.
  *
- * The shape. Mail is a conversation in which the program mostly waits: for the next command, for DNS,
- * for a disk. Written with callbacks such a conversation falls into pieces; written with threads it
- * costs a stack, a scheduler and locks for each. Here each conversation is a fiber: a function with a
- * stack of its own (stack.c), which switch_*.S leaves and enters again with a dozen instructions. All
- * fibers of a thread share it and give it up only where they wait, so what happens between two waits
- * is atomic, and nothing needs a lock.
+ * The shape. Mail is a conversation in which the program mostly waits: for the next command, for
+ * DNS, for a disk. Written with callbacks such a conversation falls into pieces; written with
+ * threads it costs a stack, a scheduler and locks for each. Here each conversation is a fiber: a
+ * function with a stack of its own (stack.c), which switch_*.S leaves and enters again with a dozen
+ * instructions. All fibers of a thread share it and give it up only where they wait, so what
+ * happens between two waits is atomic, and nothing needs a lock.
  *
- * One turn of the loop is: ask epoll what happened; read the clock; let the timers ring that are due;
- * run what became ready. Fibers never switch to each other, only to the loop and back. This costs a
- * second switch of some ten nanoseconds and buys that there is one place where fibers come from and
- * go to, one place that frees their stacks, and a call depth that does not grow.
+ * One turn of the loop is: ask epoll what happened; read the clock; let the timers ring that are
+ * due; run what became ready. Fibers never switch to each other, only to the loop and back. This
+ * costs a second switch of a few nanoseconds and buys that there is one place where fibers come
+ * from and go to, one place that frees their stacks, and a call depth that does not grow.
  *
- * One primitive. Every wait in the program is fiber_park(), which ends in one of three ways: a wake, a
- * deadline, a cancellation. Whoever comes first takes the fiber out of the timer heap and puts it at
- * the end of the run queue; whoever comes later finds it no longer parked and does nothing. That is
- * why a fiber that is woken twice runs once, and why every other kind of wait (groups, signals,
- * descriptors, jobs) is a loop around a condition of its own. A waiter that must not lose what it was
- * given (a semaphore's unit) finds it written in the condition, whatever ended its park.
+ * One primitive. Every wait in the program is fiber_park(), which ends in one of three ways: a
+ * wake, a deadline, a cancellation. Whoever comes first takes the fiber out of the timer heap and
+ * puts it at the end of the run queue; whoever comes later finds it no longer parked and does
+ * nothing. That is why a fiber that is woken twice runs once, and why every other kind of wait
+ * (groups, signals, descriptors, jobs) is a loop around a condition of its own. A waiter that must
+ * not lose what it was given (a semaphore's unit) finds it written in the condition, whatever ended
+ * its park.
  *
  * Cancelling is a flag and a wake. The fiber unwinds by itself as its waits fail, closes its groups
  * on the way (which cancels their members, and so on downwards), and ends. No fiber is ever dropped
  * with its stack full of things to release. A shield makes the flag invisible for a while.
  *
- * Descriptors are registered with epoll once, in both directions, edge-triggered: no system call when
- * a wait begins or ends. The price is that an edge must be remembered until somebody asks
+ * Descriptors are registered with epoll once, in both directions, edge-triggered: no system call
+ * when a wait begins or ends. The price is that an edge must be remembered until somebody asks
  * (descriptor.c). Dispatching a batch of events only sets flags and wakes fibers; none runs before
  * the whole batch has been seen, and structs of descriptors closed meanwhile are freed at the next
  * batch. So an event never meets a struct that is gone.
  *
  * Ready fibers run before the system is asked for more, but not for ever: after RUN_MAX of them the
  * loop looks at epoll and the clock again, without blocking. Otherwise two fibers that keep waking
- * each other would shut out the network. When each finished fiber wakes one other (which is the usual
- * shape of a look-up) this saves a system call for each.
+ * each other would shut out the network. When each finished fiber wakes one other (which is the
+ * usual shape of a look-up) this saves a system call for each.
  *
  * Time is read once a turn, so that all that happens in a turn happens at one moment, and deadlines
  * that were computed in it agree. A fake clock stands still while there is anything to do (a fiber
@@ -42,9 +43,9 @@
  * days of retries runs in milliseconds, and in the same order each time, because timers of the same
  * moment ring in the order they were set.
  *
- * Memory. A parked fiber costs the uppermost page of its stack, where its struct lies too. What deeper
- * calls have touched is given back when the fiber rests for long (fiber_trim_resting). An idle stream
- * holds no buffers (stream.c).
+ * Memory. A parked fiber costs the uppermost page of its stack, where its struct lies too. What
+ * deeper calls have touched is given back when the fiber rests for long (fiber_trim_resting). An
+ * idle stream holds no buffers (stream.c).
  */
 #include "fiber/loop.h"
 

@@ -3,9 +3,9 @@
  * loop: one thread's event loop; fibers run on it.
  *
  * epoll (every descriptor registered once, edge-triggered in and out), a timer heap, an eventfd for
- * the worker pool, and a clock that can be faked. A thread has at most one loop; the functions below
- * that take none speak of the current thread's. Everything in src/fiber is single-threaded except
- * the inside of an offloaded function.
+ * the worker pool, and a clock that can be faked. A thread has at most one loop; the functions
+ * below that take none speak of the current thread's. Everything in src/fiber is single-threaded
+ * except the inside of an offloaded function.
  */
 #ifndef VOUCH_FIBER_LOOP_H
 #define VOUCH_FIBER_LOOP_H

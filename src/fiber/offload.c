@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pool is a queue of jobs under one lock. A job lies on the stack of the fiber that waits for it.
- * What is done goes into a second queue, and the first to enter that one writes to an eventfd, which
- * wakes the loop. The threads are all made at the start: once a sandbox is closed none can be.
+ * The pool is a queue of jobs under one lock. A job lies on the stack of the fiber that waits for
+ * it. What is done goes into a second queue, and the first to enter that one writes to an eventfd,
+ * which wakes the loop. The threads are all made at the start: once a sandbox is closed none can
+ * be.
  */
 #include "fiber/offload.h"
 

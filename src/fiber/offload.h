@@ -5,8 +5,8 @@
 
 #include "fiber/fiber.h"
 
-/* Returns when `function(argument)` has returned on a worker. Cannot be cancelled or timed out: what
- * `argument` points to is in use until then. Without workers it runs inline. */
+/* Returns when `function(argument)` has returned on a worker. Cannot be cancelled or timed out:
+ * what `argument` points to is in use until then. Without workers it runs inline. */
 void offload(void (*function)(void *), void *argument);
 
 #endif

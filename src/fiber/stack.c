@@ -8,13 +8,13 @@
 
 /*
  * A handful of stacks is kept as it is: fibers that live for one look-up start without a system
- * call. It is a handful because each may have grown large. More are kept as one page each, so that a
- * storm of connections does not map and unmap for every one; what is beyond goes back altogether.
+ * call. It is a handful because each may have grown large. More are kept as one page each, so that
+ * a storm of connections does not map and unmap for every one; what is beyond goes back altogether.
  */
 enum { HOT_MAX = 32, COLD_MAX = 1024 };
 
-/* Mappings are aligned alike, so that all stacks would begin in the same few sets of the processor's
- * first-level cache. They begin at different lines instead. */
+/* Mappings are aligned alike, so that all stacks would begin in the same few sets of the
+ * processor's first-level cache. They begin at different lines instead. */
 enum { COLOURS = 16 };
 
 static size_t page_size(void)

@@ -3,8 +3,8 @@
  * stack: memory for fibers to run on, and a cache of it.
  *
  * Private to src/fiber. A stack is a mapping of 256 KiB with a guard of 64 KiB below it, so that an
- * overflow is a SIGSEGV and not somebody else's data. Pages come as they are touched. What describes
- * a stack lies at its upper end, in the one page that each stack needs anyway.
+ * overflow is a SIGSEGV and not somebody else's data. Pages come as they are touched. What
+ * describes a stack lies at its upper end, in the one page that each stack needs anyway.
  */
 #ifndef VOUCH_FIBER_STACK_H
 #define VOUCH_FIBER_STACK_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stream: a buffered, bidirectional byte stream over a transport (plain socket, TLS, a test's pipe).
+ * stream: a buffered, bidirectional byte stream over a transport (a plain socket, TLS, a pipe).
  *
  * The stream owns its transport and buffers. An idle stream holds no buffers: it waits for the
  * transport first and takes a buffer from a shared cache only to read into, and gives it back when
  * everything was consumed. Reading and writing may be done by different fibers (one each; a second
  * is a bug and panics).
+ *
  * After an error every further call in that direction returns the same error. Not kept: a read's
- * -ETIMEDOUT and any -ECANCELED that left no octet half-written, so that one may read on with another
- * deadline and say goodbye under a shield.
+ * -ETIMEDOUT, and an -ECANCELED that left no octets half-written; so one may read on with another
+ * deadline, and say goodbye under a shield.
  */
 #ifndef VOUCH_FIBER_STREAM_H
 #define VOUCH_FIBER_STREAM_H
@@ -46,14 +47,14 @@ struct descriptor *transport_descriptor(struct transport *transport);
 
 /* Takes over the transport. NULL when memory is out (it is then still the caller's). */
 struct stream *stream_create(struct transport *transport);
-/* Closes the transport too; NULL is fine. Output that was not flushed is lost. No other fiber may be
- * inside a call. */
+/* Closes the transport too; NULL is fine. Output that was not flushed is lost. No other fiber
+ * may be inside a call. */
 void stream_close(struct stream *stream);
 struct transport *stream_transport(struct stream *stream);
-/* Exchanges the transport (plain -> TLS) after flushing; buffered input is dropped
- * (rfc3207:4.2, CVE-2011-0411); returns how many octets were dropped. The old transport is not closed:
- * the new one owns it. NULL takes it away for the time of a handshake (every call then gives
- * -ENOTCONN): whoever makes the new one owns it then, and the stream may be closed as it is. */
+/* Exchanges the transport (plain -> TLS) after flushing; buffered input is dropped (rfc3207:4.2,
+ * CVE-2011-0411); returns how many octets were dropped. The old transport is not closed: the new
+ * one owns it. NULL takes it away for the time of a handshake (every call then gives -ENOTCONN):
+ * whoever makes the new one owns it then, and the stream may be closed as it is. */
 size_t stream_replace_transport(struct stream *stream, struct transport *transport);
 
 /* What has been read and not consumed; valid until the next call that reads. */
@@ -65,8 +66,8 @@ int stream_fill(struct stream *stream, int64_t deadline);
 /* Whether input is at hand (buffered, or readable without waiting). Does not wait. */
 bool stream_has_input(struct stream *stream);
 /*
- * Reads up to and including the next LF, at most `max` octets; *line is the text with the LF (and CR)
- * still on, valid until the next call that reads; it is already consumed.
+ * Reads up to and including the next LF, at most `max` octets; *line is the text with the LF (and
+ * CR) still on, valid until the next call that reads; it is already consumed.
  * 0, -errno, -EPIPE at end of stream, -EMSGSIZE if no LF within `max` (nothing consumed). More than
  * STREAM_BUFFER for `max` counts as STREAM_BUFFER.
  */

@@ -3,9 +3,9 @@
  * The switch for x86-64, System V ABI.
  *
  * A called function must preserve rbx, rbp, r12 to r15 and the control bits of mxcsr and of the x87
- * control word; the compiler expects the rest to be lost over a call. So these go onto the stack that
- * we leave, its pointer is stored, and the same is undone on the other. Both stacks hold the same
- * layout at the moment of the exchange, hence one CFI description is true before and after it.
+ * control word; the compiler expects the rest to be lost over a call. So these go onto the stack
+ * that we leave, its pointer is stored, and the same is undone on the other. Both stacks hold the
+ * same layout at the moment of the exchange, hence one CFI description is true before and after it.
  *
  * No IBT/SHSTK note on purpose: the jump below goes where a hardware shadow stack does not expect
  * it, so the program must not be marked as fit for one.

@@ -14,8 +14,8 @@ enum { DRAIN_SIZE = 4096, DRAIN_MAX = 16 };
 struct plain {
     struct transport transport; /* first */
     struct descriptor *descriptor;
-    /* False: a read would find nothing, so wait first. Known after a short read, which saves the one
-     * that says EAGAIN (epoll(7), "edge-triggered"). */
+    /* False: a read would find nothing, so wait first. Known after a short read, which saves the
+     * one that says EAGAIN (epoll(7), "edge-triggered"). */
     bool may_have_input;
     bool not_socket;
 };

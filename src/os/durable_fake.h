@@ -4,11 +4,10 @@
  *
  * The model is the strictest that POSIX allows. At a crash
  *  - a file has the content it had at its last sync() (none: it is empty),
- *  - a folder has the entries it had at its last sync_directory(): a file created, renamed into it or
- *    made in it since is not there, one unlinked or renamed out of it since is there again. A rename
- *    between two folders is two entries and wants two syncs; target first, or a crash between them
- *    loses the file.
- * A descriptor from before a crash is -EBADF after it.
+ *  - a folder has the entries it had at its last sync_directory(): a file created, renamed into it
+ * or made in it since is not there, one unlinked or renamed out of it since is there again. A
+ * rename between two folders is two entries and wants two syncs; target first, or a crash between
+ * them loses the file. A descriptor from before a crash is -EBADF after it.
  *
  * Paths are absolute or taken as such; "." parts are skipped, ".." is -EINVAL. No links, no
  * permissions, no renaming of folders (-EISDIR). All functions are thread-safe. The fake owns its
@@ -33,8 +32,9 @@ void durable_fake_add_file(struct durable_fake *fake, const char *path, struct b
 
 /* Pulls the plug and starts again: what was not synced is gone, calls work again. */
 void durable_fake_crash(struct durable_fake *fake);
-/* The same, but of what was not synced some has reached the disk by chance: each file's data and each
- * directory entry for itself, as `seed` has it. Any seed must leave a program able to go on. */
+/* The same, but of what was not synced some has reached the disk by chance: each file's data and
+ * each directory entry for itself, as `seed` has it. Any seed must leave a program able to go on.
+ */
 void durable_fake_crash_partly(struct durable_fake *fake, uint64_t seed);
 
 /* After `operations` more calls every further call fails with -EIO, until durable_fake_crash(). */

@@ -399,7 +399,8 @@ static void replace_and_crash_partly(struct fixture *f, size_t operations, uint6
     struct bytes content;
     durable_fake_add_file(fake, "/etc/a", BYTES("old"));
     durable_fake_crash_after(fake, operations);
-    enum result result = files_replace(durable_fake_table(fake), "/etc/a", BYTES("new"), 0600, NULL);
+    enum result result =
+        files_replace(durable_fake_table(fake), "/etc/a", BYTES("new"), 0600, NULL);
     durable_fake_crash_partly(fake, seed);
     assert_true(durable_fake_read(fake, "/etc/a", f->arena, &content));
     assert_true(bytes_is(content, "new") || (result != OK && bytes_is(content, "old")));
@@ -437,8 +438,8 @@ static void replace_without_any_one_sync_is_noticed(void **state)
         struct bytes content = BYTES("");
         durable_fake_add_file(fake, "/etc/a", BYTES("old"));
         durable_fake_ignore_sync(fake, sync);
-        assert_int_equal(files_replace(durable_fake_table(fake), "/etc/a", BYTES("new"), 0600, NULL),
-                         OK);
+        assert_int_equal(
+            files_replace(durable_fake_table(fake), "/etc/a", BYTES("new"), 0600, NULL), OK);
         durable_fake_crash(fake);
         assert_true(durable_fake_read(fake, "/etc/a", f->arena, &content));
         assert_false(bytes_is(content, "new"));
@@ -480,8 +481,9 @@ static void make_directories_makes_all_and_minds_none_that_is_there(void **state
 /* 0, or the line that was not as it must be. */
 static int leave_folder(int folder)
 {
-    static const char *const bad[] = {"../secret", "/etc/passwd", "link", "up/secret", "", "..",
-                                      "./../secret", "file/../../secret", "up/", "dir/../../secret"};
+    static const char *const bad[] = {
+        "../secret",   "/etc/passwd",       "link", "up/secret",       "", "..",
+        "./../secret", "file/../../secret", "up/",  "dir/../../secret"};
     for (size_t i = 0; i < countof(bad); i++)
         if (files_open_beneath(folder, bad[i], O_RDONLY, 0) >= 0)
             return 1000 + (int)i;

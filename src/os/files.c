@@ -108,7 +108,8 @@ static bool temporary_name(const char *path, char *out, size_t size)
 {
     uint8_t random[6];
     size_t length = strlen(path);
-    if (length + 2 * sizeof(random) + 6 > size || getrandom(random, sizeof(random), 0) != sizeof(random))
+    if (length + 2 * sizeof(random) + 6 > size ||
+        getrandom(random, sizeof(random), 0) != sizeof(random))
         return false;
     static const char digits[] = "0123456789abcdef";
     memcpy(out, path, length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ipc_frame: the frame of a message between roles, as octets. Pure functions over slices; the payload
- * points into the packet.
+ * ipc_frame: the frame of a message between roles, as octets. Pure functions over slices; the
+ * payload points into the packet.
  *
  *   0  magic        2   0x564f
  *   2  type         2

@@ -14,8 +14,8 @@ struct ipc_packet {
     bool descriptors_lost;
 };
 
-/* 1: a packet; its descriptors (close-on-exec) are the caller's. 0: the peer is gone. -EAGAIN: there
- * is none now. -EMSGSIZE: it was longer than the buffer, and is gone. Other -errno. */
+/* 1: a packet; its descriptors (close-on-exec) are the caller's. 0: the peer is gone. -EAGAIN:
+ * there is none now. -EMSGSIZE: it was longer than the buffer, and is gone. Other -errno. */
 int ipc_packet_receive(int fd, uint8_t *buffer, size_t size, struct ipc_packet *packet);
 /* Header and payload in one packet: 0 or -errno. */
 int ipc_packet_send(int fd, const uint8_t header[IPC_FRAME_HEADER], struct bytes payload,

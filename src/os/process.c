@@ -21,7 +21,8 @@ enum { FIRST_DESCRIPTOR = 3, DESCRIPTORS_MAX = 1024 };
 
 /*
  * What ps shows is the memory in which the kernel put argv and environ. Before main() runs both are
- * copied elsewhere, so that the title may overwrite the originals: nobody can hold a pointer to them.
+ * copied elsewhere, so that the title may overwrite the originals: nobody can hold a pointer to
+ * them.
  */
 static struct {
     char *start;

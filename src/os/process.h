@@ -10,12 +10,14 @@
 
 /*
  * fork + exec of /proc/self/exe (or argv0 if that fails) with `argv`; `descriptors[i]` becomes
- * descriptor 3 + i in the child, all others above 2 are closed. The child dies when its parent does.
- * Returns the pid, or -errno.
+ * descriptor 3 + i in the child, all others above 2 are closed, signals are as at the start of a
+ * program. The child is killed when the thread that started it ends: call it from the main thread.
+ * Returns the pid, or -errno (of the fork, the descriptors or the exec).
  */
 pid_t process_spawn(const char *const argv[], const int *descriptors, size_t descriptor_count);
 
-/* Name in ps: "vouch: edge 1". */
+/* Name in ps: "vouch: edge 1". Before the sandbox closes. What main() got as argv and environ stays
+ * valid: it was moved elsewhere before main() ran. */
 void process_set_title(const char *title);
 
 /* sd_notify(3) without libsystemd: "READY=1", "STOPPING=1", "STATUS=…". No-op without NOTIFY_SOCKET. */

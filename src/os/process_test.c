@@ -182,7 +182,8 @@ static void title_is_seen_from_outside_and_spoils_nothing(void **state)
     unsetenv("PROCESS_TEST");
 }
 
-static void receive_notification(const struct sockaddr_un *address, socklen_t size, const char *name)
+static void receive_notification(const struct sockaddr_un *address, socklen_t size,
+                                 const char *name)
 {
     char got[32] = "";
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -207,8 +208,8 @@ static void notify_reaches_path_and_abstract_sockets(void **state)
     length = snprintf(name, sizeof(name), "@vouch-notify-%d", (int)getpid());
     memcpy(address.sun_path, name, (size_t)length);
     address.sun_path[0] = 0;
-    receive_notification(&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length),
-                         name);
+    receive_notification(
+        &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length), name);
     process_notify("READY=1"); /* no socket: nothing happens */
     setenv("NOTIFY_SOCKET", "relative", 1);
     process_notify("READY=1");

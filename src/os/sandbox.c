@@ -113,7 +113,8 @@ static enum result change_root(const struct sandbox *sandbox, struct sandbox_rep
         number = errno;
     close(fd);
     if (!safe)
-        return error_set(error, PERM, "%s: sandbox: %s must be empty, root's, and writable by nobody else",
+        return error_set(error, PERM,
+                         "%s: sandbox: %s must be empty, root's, and writable by nobody else",
                          sandbox->role, sandbox->chroot_to);
     if (number == EPERM)
         sandbox_missing(report, "chroot (no capability)");
@@ -129,9 +130,8 @@ static bool has_become(const struct account *account)
     gid_t real_group, effective_group, saved_group;
     return !getresuid(&real, &effective, &saved) && real == account->uid &&
            effective == account->uid && saved == account->uid &&
-           !getresgid(&real_group, &effective_group, &saved_group) &&
-           real_group == account->gid && effective_group == account->gid &&
-           saved_group == account->gid;
+           !getresgid(&real_group, &effective_group, &saved_group) && real_group == account->gid &&
+           effective_group == account->gid && saved_group == account->gid;
 }
 
 static enum result change_user(const struct sandbox *sandbox, const struct account *account,
@@ -213,7 +213,8 @@ static enum result limit(const struct sandbox *sandbox, struct error *error)
 }
 
 /* The kernel forgets the parent-death signal when the user changes. */
-static enum result change_user_and_root(const struct sandbox *sandbox, const struct account *account,
+static enum result change_user_and_root(const struct sandbox *sandbox,
+                                        const struct account *account,
                                         struct sandbox_report *report, struct error *error)
 {
     int death_signal = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Landlock by raw system calls: the C library has no wrappers, and the headers of a distribution are
- * older than the kernels that run it, so the interface's numbers stand here.
+ * Landlock by raw system calls: the C library has no wrappers, and the headers of a distribution
+ * are older than the kernels that run it, so the interface's numbers stand here.
  */
 #include "os/sandbox_private.h"
 
@@ -34,7 +34,7 @@ enum files_access {
     TRUNCATE = 1 << 14,  /* ABI 3 */
     IOCTL_DEV = 1 << 15, /* ABI 5 */
 };
-enum net_access { BIND_TCP = 1 << 0, CONNECT_TCP = 1 << 1 }; /* ABI 4 */
+enum net_access { BIND_TCP = 1 << 0, CONNECT_TCP = 1 << 1 };               /* ABI 4 */
 enum scope { SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0, SCOPE_SIGNAL = 1 << 1 }; /* ABI 6 */
 
 struct ruleset {

@@ -16,15 +16,16 @@
 /* Adds a thing to report->missing. */
 void sandbox_missing(struct sandbox_report *report, const char *format, ...) printf_like(2, 3);
 
-/* A ruleset with the paths of `sandbox` opened (so that it works after a chroot), in *fd; -1 where the
- * kernel has no Landlock. Sets report->landlock_abi. */
+/* A ruleset with the paths of `sandbox` opened (so that it works after a chroot), in *fd; -1 where
+ * the kernel has no Landlock. Sets report->landlock_abi. */
 enum result sandbox_landlock_prepare(const struct sandbox *sandbox, int *fd,
                                      struct sandbox_report *report, struct error *error) must_check;
 /* For the calling thread only, for good. 0 or -errno; safe in a signal handler. */
 int sandbox_landlock_restrict(int fd);
 
-/* Runs `function(argument)` on every other thread of the process, inside a signal handler. /proc must
- * be mounted: open it (sandbox_threads_open) before a chroot. 0 or -errno; -ENOTSUP: no /proc. */
+/* Runs `function(argument)` on every other thread of the process, inside a signal handler. /proc
+ * must be mounted: open it (sandbox_threads_open) before a chroot. 0 or -errno; -ENOTSUP: no /proc.
+ */
 int sandbox_threads_open(void);
 int sandbox_threads_run(int proc_fd, int (*function)(void *), void *argument, size_t *count);
 

@@ -23,13 +23,19 @@
 #ifndef TCP_ULP
 #define TCP_ULP 31
 #endif
-enum { SIOCOUTQ_NUMBER = 0x5411, FIRST_SOCKET_FILTER_OPTION = 26, TCP_FASTOPEN_CONNECT_OPTION = 30 };
+enum {
+    SIOCOUTQ_NUMBER = 0x5411,
+    FIRST_SOCKET_FILTER_OPTION = 26,
+    TCP_FASTOPEN_CONNECT_OPTION = 30
+};
 
+/* One name a line would hide the groups. */
+/* clang-format off */
 /* By name, because the numbers (and which of them exist) differ between machines. */
 static const char *const for_all[] = {
     /* descriptors that are open */
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "lseek", "close",
-    "fstat", "ftruncate", "fallocate", "recvfrom", "recvmsg", "shutdown", "getpeername",
+    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "lseek",
+    "close", "fstat", "ftruncate", "fallocate", "recvfrom", "recvmsg", "shutdown", "getpeername",
     "getsockname",
     /* waiting */
     "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "eventfd2",
@@ -38,8 +44,8 @@ static const char *const for_all[] = {
     "munmap", "mremap", "madvise", "brk", "memfd_create",
     /* asking */
     "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom",
-    "clock_gettime", "clock_getres", "gettimeofday", "time", "sched_getaffinity", "sysinfo", "uname",
-    "getrusage", "getcpu",
+    "clock_gettime", "clock_getres", "gettimeofday", "time", "sched_getaffinity", "sysinfo",
+    "uname", "getrusage", "getcpu",
     /* ending, and signals to oneself */
     "exit", "exit_group", "rt_sigprocmask", "rt_sigreturn", "rt_sigaction", "rt_sigpending",
     "sigaltstack",
@@ -47,10 +53,10 @@ static const char *const for_all[] = {
 
 static const char *const for_files[] = {
     "open", "openat", "openat2", "fsync", "fdatasync", "sync_file_range", "msync", "flock",
-    "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir",
-    "stat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents64", "access",
-    "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "fchmod", "fchown", "utimensat",
-    "umask", "fadvise64",
+    "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "stat",
+    "lstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents64", "access", "faccessat",
+    "faccessat2", "readlink", "readlinkat", "getcwd", "fchmod", "fchown", "utimensat", "umask",
+    "fadvise64",
 };
 
 /* What libraries try without need; a role without files goes on without. */
@@ -61,7 +67,8 @@ static const char *const refused_politely[] = {
 
 #ifdef SANDBOX_SANITIZED
 static const char *const for_sanitizers[] = {
-    "prctl", "arch_prctl", "personality", "set_robust_list", "rseq", "mincore", "getrlimit", "pipe2",
+    "prctl", "arch_prctl", "personality", "set_robust_list", "rseq", "mincore", "getrlimit",
+    "pipe2",
 };
 /* The symbolizer; without it the report has bare addresses, but there is a report. */
 static const char *const refused_to_sanitizers[] = {"clone", "fork", "vfork"};
@@ -73,12 +80,14 @@ static const char *const for_nobody[] = {
     "mount", "umount2", "move_mount", "open_tree", "fsopen", "fsmount", "fspick", "fsconfig",
     "mount_setattr", "pivot_root", "unshare", "setns", "swapon", "swapoff", "reboot", "kexec_load",
     "kexec_file_load", "init_module", "finit_module", "delete_module", "iopl", "ioperm", "bpf",
-    "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "acct", "quotactl", "quotactl_fd", "settimeofday",
-    "clock_settime", "clock_adjtime", "adjtimex", "stime", "sethostname", "setdomainname", "syslog",
-    "vhangup", "nfsservctl", "lookup_dcookie", "open_by_handle_at", "name_to_handle_at", "mbind",
-    "set_mempolicy", "migrate_pages", "move_pages", "modify_ldt", "uselib", "ustat",
-    "sysfs", "_sysctl", "create_module", "get_kernel_syms", "query_module", "mknod", "mknodat",
+    "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
+    "acct", "quotactl", "quotactl_fd", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex",
+    "stime", "sethostname", "setdomainname", "syslog", "vhangup", "nfsservctl", "lookup_dcookie",
+    "open_by_handle_at", "name_to_handle_at", "mbind", "set_mempolicy", "migrate_pages",
+    "move_pages", "modify_ldt", "uselib", "ustat", "sysfs", "_sysctl", "create_module",
+    "get_kernel_syms", "query_module", "mknod", "mknodat",
 };
+/* clang-format on */
 
 /* A filter being built; `failed` is sticky, so that rules can stand in a row. */
 struct filter {
@@ -118,8 +127,8 @@ static void add_memory(struct filter *filter)
 
 static void add_fcntl(struct filter *filter, bool files)
 {
-    static const int common[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_ADD_SEALS,
-                                 F_GET_SEALS};
+    static const int common[] = {F_GETFD,         F_SETFD,     F_GETFL,    F_SETFL,
+                                 F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS};
     static const int locks[] = {F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
     for (size_t i = 0; i < countof(common); i++)
         ALLOW(filter, "fcntl", SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)common[i]));
@@ -156,8 +165,8 @@ static void add_process(struct filter *filter)
 }
 
 /*
- * Options below the first of those that load filter programs (SOL_SOCKET), or that change the protocol
- * (TCP_ULP; TCP_FASTOPEN_CONNECT, which newer c-ares tries, is refused without harm).
+ * Options below the first of those that load filter programs (SOL_SOCKET), or that change the
+ * protocol (TCP_ULP; TCP_FASTOPEN_CONNECT, which newer c-ares tries, is refused without harm).
  */
 static void add_socket_options(struct filter *filter)
 {

@@ -52,13 +52,15 @@ static void on_signal(int signal)
     errno = saved;
 }
 
-static int raw_sigaction(int signal, const struct kernel_sigaction *new, struct kernel_sigaction *old)
+static int raw_sigaction(int signal, const struct kernel_sigaction *new,
+                         struct kernel_sigaction *old)
 {
     return syscall(SYS_rt_sigaction, signal, new, old, sizeof(new->mask)) ? -errno : 0;
 }
 
-/* Installs on_signal for the signal that sigaction() refuses to touch. The trampoline (restorer) that
- * some machines need is the C library's: borrowed from a handler installed for an ordinary signal. */
+/* Installs on_signal for the signal that sigaction() refuses to touch. The trampoline (restorer)
+ * that some machines need is the C library's: borrowed from a handler installed for an ordinary
+ * signal. */
 static int install(struct kernel_sigaction *before)
 {
     struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;

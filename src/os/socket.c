@@ -223,8 +223,8 @@ int socket_connect_unix(const char *path, int64_t deadline, struct transport **o
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    /* A Unix socket connects at once or, while the server's queue is full, not at all; nothing tells
-     * when there is room. */
+    /* A Unix socket connects at once or, while the server's queue is full, not at all; nothing
+     * tells when there is room. */
     while (connect(fd, &address.any, size)) {
         if (errno == EINTR)
             continue;

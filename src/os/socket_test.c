@@ -61,10 +61,30 @@ static void other_text_is_no_address(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", ":", ":25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:25x",
-        "192.0.2.1: 25", "192.0.2.1:-1", "192.0.2.1:25:25", "[192.0.2.1]:25", "[2001:db8::1]",
-        "[2001:db8::1]25", "[2001:db8::1]:", "[2001:db8::1", "2001:db8::1", "2001:db8::1]:25",
-        "localhost:53", "[]:25", "[::1%lo]:25", "[", "]", "192.0.2.256:25",
+        "",
+        ":",
+        ":25",
+        "192.0.2.1",
+        "192.0.2.1:",
+        "192.0.2.1:0",
+        "192.0.2.1:65536",
+        "192.0.2.1:25x",
+        "192.0.2.1: 25",
+        "192.0.2.1:-1",
+        "192.0.2.1:25:25",
+        "[192.0.2.1]:25",
+        "[2001:db8::1]",
+        "[2001:db8::1]25",
+        "[2001:db8::1]:",
+        "[2001:db8::1",
+        "2001:db8::1",
+        "2001:db8::1]:25",
+        "localhost:53",
+        "[]:25",
+        "[::1%lo]:25",
+        "[",
+        "]",
+        "192.0.2.256:25",
     };
     for (size_t i = 0; i < countof(bad); i++) {
         struct ip ip;
@@ -100,8 +120,8 @@ static void talk(const char *address)
         fiber_sleep(MILLISECOND);
     assert_true(fd >= 0);
     assert_true(ip_equal(&client, &ip));
-    assert_int_equal(socket_local(descriptor_fd(transport_descriptor(transport)), &local, &local_port),
-                     0);
+    assert_int_equal(
+        socket_local(descriptor_fd(transport_descriptor(transport)), &local, &local_port), 0);
     assert_int_equal(local_port, client_port);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -152,7 +172,8 @@ static void be_refused(void *argument)
     int fd = socket_listen(&ip, 0, 1);
     assert_int_equal(socket_local(fd, &local, &port), 0);
     close(fd);
-    assert_int_equal(socket_connect(&ip, port, NULL, loop_deadline(SECOND), &transport), -ECONNREFUSED);
+    assert_int_equal(socket_connect(&ip, port, NULL, loop_deadline(SECOND), &transport),
+                     -ECONNREFUSED);
     assert_int_equal(socket_connect(&ip, port, &other, loop_deadline(SECOND), &transport),
                      -EAFNOSUPPORT);
     assert_int_equal(socket_connect(&none, port, NULL, loop_deadline(SECOND), &transport),
@@ -182,7 +203,8 @@ static void be_left_waiting(void *argument)
     int error = 0;
     size_t count = 0;
     while (count < 8 && !error)
-        error = socket_connect(&ip, port, NULL, loop_deadline(100 * MILLISECOND), &transports[count++]);
+        error =
+            socket_connect(&ip, port, NULL, loop_deadline(100 * MILLISECOND), &transports[count++]);
     assert_int_equal(error, -ETIMEDOUT);
     for (size_t i = 0; i < count; i++)
         if (transports[i])
@@ -272,7 +294,8 @@ static void talk_unix(void *argument)
     char longest[200];
     memset(longest, 'x', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = 0;
-    assert_int_equal(socket_connect_unix(longest, loop_deadline(SECOND), &transport), -ENAMETOOLONG);
+    assert_int_equal(socket_connect_unix(longest, loop_deadline(SECOND), &transport),
+                     -ENAMETOOLONG);
     assert_int_equal(socket_connect_unix("", loop_deadline(SECOND), &transport), -ENAMETOOLONG);
 }
 
@@ -304,7 +327,8 @@ static void wait_for_unix_queue(void *argument)
     snprintf(path, sizeof(path), "@vouch-queue-%d", (int)getpid());
     listen_unix(path, &full_listener, 0);
     assert_int_equal(socket_connect_unix(path, loop_deadline(SECOND), &first), 0);
-    assert_int_equal(socket_connect_unix(path, loop_deadline(20 * MILLISECOND), &second), -ETIMEDOUT);
+    assert_int_equal(socket_connect_unix(path, loop_deadline(20 * MILLISECOND), &second),
+                     -ETIMEDOUT);
     fiber_group_open(&group);
     assert_true(fiber_group_start(&group, "accept", make_room, NULL));
     assert_int_equal(socket_connect_unix(path, loop_deadline(10 * SECOND), &second), 0);

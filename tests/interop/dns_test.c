@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,6 +203,7 @@ static bool start_nsd(void)
     snprintf(path, sizeof(path), "%s/nsd.conf", nsd.folder);
     nsd.pid = fork();
     if (nsd.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* it must not outlive a test that was killed */
         execl("/usr/sbin/nsd", "nsd", "-d", "-c", path, (char *)NULL);
         _exit(127);
     }
