@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The LMTP client against a server that sends the input, in fragments whose size is the first octet,
- * and takes what it gets. Every call must return in bounded time with a consistent result, and what
- * the client sends must be well-formed lines.
+ * The LMTP client against a server that sends the input, in fragments whose size is the first
+ * octet, and takes what it gets. Every call must return in bounded time with a consistent result,
+ * and what the client sends must be well-formed lines.
  */
 #include "smtp/lmtp.h"
 
@@ -130,9 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes sent = buf_bytes(&scene.sent), line;
     check(!sent.len || bytes_ends_with(sent, BYTES("\r\n")));
     while (bytes_split(&sent, '\n', &line))
-        check(!line.len || (line.ptr[line.len - 1] == '\r' &&
-                            bytes_find_byte(bytes_first(line, line.len - 1), '\r') ==
-                                BYTES_NOT_FOUND));
+        check(!line.len ||
+              (line.ptr[line.len - 1] == '\r' &&
+               bytes_find_byte(bytes_first(line, line.len - 1), '\r') == BYTES_NOT_FOUND));
     buf_free(&scene.sent);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PROXY headers. A prefix of what is good wants more; the header that is good ends where it says. */
+/* PROXY headers. A prefix of what is good wants more; the header that is good ends where it says.
+ */
 #include "smtp/proxy.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One command line. What is good strictly is good leniently and means the same; slices stay inside. */
+/* One command line. What is good strictly is good leniently and means the same; slices stay inside.
+ */
 #include "smtp/command.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Message data in two fragmentations, against a reading of rfc5321:4.5.2 that is as simple and slow as
- * can be: one octet at a time over the whole input.
+ * Message data in two fragmentations, against a reading of rfc5321:4.5.2 that is as simple and slow
+ * as can be: one octet at a time over the whole input.
  */
 #include "smtp/data.h"
 

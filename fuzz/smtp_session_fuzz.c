@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole SMTP session over a pipe under a fake clock. The first octet sets switches, the second the
- * size of fragments, the rest is what the client sends before it hangs up.
+ * A whole SMTP session over a pipe under a fake clock. The first octet sets switches, the second
+ * the size of fragments, the rest is what the client sends before it hangs up.
  *
  * What must hold: replies are well-formed lines; no message holds a bare CR or LF; and how the
  * octets were cut into fragments changes neither replies nor messages.
@@ -48,8 +48,8 @@ static void on_mail(void *context, struct smtp_session *session, struct smtp_rep
     ((struct run *)context)->transactions++;
     check(session->helo.len > 0);
     if (bytes_starts_with(session->transaction->sender_local, BYTES("no")))
-        smtp_reply_set(reply, session->transaction->arena, 550, "5.7.1",
-                       "Not " BYTES_FMT, BYTES_ARG(session->transaction->sender));
+        smtp_reply_set(reply, session->transaction->arena, 550, "5.7.1", "Not " BYTES_FMT,
+                       BYTES_ARG(session->transaction->sender));
 }
 
 static void on_recipient(void *context, struct smtp_session *session,
@@ -138,17 +138,29 @@ static void run_session(struct run *run, struct bytes input, unsigned switches, 
     buf_init(&run->messages, 1 << 20);
     run->settings = (struct smtp_server){
         .hostname = "mx.example",
-        .limits = {.message_size = 4000, .recipients = 8, .command_line = 600, .text_line = 300,
-                   .memory_per_session = 16 * 1024, .content_in_memory = 1000, .bad_commands = 30,
-                   .junk_commands = 30, .received_fields = 3,
-                   .greeting_delay = switches & DELAY ? SECOND : 0, .command_timeout = MINUTE,
-                   .data_timeout = MINUTE, .session_timeout = HOUR, .finish_timeout = MINUTE},
+        .limits = {.message_size = 4000,
+                   .recipients = 8,
+                   .command_line = 600,
+                   .text_line = 300,
+                   .memory_per_session = 16 * 1024,
+                   .content_in_memory = 1000,
+                   .bad_commands = 30,
+                   .junk_commands = 30,
+                   .received_fields = 3,
+                   .greeting_delay = switches & DELAY ? SECOND : 0,
+                   .command_timeout = MINUTE,
+                   .data_timeout = MINUTE,
+                   .session_timeout = HOUR,
+                   .finish_timeout = MINUTE},
         .proxy_protocol = switches & PROXY,
         .lenient = switches & LENIENT,
         .offer_dsn = switches & DSN,
         .bare_line_ends = switches & NORMALIZE ? SMTP_BARE_NORMALIZE : SMTP_BARE_REJECT,
-        .handler = {.context = run, .mail = on_mail, .recipient = on_recipient,
-                    .message = on_message, .reset = on_reset},
+        .handler = {.context = run,
+                    .mail = on_mail,
+                    .recipient = on_recipient,
+                    .message = on_message,
+                    .reset = on_reset},
     };
     struct loop_options options = {.fake_clock = true};
     struct loop *loop = loop_create(&options);

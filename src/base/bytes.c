@@ -74,25 +74,6 @@ bool bytes_ends_with_nocase(struct bytes a, struct bytes suffix)
     return a.len >= suffix.len && bytes_equal_nocase(bytes_skip(a, a.len - suffix.len), suffix);
 }
 
-struct bytes bytes_slice(struct bytes a, size_t from, size_t to)
-{
-    if (to > a.len)
-        to = a.len;
-    if (from > to)
-        from = to;
-    return bytes_from(a.ptr ? a.ptr + from : NULL, to - from);
-}
-
-struct bytes bytes_skip(struct bytes a, size_t count)
-{
-    return bytes_slice(a, count, a.len);
-}
-
-struct bytes bytes_first(struct bytes a, size_t count)
-{
-    return bytes_slice(a, 0, count);
-}
-
 size_t bytes_find_byte(struct bytes a, uint8_t byte)
 {
     const uint8_t *found = a.len ? memchr(a.ptr, byte, a.len) : NULL;

@@ -52,9 +52,24 @@ bool bytes_ends_with(struct bytes a, struct bytes suffix);
 bool bytes_ends_with_nocase(struct bytes a, struct bytes suffix);
 
 /* The part from `from` up to (not including) `to`. */
-struct bytes bytes_slice(struct bytes a, size_t from, size_t to);
-struct bytes bytes_skip(struct bytes a, size_t count);  /* without the first `count` */
-struct bytes bytes_first(struct bytes a, size_t count); /* only the first `count` */
+static inline struct bytes bytes_slice(struct bytes a, size_t from, size_t to)
+{
+    if (to > a.len)
+        to = a.len;
+    if (from > to)
+        from = to;
+    return bytes_from(a.ptr ? a.ptr + from : NULL, to - from);
+}
+/* Without the first `count`. */
+static inline struct bytes bytes_skip(struct bytes a, size_t count)
+{
+    return bytes_slice(a, count, a.len);
+}
+/* Only the first `count`. */
+static inline struct bytes bytes_first(struct bytes a, size_t count)
+{
+    return bytes_slice(a, 0, count);
+}
 
 /* Index of the first (last) occurrence, or BYTES_NOT_FOUND. */
 size_t bytes_find_byte(struct bytes a, uint8_t byte);

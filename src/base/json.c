@@ -52,10 +52,25 @@ void json_end_array(struct json *j)
     close_level(j, ']');
 }
 
+/* How many octets stand for themselves. */
+static size_t plain_run(struct bytes bytes)
+{
+    size_t i = 0;
+    while (i < bytes.len && bytes.ptr[i] >= 0x20 && bytes.ptr[i] < 0x7f && bytes.ptr[i] != '"' &&
+           bytes.ptr[i] != '\\')
+        i++;
+    return i;
+}
+
 static void write_string(struct buf *out, struct bytes bytes)
 {
     buf_add_byte(out, '"');
-    while (bytes.len) {
+    for (;;) {
+        size_t run = plain_run(bytes);
+        buf_add(out, bytes_first(bytes, run));
+        bytes = bytes_skip(bytes, run);
+        if (!bytes.len)
+            break;
         size_t length = utf8_sequence(bytes);
         uint8_t c = bytes.ptr[0];
         if (length == 0) {

@@ -521,7 +521,9 @@ FIBER_TEST(packet_longer_than_a_frame_ends_the_channel)
 {
     uint8_t *frame = calloc(1, IPC_FRAME_MAX + 1);
     make_frame(frame, ECHO, 0, 1, (struct bytes){frame + IPC_FRAME_HEADER, 0});
-    frame[13] = 2, frame[15] = 1; /* 128 KiB and 1: what the packet has */
+    frame[13] = 2; /* cut to 128 KiB it would be a frame */
+    assert_breach(frame, IPC_FRAME_MAX + 1, NULL, 0);
+    frame[15] = 1; /* and this is what the packet has */
     assert_breach(frame, IPC_FRAME_MAX + 1, NULL, 0);
     free(frame);
 }

@@ -11,12 +11,13 @@ static const struct {
     const char *name;
     enum smtp_verb verb;
 } verbs[] = {
-    {"HELO", SMTP_HELO}, {"EHLO", SMTP_EHLO}, {"MAIL", SMTP_MAIL}, {"RCPT", SMTP_RCPT},
-    {"DATA", SMTP_DATA}, {"BDAT", SMTP_BDAT}, {"RSET", SMTP_RSET}, {"NOOP", SMTP_NOOP},
-    {"QUIT", SMTP_QUIT}, {"HELP", SMTP_HELP}, {"VRFY", SMTP_VRFY}, {"EXPN", SMTP_EXPN},
-    {"STARTTLS", SMTP_STARTTLS}, {"AUTH", SMTP_AUTH},
-    {"GET", SMTP_FOREIGN}, {"POST", SMTP_FOREIGN}, {"PUT", SMTP_FOREIGN}, {"HEAD", SMTP_FOREIGN},
-    {"CONNECT", SMTP_FOREIGN}, {"OPTIONS", SMTP_FOREIGN}, {"DELETE", SMTP_FOREIGN},
+    {"HELO", SMTP_HELO},         {"EHLO", SMTP_EHLO},       {"MAIL", SMTP_MAIL},
+    {"RCPT", SMTP_RCPT},         {"DATA", SMTP_DATA},       {"BDAT", SMTP_BDAT},
+    {"RSET", SMTP_RSET},         {"NOOP", SMTP_NOOP},       {"QUIT", SMTP_QUIT},
+    {"HELP", SMTP_HELP},         {"VRFY", SMTP_VRFY},       {"EXPN", SMTP_EXPN},
+    {"STARTTLS", SMTP_STARTTLS}, {"AUTH", SMTP_AUTH},       {"GET", SMTP_FOREIGN},
+    {"POST", SMTP_FOREIGN},      {"PUT", SMTP_FOREIGN},     {"HEAD", SMTP_FOREIGN},
+    {"CONNECT", SMTP_FOREIGN},   {"OPTIONS", SMTP_FOREIGN}, {"DELETE", SMTP_FOREIGN},
     {"Host:", SMTP_FOREIGN},
 };
 
@@ -88,8 +89,8 @@ static bool is_literal(struct bytes text)
     return ip_parse_v4(inside, &ip);
 }
 
-/* Domain or address literal (rfc5321:4.1.1.1). An underscore is no syntax error here: there are many,
- * and the name is evidence, not a key. */
+/* Domain or address literal (rfc5321:4.1.1.1). An underscore is no syntax error here: there are
+ * many, and the name is evidence, not a key. */
 static enum smtp_syntax parse_hello(struct reading *r)
 {
     struct bytes name = r->command->argument;

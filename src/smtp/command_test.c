@@ -56,7 +56,9 @@ static void paths_are_read_with_their_parameters(void **state)
 {
     struct smtp_command c;
     assert_int_equal(parse("MAIL FROM:<@relay.example:joe@b.example> SIZE=100 body=8BITMIME "
-                           "SMTPUTF8  \r\n", false, &c), SMTP_SYNTAX_GOOD);
+                           "SMTPUTF8  \r\n",
+                           false, &c),
+                     SMTP_SYNTAX_GOOD);
     assert_text(c.path.text, "joe@b.example");
     assert_text(c.path.mailbox.domain, "b.example");
     assert_int_equal(c.parameter_count, 3);
@@ -120,9 +122,10 @@ static void lines_end_in_crlf_and_hold_no_control_characters(void **state)
 static void lenient_syntax_reads_what_clients_send_and_says_so(void **state)
 {
     static const char *const lines[] = {
-        "MAIL FROM: <a@b.example>\r\n", "MAIL FROM:a@b.example\r\n", "MAIL  FROM:<a@b.example>\r\n",
-        "MAIL FROM:<a..b@b.example>\r\n", "MAIL FROM:<a@b.example>  SIZE=1\r\n",
-        "MAIL FROM:<a@b.example>\n", " MAIL FROM:<a@b.example>\r\n", "EHLO 12_!\r\n",
+        "MAIL FROM: <a@b.example>\r\n",        "MAIL FROM:a@b.example\r\n",
+        "MAIL  FROM:<a@b.example>\r\n",        "MAIL FROM:<a..b@b.example>\r\n",
+        "MAIL FROM:<a@b.example>  SIZE=1\r\n", "MAIL FROM:<a@b.example>\n",
+        " MAIL FROM:<a@b.example>\r\n",        "EHLO 12_!\r\n",
     };
     for (size_t i = 0; i < countof(lines); i++) {
         struct smtp_command c;

@@ -15,10 +15,10 @@
 struct smtp_content {
     uint8_t *heap;
     size_t capacity;
-    size_t in_memory;  /* more than this goes to the memfd */
+    size_t in_memory; /* more than this goes to the memfd */
     uint64_t length;
-    int fd;            /* -1 while on the heap */
-    void *mapping;     /* after smtp_content_finish() where there is a memfd */
+    int fd;        /* -1 while on the heap */
+    void *mapping; /* after smtp_content_finish() where there is a memfd */
     bool failed;
 };
 

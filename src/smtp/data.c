@@ -30,14 +30,14 @@ static struct bytes bare(struct smtp_data *data, bool *which)
     return crlf;
 }
 
-/* How far both memchr below look at first, and at most: else a peer could have each of his bare CRs or
- * LFs paid for with a scan of the whole buffer. */
+/* How far both memchr below look at first, and at most: else a peer could have each of his bare CRs
+ * or LFs paid for with a scan of the whole buffer. */
 enum { WINDOW_MIN = 128, WINDOW_MAX = 4096 };
 
 /*
- * The long run: whole lines of plain text at once. Stops before anything that is not simply copied: a
- * bare CR or LF, a dot at the start of a line, a CR at the end of the input.
- * The state is LINE_START or TEXT, and is kept up to date.
+ * The long run: whole lines of plain text at once. Stops before anything that is not simply copied:
+ * a bare CR or LF, a dot at the start of a line, a CR at the end of the input. The state is
+ * LINE_START or TEXT, and is kept up to date.
  */
 static size_t scan_text(struct smtp_data *data, struct bytes input)
 {

@@ -26,22 +26,23 @@ enum smtp_data_state {
 struct smtp_data {
     enum smtp_data_state state;
     bool chunked;
-    bool bare_cr, bare_lf;  /* seen so far */
-    size_t line_length;     /* of the line under way, without its end */
+    bool bare_cr, bare_lf; /* seen so far */
+    size_t line_length;    /* of the line under way, without its end */
     size_t longest_line;
 };
 
 void smtp_data_start(struct smtp_data *data, bool chunked);
 
 /*
- * Takes octets from the front of *input and gives the next piece of text in *text (pointing into the
- * input or to constants; maybe empty). Call while it returns true; it returns false when the input is
- * used up, or at the end of data: then data->state is SMTP_DATA_END and *input is what follows it.
+ * Takes octets from the front of *input and gives the next piece of text in *text (pointing into
+ * the input or to constants; maybe empty). Call while it returns true; it returns false when the
+ * input is used up, or at the end of data: then data->state is SMTP_DATA_END and *input is what
+ * follows it.
  */
 bool smtp_data_next(struct smtp_data *data, struct bytes *input, struct bytes *text);
 
-/* After the last chunk of BDAT: what is still owed (a CR at the very end is bare; a last line without
- * an end gets one). */
+/* After the last chunk of BDAT: what is still owed (a CR at the very end is bare; a last line
+ * without an end gets one). */
 struct bytes smtp_data_finish(struct smtp_data *data);
 
 /* Whether the data had line ends other than CRLF. */
@@ -50,7 +51,8 @@ static inline bool smtp_data_has_bare(const struct smtp_data *data)
     return data->bare_cr || data->bare_lf;
 }
 
-/* Number of Received fields in the header of `content`, for loops (rfc5321:6.3). Stops at `limit`. */
+/* Number of Received fields in the header of `content`, for loops (rfc5321:6.3). Stops at `limit`.
+ */
 unsigned smtp_data_count_received(struct bytes content, unsigned limit);
 
 #endif

@@ -156,9 +156,8 @@ static enum result result_of(const struct lmtp_reply *reply, struct error *error
 {
     if (reply->code < 400)
         return OK;
-    return error_set(error, reply->code < 500 ? TEMP : PERM, "LMTP: %u%s%s " BYTES_FMT,
-                     reply->code, reply->enhanced[0] ? " " : "", reply->enhanced,
-                     BYTES_ARG(reply->text));
+    return error_set(error, reply->code < 500 ? TEMP : PERM, "LMTP: %u%s%s " BYTES_FMT, reply->code,
+                     reply->enhanced[0] ? " " : "", reply->enhanced, BYTES_ARG(reply->text));
 }
 
 /* ---- commands ---- */
@@ -188,14 +187,12 @@ static enum result command(struct lmtp *lmtp, struct bytes line, struct arena *a
     return result_of(reply, error);
 }
 
-static enum result printf_command(struct lmtp *lmtp, struct arena *arena,
-                                  struct lmtp_reply *reply,
-                                  void (*on_line)(struct lmtp *, struct bytes),
-                                  struct error *error, const char *format, ...) printf_like(6, 7);
-static enum result printf_command(struct lmtp *lmtp, struct arena *arena,
-                                  struct lmtp_reply *reply,
-                                  void (*on_line)(struct lmtp *, struct bytes),
-                                  struct error *error, const char *format, ...)
+static enum result printf_command(struct lmtp *lmtp, struct arena *arena, struct lmtp_reply *reply,
+                                  void (*on_line)(struct lmtp *, struct bytes), struct error *error,
+                                  const char *format, ...) printf_like(6, 7);
+static enum result printf_command(struct lmtp *lmtp, struct arena *arena, struct lmtp_reply *reply,
+                                  void (*on_line)(struct lmtp *, struct bytes), struct error *error,
+                                  const char *format, ...)
 {
     struct buf line;
     buf_init(&line, COMMAND_MAX);
@@ -203,9 +200,9 @@ static enum result printf_command(struct lmtp *lmtp, struct arena *arena,
     va_start(args, format);
     buf_vprintf(&line, format, args);
     va_end(args);
-    enum result result = line.failed ? error_set(error, PERM, "LMTP: the command is too long")
-                                     : command(lmtp, buf_bytes(&line), arena, reply, on_line,
-                                               false, error);
+    enum result result = line.failed
+                             ? error_set(error, PERM, "LMTP: the command is too long")
+                             : command(lmtp, buf_bytes(&line), arena, reply, on_line, false, error);
     buf_free(&line);
     return result;
 }
@@ -233,8 +230,8 @@ static void on_extension(struct lmtp *lmtp, struct bytes text)
 static enum result greet(struct lmtp *lmtp, const char *hostname, struct arena *arena,
                          struct lmtp_reply *reply, struct error *error)
 {
-    enum result result = read_reply(lmtp, arena, reply, NULL,
-                                    loop_deadline(lmtp->timeouts.command), error);
+    enum result result =
+        read_reply(lmtp, arena, reply, NULL, loop_deadline(lmtp->timeouts.command), error);
     if (result == OK)
         result = result_of(reply, error);
     if (result == OK && reply->code != 220)
@@ -245,8 +242,8 @@ static enum result greet(struct lmtp *lmtp, const char *hostname, struct arena *
 }
 
 enum result lmtp_open(struct transport *transport, const char *hostname,
-                      const struct lmtp_timeouts *timeouts, struct arena *arena,
-                      struct lmtp **out, struct lmtp_reply *reply, struct error *error)
+                      const struct lmtp_timeouts *timeouts, struct arena *arena, struct lmtp **out,
+                      struct lmtp_reply *reply, struct error *error)
 {
     *reply = (struct lmtp_reply){0};
     struct lmtp *lmtp = calloc(1, sizeof(*lmtp));
@@ -290,8 +287,7 @@ static bool is_safe_mailbox(struct bytes mailbox)
     return !quoted;
 }
 
-static enum result check_mailbox(const struct lmtp *lmtp, struct bytes mailbox,
-                                 struct error *error)
+static enum result check_mailbox(const struct lmtp *lmtp, struct bytes mailbox, struct error *error)
 {
     if (mailbox.len > 1024 || !is_safe_mailbox(mailbox))
         return error_set(error, PERM, "LMTP: the address cannot be sent");
@@ -300,8 +296,8 @@ static enum result check_mailbox(const struct lmtp *lmtp, struct bytes mailbox,
     return OK;
 }
 
-enum result lmtp_mail(struct lmtp *lmtp, const struct lmtp_envelope *envelope,
-                      struct arena *arena, struct lmtp_reply *reply, struct error *error)
+enum result lmtp_mail(struct lmtp *lmtp, const struct lmtp_envelope *envelope, struct arena *arena,
+                      struct lmtp_reply *reply, struct error *error)
 {
     const struct lmtp_extensions *e = &lmtp->extensions;
     *reply = (struct lmtp_reply){0};
@@ -321,9 +317,9 @@ enum result lmtp_mail(struct lmtp *lmtp, const struct lmtp_envelope *envelope,
     if (e->size && envelope->size)
         snprintf(size, sizeof(size), " SIZE=%llu", (unsigned long long)envelope->size);
     lmtp->recipients = 0;
-    result = printf_command(lmtp, arena, reply, NULL, error,
-                            "MAIL FROM:<" BYTES_FMT ">%s%s%s\r\n", BYTES_ARG(envelope->sender),
-                            size, envelope->eight_bit && e->eight_bit ? " BODY=8BITMIME" : "",
+    result = printf_command(lmtp, arena, reply, NULL, error, "MAIL FROM:<" BYTES_FMT ">%s%s%s\r\n",
+                            BYTES_ARG(envelope->sender), size,
+                            envelope->eight_bit && e->eight_bit ? " BODY=8BITMIME" : "",
                             envelope->smtputf8 ? " SMTPUTF8" : "");
     lmtp->in_transaction = result == OK;
     return result;
@@ -421,9 +417,9 @@ static enum result read_final_replies(struct lmtp *lmtp, size_t count, struct ar
 {
     int64_t deadline = loop_deadline(lmtp->timeouts.finish);
     for (size_t i = 0; i < count; i++) {
-        enum result result = lmtp->broken ? error_set(error, TEMP, "LMTP: the server is closing")
-                                          : read_reply(lmtp, arena, &replies[i], NULL, deadline,
-                                                       error);
+        enum result result = lmtp->broken
+                                 ? error_set(error, TEMP, "LMTP: the server is closing")
+                                 : read_reply(lmtp, arena, &replies[i], NULL, deadline, error);
         if (result == OK && replies[i].code >= 300 && replies[i].code < 400) {
             replies[i] = (struct lmtp_reply){0};
             result = lose(lmtp, error, "the server's reply does not fit the end of data");

@@ -15,8 +15,8 @@
 
 /*
  * The server plays a script: "S: text" is sent with CRLF, "C: text" must be the client's next line,
- * "W: seconds" waits, "B: count" sends that many octets of a line without end. Lines are separated by
- * LF. At the end it hangs up.
+ * "W: seconds" waits, "B: count" sends that many octets of a line without end. Lines are separated
+ * by LF. At the end it hangs up.
  */
 struct scene {
     const char *script;
@@ -161,14 +161,13 @@ static void run_under_fake_clock(void (*function)(void *))
 
 fiber_test(each_recipient_has_his_own_reply_rfc2033_4_2)
 {
-    start(FULL_GREETING
-          "C: MAIL FROM:<a@b.example> SIZE=1000 BODY=8BITMIME\nS: 250 2.1.0 ok\n"
-          "C: RCPT TO:<c@d.example>\nS: 250 2.1.5 ok\n"
-          "C: RCPT TO:<no@d.example>\nS: 550-5.1.1 no such\nS: 550 5.1.1 user\n"
-          "C: RCPT TO:<e@d.example>\nS: 250 2.1.5 ok\n"
-          "W: 3000\n"
-          "C: DATA\nS: 354 go\nC: A: b\nC: \nC: ..x\nC: ...\nC: .\n"
-          "S: 250 2.0.0 saved\nS: 452-4.2.2 he is\nS: 452 4.2.2 full\nC: QUIT");
+    start(FULL_GREETING "C: MAIL FROM:<a@b.example> SIZE=1000 BODY=8BITMIME\nS: 250 2.1.0 ok\n"
+                        "C: RCPT TO:<c@d.example>\nS: 250 2.1.5 ok\n"
+                        "C: RCPT TO:<no@d.example>\nS: 550-5.1.1 no such\nS: 550 5.1.1 user\n"
+                        "C: RCPT TO:<e@d.example>\nS: 250 2.1.5 ok\n"
+                        "W: 3000\n"
+                        "C: DATA\nS: 354 go\nC: A: b\nC: \nC: ..x\nC: ...\nC: .\n"
+                        "S: 250 2.0.0 saved\nS: 452-4.2.2 he is\nS: 452 4.2.2 full\nC: QUIT");
     assert_int_equal(open_client(), OK);
     assert_true(lmtp_extensions(s.lmtp)->smtputf8);
     assert_int_equal(lmtp_extensions(s.lmtp)->size_max, 5000);
@@ -196,8 +195,7 @@ fiber_test(a_connection_is_used_again)
 {
     start(GREETING ENVELOPE "C: DATA\nS: 354 go\nC: x\nC: .\nS: 250 ok\n" ENVELOPE
                             "C: RSET\nS: 250 ok\n" ENVELOPE "C: RSET\nS: 250 ok\n" ENVELOPE
-                            "C: DATA\nS: 451 4.3.0 later\nC: RSET\nS: 250 ok\n" ENVELOPE
-                            "C: QUIT");
+                            "C: DATA\nS: 451 4.3.0 later\nC: RSET\nS: 250 ok\n" ENVELOPE "C: QUIT");
     assert_int_equal(open_client(), OK);
     for (int i = 0; i < 5; i++) {
         assert_true(lmtp_is_usable(s.lmtp));
@@ -218,8 +216,9 @@ fiber_test(a_connection_is_used_again)
 
 fiber_test(replies_that_came_count_when_the_server_hangs_up_rfc2033_5)
 {
-    start(GREETING "C: MAIL FROM:<a@b.example>\nS: 250 ok\nC: RCPT TO:<c@d.example>\nS: 250 ok\n"
-                   "C: RCPT TO:<e@d.example>\nS: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\nS: 250 ok");
+    start(GREETING
+          "C: MAIL FROM:<a@b.example>\nS: 250 ok\nC: RCPT TO:<c@d.example>\nS: 250 ok\n"
+          "C: RCPT TO:<e@d.example>\nS: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\nS: 250 ok");
     assert_int_equal(open_client(), OK);
     assert_int_equal(mail("a@b.example"), OK);
     assert_int_equal(recipient("c@d.example"), OK);
@@ -371,7 +370,8 @@ fiber_test(what_the_server_does_not_take_is_not_sent)
     assert_int_equal(recipient("x> y@d.example"), PERM);
     assert_int_equal(send_text("x\r\n"), PERM); /* no recipient yet */
     assert_int_equal(recipient("c@d.example"), OK);
-    static const char *const bare[] = {"a\nb\r\n", "a\rb\r\n", "a\r\n.\n", "a\r", "\n.\r\n", "a\r\r\n"};
+    static const char *const bare[] = {"a\nb\r\n", "a\rb\r\n", "a\r\n.\n",
+                                       "a\r",      "\n.\r\n",  "a\r\r\n"};
     for (size_t i = 0; i < countof(bare); i++)
         assert_int_equal(send_text(bare[i]), PERM);
     finish();

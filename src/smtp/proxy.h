@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * proxy: the header that a load balancer puts before a connection (PROXY protocol, versions 1 and 2).
+ * proxy: the header that a load balancer puts before a connection (PROXY protocol, versions 1 and
+ * 2).
  *
  * Pure. The whole header is looked at again with each call until it is complete; it is at most
  * SMTP_PROXY_MAX octets long, so that this stays cheap.
@@ -11,7 +12,7 @@
 #include "base/ip.h"
 
 enum {
-    SMTP_PROXY_V1_MAX = 107,  /* with CRLF, by the specification */
+    SMTP_PROXY_V1_MAX = 107,   /* with CRLF, by the specification */
     SMTP_PROXY_MAX = 16 + 4096 /* version 2: addresses and TLVs; more is refused */
 };
 
@@ -24,7 +25,8 @@ struct smtp_proxy {
     uint16_t source_port, destination_port;
 };
 
-/* How many octets may be read after `input` without taking any from behind the header; at least 1. */
+/* How many octets may be read after `input` without taking any from behind the header; at least 1.
+ */
 size_t smtp_proxy_wanted(struct bytes input);
 
 /* MORE: the octets are a proper beginning. BAD: not a PROXY header; the connection must end. */

@@ -84,8 +84,8 @@ static void run_message(void *argument)
     s->server->handler.message(s->server->handler.context, &s->public, finish->reply);
 }
 
-/* The handler runs on a fiber of its own, so that its time can be cut off, and so that the stack that
- * it needs does not stay with an idle session. */
+/* The handler runs on a fiber of its own, so that its time can be cut off, and so that the stack
+ * that it needs does not stay with an idle session. */
 static void ask_handler(struct session *s, struct smtp_reply *reply)
 {
     if (!s->server->handler.message)
@@ -98,10 +98,10 @@ static void ask_handler(struct session *s, struct smtp_reply *reply)
         return;
     }
     if (fiber_group_wait(&group, loop_deadline(s->server->limits.finish_timeout)) == ETIMEDOUT) {
-        /* Whoever is cancelled and says nothing has not taken the message; a handler that knows better
-         * sets the reply after this. */
-        *reply = (struct smtp_reply){451, "4.4.7", BYTES("The message could not be finished in time"),
-                                     false};
+        /* Whoever is cancelled and says nothing has not taken the message; a handler that knows
+         * better sets the reply after this. */
+        *reply = (struct smtp_reply){451, "4.4.7",
+                                     BYTES("The message could not be finished in time"), false};
     }
     fiber_group_close(&group);
 }

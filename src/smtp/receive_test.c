@@ -150,8 +150,7 @@ scenario_test(memory_is_capped_with_452_and_the_session_lives)
     assert_memory_equal(got, "452 4.3.1", 9);
     talk(&s, "RSET\r\n", "250 ");
     talk(&s, "MAIL FROM:<>\r\nRCPT TO:<hungry@here.example>\r\n", "250 |452 4.3.1");
-    talk(&s, "RSET\r\nMAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n",
-         "250 |250 |250 |354 ");
+    talk(&s, "RSET\r\nMAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n", "250 |250 |250 |354 ");
     s.record.message_fills_arena = true;
     talk(&s, ".\r\n", "452 4.3.1");
     talk(&s, "QUIT\r\n", "221 ");
@@ -181,9 +180,9 @@ scenario_test(hello_after_hello_does_not_exhaust_the_session_silently)
 /* ---- smuggling ---- */
 
 static const struct bytes false_ends[] = {
-    BYTES_INIT("\n.\n"),       BYTES_INIT("\n.\r"),       BYTES_INIT("\r.\n"),
-    BYTES_INIT("\r.\r"),       BYTES_INIT("\n.\r\n"),     BYTES_INIT("\r.\r\n"),
-    BYTES_INIT("\r\n.\n"),     BYTES_INIT("\r\n.\r"),     BYTES_INIT("\r\n.\r\r\n"),
+    BYTES_INIT("\n.\n"),         BYTES_INIT("\n.\r"),   BYTES_INIT("\r.\n"),
+    BYTES_INIT("\r.\r"),         BYTES_INIT("\n.\r\n"), BYTES_INIT("\r.\r\n"),
+    BYTES_INIT("\r\n.\n"),       BYTES_INIT("\r\n.\r"), BYTES_INIT("\r\n.\r\r\n"),
     BYTES_INIT("\r\r\n.\r\r\n"),
 };
 
@@ -194,8 +193,10 @@ static void smuggle(struct bytes end, enum smtp_line_ends line_ends, const char 
     scenario_data(&s);
     put(&s, BYTES("A: b\r\n\r\nfirst"));
     put(&s, end);
-    talk(&s, "MAIL FROM:<evil@sender.example>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n"
-             "smuggled\r\n.\r\n", expected);
+    talk(&s,
+         "MAIL FROM:<evil@sender.example>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n"
+         "smuggled\r\n.\r\n",
+         expected);
     expect_silence(&s, MINUTE);
     talk(&s, "QUIT\r\n", "221 ");
     scenario_end(&s);
@@ -249,7 +250,8 @@ static void bdat_start(void)
 scenario_test(chunks_make_a_message_rfc3030_4)
 {
     bdat_start();
-    talk(&s, "BDAT 8\r\nA: b\r\n\r\nBDAT 5\r\n.\r\nx\rBDAT 3 LAST\r\n\ny\n", "250 |250 |550 5.6.11");
+    talk(&s, "BDAT 8\r\nA: b\r\n\r\nBDAT 5\r\n.\r\nx\rBDAT 3 LAST\r\n\ny\n",
+         "250 |250 |550 5.6.11");
     talk(&s, "MAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\n", "250 |250 ");
     talk(&s, "BDAT 8\r\nA: b\r\n\r\nBDAT 5\r\n.\r\nx\rBDAT 1\r\n\nBDAT 4 LAST\r\n..\r\n",
          "250 |250 |250 |250 ");

@@ -22,7 +22,7 @@ void smtp_reply_set(struct smtp_reply *reply, struct arena *arena, unsigned code
 static bool number_follows(const char **at)
 {
     const char *start = *at;
-    while (ascii_is_digit((uint8_t)**at))
+    while (ascii_is_digit((uint8_t) * *at))
         (*at)++;
     return *at > start && *at - start <= 3;
 }
@@ -86,13 +86,11 @@ static struct bytes default_text(unsigned code)
 
 void smtp_reply_write(struct buf *out, const struct smtp_reply *reply)
 {
-    unsigned code = reply->code >= 200 && reply->code <= 559 && reply->code / 10 % 10 <= 5
-                        ? reply->code
-                        : 451;
+    unsigned code =
+        reply->code >= 200 && reply->code <= 559 && reply->code / 10 % 10 <= 5 ? reply->code : 451;
     /* The codes are data of callers: what does not fit the reply is left out rather than sent. */
-    const char *enhanced = enhanced_fits(code, reply->enhanced) && code / 100 != 3
-                               ? reply->enhanced
-                               : "";
+    const char *enhanced =
+        enhanced_fits(code, reply->enhanced) && code / 100 != 3 ? reply->enhanced : "";
     size_t head = 4 + (enhanced[0] ? strlen(enhanced) + 1 : 0);
     size_t room = SMTP_REPLY_LINE_MAX - head - 2;
     struct bytes text = bytes_first(reply->text, SMTP_REPLY_TEXT_MAX);

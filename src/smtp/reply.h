@@ -2,9 +2,9 @@
 /*
  * reply: an SMTP reply as the lines that go over the wire (rfc5321:4.2, rfc2034).
  *
- * Pure. What leaves is always well-formed: a code of three digits, printable ASCII only, no line over
- * 512 octets, an enhanced code whose class agrees with the reply code, and none where RFC 2034 has
- * none. Appending fails only as the buf does.
+ * Pure. What leaves is always well-formed: a code of three digits, printable ASCII only, no line
+ * over 512 octets, an enhanced code whose class agrees with the reply code, and none where RFC 2034
+ * has none. Appending fails only as the buf does.
  */
 #ifndef VOUCH_SMTP_REPLY_H
 #define VOUCH_SMTP_REPLY_H

@@ -27,7 +27,8 @@ static const char *write_reply(unsigned code, const char *enhanced, struct bytes
 static void a_short_text_is_one_line(void **state)
 {
     assert_string_equal(write_reply(550, "5.7.26", BYTES("Forged")), "550 5.7.26 Forged\r\n");
-    assert_string_equal(write_reply(220, "", BYTES("mx.example ESMTP")), "220 mx.example ESMTP\r\n");
+    assert_string_equal(write_reply(220, "", BYTES("mx.example ESMTP")),
+                        "220 mx.example ESMTP\r\n");
 }
 
 static void an_enhanced_code_agrees_with_the_reply_rfc2034_4(void **state)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scenario_test: a client's end of a pipe and a server on the other, under a fake clock, for the tests
- * of this folder. Everything is static.
+ * scenario_test: a client's end of a pipe and a server on the other, under a fake clock, for the
+ * tests of this folder. Everything is static.
  *
- * cmocka's assertions jump to the main stack, which a fiber does not survive: a failure says what is
- * wrong and then ends the whole program.
+ * cmocka's assertions jump to the main stack, which a fiber does not survive: a failure says what
+ * is wrong and then ends the whole program.
  */
 #ifndef VOUCH_SMTP_SCENARIO_TEST_H
 #define VOUCH_SMTP_SCENARIO_TEST_H
@@ -127,8 +127,8 @@ static void on_message(void *context, struct smtp_session *session, struct smtp_
     copy(record->auth, sizeof(record->auth), t->auth);
     copy(record->envelope_id, sizeof(record->envelope_id), t->envelope_id);
     record->content_length = t->content.len;
-    size_t kept = t->content.len < sizeof(record->content) ? t->content.len
-                                                           : sizeof(record->content) - 1;
+    size_t kept =
+        t->content.len < sizeof(record->content) ? t->content.len : sizeof(record->content) - 1;
     if (kept)
         memcpy(record->content, t->content.ptr, kept);
     record->content[kept] = '\0';
@@ -161,33 +161,35 @@ static void scenario_defaults(struct scenario *s)
     s->server = (struct smtp_server){
         .hostname = "mx.example",
         .greeting = "",
-        .limits = {
-            .message_size = 60000,
-            .recipients = 100,
-            .command_line = 2048,
-            .text_line = 65536,
-            .memory_per_session = 256 * 1024,
-            .content_in_memory = 32768,
-            .bad_commands = 20,
-            .junk_commands = 100,
-            .received_fields = 100,
-            .command_timeout = 5 * MINUTE,
-            .data_timeout = 3 * MINUTE,
-            .session_timeout = 2 * HOUR,
-            .finish_timeout = MINUTE,
-        },
+        .limits =
+            {
+                .message_size = 60000,
+                .recipients = 100,
+                .command_line = 2048,
+                .text_line = 65536,
+                .memory_per_session = 256 * 1024,
+                .content_in_memory = 32768,
+                .bad_commands = 20,
+                .junk_commands = 100,
+                .received_fields = 100,
+                .command_timeout = 5 * MINUTE,
+                .data_timeout = 3 * MINUTE,
+                .session_timeout = 2 * HOUR,
+                .finish_timeout = MINUTE,
+            },
         .stopping = &s->stopping,
-        .handler = {
-            .context = &s->record,
-            .connected = on_connected,
-            .hello = on_hello,
-            .mail = on_mail,
-            .recipient = on_recipient,
-            .data = on_data,
-            .message = on_message,
-            .reset = on_reset,
-            .closed = on_closed,
-        },
+        .handler =
+            {
+                .context = &s->record,
+                .connected = on_connected,
+                .hello = on_hello,
+                .mail = on_mail,
+                .recipient = on_recipient,
+                .data = on_data,
+                .message = on_message,
+                .reset = on_reset,
+                .closed = on_closed,
+            },
     };
 }
 

@@ -27,7 +27,12 @@ void smtp_reply_set(struct smtp_reply *reply, struct arena *arena, unsigned code
                     const char *enhanced, const char *format, ...) printf_like(5, 6);
 
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
-enum smtp_notify { SMTP_NOTIFY_NEVER = 1, SMTP_NOTIFY_SUCCESS = 2, SMTP_NOTIFY_FAILURE = 4, SMTP_NOTIFY_DELAY = 8 };
+enum smtp_notify {
+    SMTP_NOTIFY_NEVER = 1,
+    SMTP_NOTIFY_SUCCESS = 2,
+    SMTP_NOTIFY_FAILURE = 4,
+    SMTP_NOTIFY_DELAY = 8
+};
 
 struct smtp_recipient {
     struct bytes mailbox;   /* "local@domain" as given, "postmaster" alone stays so */
@@ -89,14 +94,14 @@ struct smtp_handler {
     void (*connected)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*hello)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*mail)(void *context, struct smtp_session *session, struct smtp_reply *reply);
-    /* The recipient is the last of the transaction's; it is taken off again unless the reply is 2xx.
-     * The array may move with the next RCPT: keep its index, not its address. */
+    /* The recipient is the last of the transaction's; it is taken off again unless the reply is
+     * 2xx. The array may move with the next RCPT: keep its index, not its address. */
     void (*recipient)(void *context, struct smtp_session *session, struct smtp_recipient *recipient,
                       struct smtp_reply *reply);
     void (*data)(void *context, struct smtp_session *session, struct smtp_reply *reply);
-    /* The whole message is there. Runs on a fiber of its own. Bounded by limits.finish_timeout, after
-     * which *reply becomes 451 and the handler is cancelled (waits return ECANCELED); one that knows
-     * that the message was taken all the same may still set a positive reply before it returns. */
+    /* The whole message is there. Runs on a fiber of its own. Bounded by limits.finish_timeout,
+     * after which *reply becomes 451 and the handler is cancelled (waits return ECANCELED); one
+     * that knows that the message was taken all the same may still set a positive reply. */
     void (*message)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*reset)(void *context, struct smtp_session *session); /* the transaction ends, however */
     /* Always, also when PROXY header or TLS failed before connected() was asked. */
@@ -130,8 +135,8 @@ struct smtp_server {
     bool offer_dsn;              /* may be changed per session in connected() through the next field */
     enum smtp_line_ends bare_line_ends;
     struct smtp_handler handler;
-    /* Becomes true at shutdown: 421 in place of the next reply. Cancelling the session's fiber does the
-     * same at once for one that waits, while one that is receiving a message goes on to its end. */
+    /* Becomes true at shutdown: 421 in place of the next reply. Cancelling the session's fiber does
+     * the same at once for one that waits, while one that receives a message goes on to its end. */
     volatile bool *stopping;
 };
 

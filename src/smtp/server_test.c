@@ -223,8 +223,8 @@ static enum result tls_handshake_client(int64_t timeout)
     struct tls_info info;
     struct error error;
     stream_replace_transport(s.stream, NULL);
-    enum result result = tls_connect(tls_client, plain, "mx.example", false,
-                                     loop_deadline(timeout), &encrypted, &info, &error);
+    enum result result = tls_connect(tls_client, plain, "mx.example", false, loop_deadline(timeout),
+                                     &encrypted, &info, &error);
     if (result == OK)
         stream_replace_transport(s.stream, encrypted);
     return result;
@@ -311,8 +311,9 @@ scenario_test(implicit_tls_follows_the_proxy_header_in_one_piece)
     s.server.proxy_protocol = true;
     s.pipe.delay = SECOND; /* header and first TLS record travel together */
     scenario_start(&s);
-    assert_int_equal(stream_write(s.stream, BYTES("PROXY TCP4 203.0.113.9 203.0.113.25 1 2\r\n"),
-                                  NO_DEADLINE), 0);
+    assert_int_equal(
+        stream_write(s.stream, BYTES("PROXY TCP4 203.0.113.9 203.0.113.25 1 2\r\n"), NO_DEADLINE),
+        0);
     assert_int_equal(tls_handshake_client(MINUTE), OK);
     expect(&s, "220 ");
     talk(&s, "EHLO client.example\r\n", "250 ");

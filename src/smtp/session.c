@@ -135,7 +135,8 @@ static bool count_junk(struct session *s)
 
 int session_fill(struct session *s, int64_t timeout)
 {
-    /* Whoever waits has sent all that he owes: replies to pipelined commands go out together here. */
+    /* Whoever waits has sent all that he owes: replies to pipelined commands go out together here.
+     */
     int failed = session_flush(s);
     return failed ? failed : stream_fill(s->public.stream, session_deadline(s, timeout));
 }
@@ -206,8 +207,7 @@ static void watch_pipelining(struct session *s, enum smtp_verb verb)
         s->public.illegal_pipelining = true;
 }
 
-static void write_hello_line(struct buf *out, bool last, const char *format, ...)
-    printf_like(3, 4);
+static void write_hello_line(struct buf *out, bool last, const char *format, ...) printf_like(3, 4);
 static void write_hello_line(struct buf *out, bool last, const char *format, ...)
 {
     char text[300];
@@ -215,7 +215,9 @@ static void write_hello_line(struct buf *out, bool last, const char *format, ...
     va_start(args, format);
     int length = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    size_t have = length < 0 ? 0 : (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
+    size_t have = length < 0                      ? 0
+                  : (size_t)length < sizeof(text) ? (size_t)length
+                                                  : sizeof(text) - 1;
     smtp_reply_write_line(out, 250, last, bytes_from(text, have));
 }
 
@@ -315,8 +317,9 @@ static void run_junk(struct session *s, enum smtp_verb verb)
         session_say(s, 550, "5.7.2", "Lists are not expanded");
         break;
     default:
-        session_say(s, 214, "2.0.0", "See RFC 5321: EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT "
-                                     "STARTTLS VRFY HELP");
+        session_say(s, 214, "2.0.0",
+                    "See RFC 5321: EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT "
+                    "STARTTLS VRFY HELP");
         break;
     }
 }
@@ -390,8 +393,8 @@ static void reply_syntax(struct session *s, enum smtp_syntax syntax,
         session_bad(s, 501, "5.5.4", error->text);
         break;
     }
-    /* What follows a BDAT whose size cannot be read is data of unknown length: reading it as commands
-     * would let a message speak (rfc3030:2). */
+    /* What follows a BDAT whose size cannot be read is data of unknown length: reading it as
+     * commands would let a message speak (rfc3030:2). */
     if (command->verb == SMTP_BDAT && syntax != SMTP_SYNTAX_LINE)
         session_close(s, "unreadable BDAT");
 }
@@ -463,9 +466,8 @@ static void await_greeting(struct session *s)
         return;
     }
     struct transport *transport = stream_transport(s->public.stream);
-    int failed = stream_buffered(s->public.stream).len
-                     ? 0
-                     : transport->operations->wait(transport, until);
+    int failed =
+        stream_buffered(s->public.stream).len ? 0 : transport->operations->wait(transport, until);
     if (failed == -ETIMEDOUT)
         return;
     if (!failed)

@@ -3,8 +3,8 @@
  * session: one connection's state and what the files of smtp/ do with it. Internal to smtp/: the
  * outside sees smtp/server.h.
  *
- * Everything here runs on the session's fiber. The frames that are live while an idle client is waited
- * for hold no large locals: ten thousand of them wait at a time.
+ * Everything here runs on the session's fiber. The frames that are live while an idle client is
+ * waited for hold no large locals: ten thousand of them wait at a time.
  */
 #ifndef VOUCH_SMTP_SESSION_H
 #define VOUCH_SMTP_SESSION_H
@@ -20,8 +20,8 @@
 struct transaction {
     struct smtp_transaction public; /* first: the handler's view */
     size_t recipient_capacity;
-    bool receiving;  /* DATA, or BDAT from its first chunk on */
-    bool failed;     /* a chunk was refused: only RSET helps (rfc3030:2) */
+    bool receiving; /* DATA, or BDAT from its first chunk on */
+    bool failed;    /* a chunk was refused: only RSET helps (rfc3030:2) */
     bool oversize, out_of_memory;
     struct smtp_data data;
     struct smtp_content content;
@@ -31,12 +31,12 @@ struct session {
     struct smtp_session public; /* first */
     const struct smtp_server *server;
     struct smtp_session_options options;
-    struct arena *scratch;      /* emptied after each command */
+    struct arena *scratch; /* emptied after each command */
     struct transaction *transaction;
-    int64_t deadline;           /* of the whole session */
-    const char *why;            /* it ended; NULL while it goes on */
-    bool refused;               /* at the greeting: nothing but QUIT (rfc5321:3.1) */
-    bool shielded;              /* cancelling waits for the end of the message */
+    int64_t deadline; /* of the whole session */
+    const char *why;  /* it ended; NULL while it goes on */
+    bool refused;     /* at the greeting: nothing but QUIT (rfc5321:3.1) */
+    bool shielded;    /* cancelling waits for the end of the message */
 };
 
 /* The command loop, from the greeting to the end. session.c */

@@ -17,8 +17,7 @@ static void free_content(void *content)
 
 static struct transaction *transaction_begin(struct session *s)
 {
-    struct arena *arena =
-        arena_create_child(s->public.arena, s->server->limits.memory_per_session);
+    struct arena *arena = arena_create_child(s->public.arena, s->server->limits.memory_per_session);
     if (!arena)
         return NULL;
     struct transaction *t = arena_new(arena, struct transaction);
@@ -77,8 +76,8 @@ static struct bytes keep(struct transaction *t, struct bytes bytes)
     return bytes.len ? arena_copy(t->public.arena, bytes) : (struct bytes){NULL, 0};
 }
 
-/* The copy of a part of `text`, within the copy of `text` where it is one: thousands of recipients are
- * kept at a time. */
+/* The copy of a part of `text`, within the copy of `text` where it is one: thousands of recipients
+ * are kept at a time. */
 static struct bytes keep_part(struct transaction *t, struct bytes part, struct bytes text,
                               struct bytes text_kept)
 {
@@ -136,8 +135,8 @@ static bool read_body(struct session *s, struct smtp_recipient *recipient, struc
     return true;
 }
 
-static bool read_smtputf8(struct session *s, struct smtp_recipient *recipient,
-                          struct bytes value, struct smtp_reply *reply)
+static bool read_smtputf8(struct session *s, struct smtp_recipient *recipient, struct bytes value,
+                          struct smtp_reply *reply)
 {
     if (value.ptr)
         return refuse(reply, "SMTPUTF8 has no value");
@@ -219,8 +218,8 @@ static bool read_notify(struct session *s, struct smtp_recipient *recipient, str
 }
 
 /* addr-type ";" xtext (rfc3461:4.2); with type utf-8 it may be unencoded UTF-8 (rfc6533:3). */
-static bool read_original(struct session *s, struct smtp_recipient *recipient,
-                          struct bytes value, struct smtp_reply *reply)
+static bool read_original(struct session *s, struct smtp_recipient *recipient, struct bytes value,
+                          struct smtp_reply *reply)
 {
     struct arena *arena = s->transaction->public.arena;
     size_t semicolon = bytes_find_byte(value, ';');
@@ -243,9 +242,8 @@ static bool read_original(struct session *s, struct smtp_recipient *recipient,
 /* REQUIRETLS (RFC 8689) is not among them: it is a promise about relaying that we do not make yet,
  * so it is not offered. */
 static const struct parameter mail_parameters[] = {
-    {"SIZE", false, read_size},         {"BODY", false, read_body},
-    {"SMTPUTF8", false, read_smtputf8}, {"AUTH", false, read_auth},
-    {"RET", true, read_return},         {"ENVID", true, read_envelope_id},
+    {"SIZE", false, read_size}, {"BODY", false, read_body}, {"SMTPUTF8", false, read_smtputf8},
+    {"AUTH", false, read_auth}, {"RET", true, read_return}, {"ENVID", true, read_envelope_id},
 };
 static const struct parameter recipient_parameters[] = {
     {"NOTIFY", true, read_notify},
@@ -347,8 +345,7 @@ static bool reserve_recipient(struct transaction *t)
     if (public->recipient_count < t->recipient_capacity)
         return true;
     size_t capacity = t->recipient_capacity ? t->recipient_capacity * 2 : 4;
-    struct smtp_recipient *grown =
-        arena_alloc_array(public->arena, capacity, sizeof(*grown));
+    struct smtp_recipient *grown = arena_alloc_array(public->arena, capacity, sizeof(*grown));
     if (!grown)
         return false;
     if (public->recipient_count)
@@ -363,8 +360,8 @@ static bool prepare_recipient(struct session *s, const struct smtp_command *comm
 {
     struct transaction *t = s->transaction;
     const struct path *path = &command->path;
-    if (!read_parameters(s, command, recipient_parameters, countof(recipient_parameters),
-                         recipient, reply))
+    if (!read_parameters(s, command, recipient_parameters, countof(recipient_parameters), recipient,
+                         reply))
         return false;
     if (!utf8_is_ascii(path->text) && !t->public.smtputf8) {
         set_reply(reply, 553, "5.6.7", "A non-ASCII recipient needs SMTPUTF8");

@@ -23,8 +23,7 @@ static bool add_alternative_name(X509 *x509, const char *name)
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, x509, x509, NULL, NULL, 0);
-    X509_EXTENSION *extension =
-        X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, value);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, value);
     bool added = extension && X509_add_ext(x509, extension, -1);
     X509_EXTENSION_free(extension);
     return added;
@@ -48,8 +47,8 @@ static bool fill(X509 *x509, EVP_PKEY *key, const char *name)
            X509_gmtime_adj(X509_getm_notBefore(x509), -3600) &&
            X509_time_adj_ex(X509_getm_notAfter(x509), VALID_DAYS, 0, NULL) &&
            X509_set_pubkey(x509, key) &&
-           X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-                                      (const unsigned char *)common, -1, -1, 0) &&
+           X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common,
+                                      -1, -1, 0) &&
            X509_set_issuer_name(x509, subject) && add_alternative_name(x509, name) &&
            X509_sign(x509, key, EVP_sha256());
 }

@@ -96,9 +96,9 @@ static int on_server_name(SSL *ssl, int *alert, void *argument)
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (!name)
         return SSL_TLSEXT_ERR_NOACK;
-    const struct certificate *found =
-        find_certificate(server, domain_strip_dot(bytes_of(name)));
-    /* An unknown name gets the first certificate: mail servers are often asked for under aliases. */
+    const struct certificate *found = find_certificate(server, domain_strip_dot(bytes_of(name)));
+    /* An unknown name gets the first certificate: mail servers are often asked for under aliases.
+     */
     if (found && found->context != SSL_get_SSL_CTX(ssl))
         SSL_set_SSL_CTX(ssl, found->context);
     return SSL_TLSEXT_ERR_OK;
@@ -172,16 +172,17 @@ static bool read_names(struct certificate *certificate, const X509 *x509)
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
         if (name->type == GEN_DNS)
-            good = good && add_name(certificate, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
-                                    (size_t)ASN1_STRING_length(name->d.dNSName));
+            good =
+                good && add_name(certificate, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+                                 (size_t)ASN1_STRING_length(name->d.dNSName));
     }
     GENERAL_NAMES_free(names);
     if (certificate->name_count)
         return good;
     /* Old certificates have their name in the subject only. */
     char text[256];
-    int length = X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, text,
-                                           sizeof(text));
+    int length =
+        X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, text, sizeof(text));
     return good && (length <= 0 || add_name(certificate, text, (size_t)length));
 }
 
@@ -197,8 +198,7 @@ static bool same_names(const struct certificate *a, const struct certificate *b)
 
 static bool append(struct tls_server *server, const struct certificate *certificate)
 {
-    struct certificate *grown =
-        realloc(server->certificates, (server->count + 1) * sizeof(*grown));
+    struct certificate *grown = realloc(server->certificates, (server->count + 1) * sizeof(*grown));
     if (!grown)
         return false;
     server->certificates = grown;

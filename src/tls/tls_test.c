@@ -149,8 +149,7 @@ static void run_under_fake_clock(void (*function)(void *))
 static void send_all(struct bytes octets)
 {
     while (octets.len) {
-        ssize_t count =
-            s.transport->operations->write(s.transport, octets, loop_deadline(MINUTE));
+        ssize_t count = s.transport->operations->write(s.transport, octets, loop_deadline(MINUTE));
         assert_true(count > 0);
         octets = bytes_skip(octets, (size_t)count);
     }

@@ -3,9 +3,10 @@
  * The encrypted transport: OpenSSL between a stream and a plain transport.
  *
  * OpenSSL never waits and never touches the plain transport: its BIO takes from `input` and adds to
- * `output`, and says "retry" when `input` is empty. The waiting is done here, outside of any SSL call.
- * So no fiber switch happens inside OpenSSL, whose error queue belongs to the thread, and an idle
- * connection holds no buffer: `input` and `output` exist only while there is something in them.
+ * `output`, and says "retry" when `input` is empty. The waiting is done here, outside of any SSL
+ * call. So no fiber switch happens inside OpenSSL, whose error queue belongs to the thread, and an
+ * idle connection holds no buffer: `input` and `output` exist only while there is something in
+ * them.
  */
 #include "tls/internal.h"
 
@@ -18,7 +19,7 @@
 #include <string.h>
 
 enum {
-    RECORD = 16 * 1024,        /* plaintext of one TLS record */
+    RECORD = 16 * 1024,         /* plaintext of one TLS record */
     INPUT_HANDSHAKE = 4 * 1024, /* who has not finished a handshake gets less memory */
     INPUT_OPEN = 16 * 1024 + 512,
     OUTPUT_MAX = 256 * 1024,
@@ -276,10 +277,9 @@ static enum result run_handshake(struct tls_transport *t, int64_t deadline, stru
             long verified = SSL_get_verify_result(t->ssl);
             enum result result =
                 t->end_of_input ? error_set(error, TEMP, "connection lost in the TLS handshake")
-                : verified != X509_V_OK
-                    ? error_set(error, PERM, "certificate not valid: %s",
-                                X509_verify_cert_error_string(verified))
-                    : tls_error(error, PERM, "TLS handshake failed");
+                : verified != X509_V_OK ? error_set(error, PERM, "certificate not valid: %s",
+                                                    X509_verify_cert_error_string(verified))
+                                        : tls_error(error, PERM, "TLS handshake failed");
             flush(t, deadline); /* the alert */
             return result;
         }

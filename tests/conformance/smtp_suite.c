@@ -98,11 +98,19 @@ static int serve(int argc, char **argv, struct loop *loop)
     server = (struct smtp_server){
         .hostname = "testserver",
         .greeting = "",
-        .limits = {.message_size = MEBIBYTE, .recipients = 100, .command_line = 1000,
-                   .text_line = 65536, .memory_per_session = MEBIBYTE,
-                   .content_in_memory = 256 * 1024, .bad_commands = 20, .junk_commands = 100,
-                   .received_fields = 100, .command_timeout = 5 * MINUTE,
-                   .data_timeout = 5 * MINUTE, .session_timeout = HOUR, .finish_timeout = MINUTE},
+        .limits = {.message_size = MEBIBYTE,
+                   .recipients = 100,
+                   .command_line = 1000,
+                   .text_line = 65536,
+                   .memory_per_session = MEBIBYTE,
+                   .content_in_memory = 256 * 1024,
+                   .bad_commands = 20,
+                   .junk_commands = 100,
+                   .received_fields = 100,
+                   .command_timeout = 5 * MINUTE,
+                   .data_timeout = 5 * MINUTE,
+                   .session_timeout = HOUR,
+                   .finish_timeout = MINUTE},
         .lenient = true,
         .bare_line_ends = strcmp(argv[3], "reject") == 0 ? SMTP_BARE_REJECT : SMTP_BARE_NORMALIZE,
         .handler = {.recipient = on_recipient, .message = on_message},
@@ -165,8 +173,10 @@ static int send_by_lmtp(int argc, char **argv, struct loop *loop)
     uint64_t port;
     if (argc != 5 || !bytes_to_uint(bytes_of(argv[2]), UINT16_MAX, &port))
         return 2;
-    struct delivery d = {.port = (uint16_t)port, .arena = arena_create(MEBIBYTE),
-                         .sender = bytes_of(argv[3]), .recipient = bytes_of(argv[4])};
+    struct delivery d = {.port = (uint16_t)port,
+                         .arena = arena_create(MEBIBYTE),
+                         .sender = bytes_of(argv[3]),
+                         .recipient = bytes_of(argv[4])};
     d.text = bytes_from(text, fread(text, 1, sizeof(text), stdin));
     loop_run(loop, run_client, &d);
     arena_destroy(d.arena);
