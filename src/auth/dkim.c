@@ -112,7 +112,7 @@ static void list_fields(struct verification *v, struct dkim_results *results)
         if (!bytes_equal_nocase(message->fields[i].name, BYTES("DKIM-Signature")))
             continue;
         if (v->count < DKIM_SIGNATURES_MAX)
-            v->attempts[v->count++].field = &message->fields[i];
+            v->attempts[v->count++] = (struct attempt){.field = &message->fields[i]};
         else
             results->ignored++;
     }
@@ -268,9 +268,9 @@ static bool body_matches(const struct attempt *attempt)
 /* What one key record gave. A better rank replaces what an earlier record gave. */
 struct judgement {
     enum auth_result result;
-    struct error error;
-    const struct dkim_key *key;
+    const char *problem;
     int rank;
+    struct error error; /* where `problem` lies when a key record says it */
 };
 
 enum { RANK_NONE, RANK_NO_KEY, RANK_BAD_KEY, RANK_UNFIT, RANK_FAIL, RANK_GOOD };
@@ -281,7 +281,7 @@ static void judged(struct judgement *j, int rank, enum auth_result result, const
         return;
     j->rank = rank;
     j->result = result;
-    error_set(&j->error, OK, "%s", problem);
+    j->problem = problem;
 }
 
 /* Whether this key may be used for this signature at all (rfc6376:6.1.2 steps 6 to 8). */
@@ -331,8 +331,10 @@ static bool try_record(struct attempt *attempt, const struct dkim_options *optio
     struct error error;
     enum result found = dkim_key_find(text, &key, &error);
     if (found != OK) {
-        judged(j, found == NONE ? RANK_NO_KEY : RANK_BAD_KEY,
-               found == TEMP ? AUTH_TEMPERROR : AUTH_PERMERROR, error.text);
+        int rank = found == NONE ? RANK_NO_KEY : RANK_BAD_KEY;
+        if (rank > j->rank)
+            j->error = error;
+        judged(j, rank, found == TEMP ? AUTH_TEMPERROR : AUTH_PERMERROR, j->error.text);
         return false;
     }
     if (!key_is_suitable(attempt, options, key, j)) {
@@ -362,14 +364,17 @@ static void try_keys(struct verification *v, struct attempt *attempt,
         decide(v, attempt, AUTH_TEMPERROR, "out of memory for this message");
         return;
     }
-    struct judgement j = {.result = AUTH_PERMERROR};
+    struct judgement j;
+    j.result = AUTH_PERMERROR;
+    j.problem = "";
+    j.rank = RANK_NONE;
     const struct dns_answer *answer = attempt->answer;
     unsigned tried = 0;
     for (size_t i = 0; i < answer->count && i < KEY_RECORDS_MAX; i++)
         if (try_record(attempt, v->options, answer->records[i].text,
                        bytes_from(hash.octets, hash.len), &tried, &j))
             break;
-    decide(v, attempt, j.result, j.error.text);
+    decide(v, attempt, j.result, j.problem);
 }
 
 static void judge_signatures(struct verification *v)
@@ -393,7 +398,12 @@ static void judge_signatures(struct verification *v)
 void dkim_verify(struct dns *dns, struct arena *arena, const struct message *message,
                  const struct dkim_options *options, struct dkim_results *results)
 {
-    struct verification v = {.dns = dns, .arena = arena, .message = message, .options = options};
+    struct verification v; /* large: only the attempts that are used get filled */
+    v.dns = dns;
+    v.arena = arena;
+    v.message = message;
+    v.options = options;
+    v.count = 0;
     *results = (struct dkim_results){0};
     if (!collect(&v, results))
         return;

@@ -63,29 +63,36 @@ static inline bool space_needs_change(struct bytes text, size_t at)
 /*
  * The next place at or after `at` that relaxed canonicalization may change, or text.len: a tab, a
  * space before white space, CR or the end, and with `folded` any CR. Most of a message needs no
- * change, and this scan is all that relaxed costs above simple; so it takes large steps, as far as
- * they fit, and leaves the rest to the loop over single octets.
+ * change, and this scan is all that relaxed costs above simple; so it takes large steps as far as
+ * they fit (find_step), and the single octets decide.
  */
 #ifdef __SSE2__
-static size_t find_change_in_steps(struct bytes text, size_t *at, bool folded)
+/* All ones where an octet is a tab, a space before anything up to a space, or a CR that counts. */
+static inline __m128i suspects(const uint8_t *text, bool folded)
 {
-    const __m128i space = _mm_set1_epi8(' '), tab = _mm_set1_epi8('\t'), cr = _mm_set1_epi8('\r');
-    const __m128i folding = _mm_set1_epi8(folded ? -1 : 0);
-    while (text.len - *at > 16) {
-        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + *at));
-        __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + *at + 1));
-        __m128i before = _mm_or_si128(
-            _mm_cmpeq_epi8(next, space),
-            _mm_or_si128(_mm_cmpeq_epi8(next, tab), _mm_cmpeq_epi8(next, cr)));
-        __m128i found = _mm_and_si128(_mm_cmpeq_epi8(here, space), before);
-        found = _mm_or_si128(found, _mm_cmpeq_epi8(here, tab));
-        found = _mm_or_si128(found, _mm_and_si128(_mm_cmpeq_epi8(here, cr), folding));
-        int mask = _mm_movemask_epi8(found);
-        if (mask)
-            return *at + (size_t)__builtin_ctz((unsigned)mask);
-        *at += 16;
+    const __m128i space = _mm_set1_epi8(' ');
+    __m128i here = _mm_loadu_si128((const __m128i *)(const void *)text);
+    __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(text + 1));
+    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(next, space), next);
+    __m128i found = _mm_and_si128(_mm_cmpeq_epi8(here, space), low);
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(here, _mm_set1_epi8('\t')));
+    return folded ? _mm_or_si128(found, _mm_cmpeq_epi8(here, _mm_set1_epi8('\r'))) : found;
+}
+
+/* A place not behind the next change, and on one that looks like it unless the end is near. */
+static inline __attribute__((always_inline)) size_t find_step(struct bytes text, size_t at,
+                                                              bool folded)
+{
+    for (; text.len - at > 32; at += 32) {
+        __m128i first = suspects(text.ptr + at, folded);
+        __m128i second = suspects(text.ptr + at + 16, folded);
+        if (_mm_movemask_epi8(_mm_or_si128(first, second))) {
+            unsigned mask = (unsigned)_mm_movemask_epi8(first) |
+                            (unsigned)_mm_movemask_epi8(second) << 16;
+            return at + (size_t)__builtin_ctz(mask);
+        }
     }
-    return BYTES_NOT_FOUND;
+    return at;
 }
 #else
 #define EACH_OCTET UINT64_C(0x0101010101010101)
@@ -98,36 +105,41 @@ static inline uint64_t octets_equal(uint64_t word, uint8_t c)
     return ~(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS);
 }
 
-static size_t find_change_in_steps(struct bytes text, size_t *at, bool folded)
+static inline size_t find_step(struct bytes text, size_t at, bool folded)
 {
     uint64_t folding = folded ? ~UINT64_C(0) : 0;
-    while (text.len - *at >= 8) {
+    while (text.len - at >= 8) {
         uint64_t word;
-        memcpy(&word, text.ptr + *at, 8);
+        memcpy(&word, text.ptr + at, 8);
         word = le64toh(word);
         uint64_t space = octets_equal(word, ' '), tab = octets_equal(word, '\t');
         uint64_t cr = octets_equal(word, '\r');
         uint64_t found = tab | (cr & folding) | (space & ((space | tab | cr) >> 8));
         if (found)
-            return *at + (size_t)__builtin_ctzll(found) / 8;
+            return at + (size_t)__builtin_ctzll(found) / 8;
         /* A space in the last octet is looked at again together with what follows it. */
-        *at += space >> 63 ? 7 : 8;
+        at += space >> 63 ? 7 : 8;
     }
-    return BYTES_NOT_FOUND;
+    return at;
 }
 #endif
 
-static size_t find_change(struct bytes text, size_t at, bool folded)
+static inline bool needs_change(struct bytes text, size_t at, bool folded)
 {
-    size_t found = find_change_in_steps(text, &at, folded);
-    if (found != BYTES_NOT_FOUND)
-        return found;
-    for (; at < text.len; at++) {
-        uint8_t c = text.ptr[at];
-        if (c == '\t' || (folded && c == '\r') || (c == ' ' && space_needs_change(text, at)))
-            return at;
+    uint8_t c = text.ptr[at];
+    return c == '\t' || (folded && c == '\r') || (c == ' ' && space_needs_change(text, at));
+}
+
+static inline __attribute__((always_inline)) size_t find_change(struct bytes text, size_t at,
+                                                                bool folded)
+{
+    at = find_step(text, at, folded);
+    while (at < text.len && !needs_change(text, at, folded)) {
+        at++;
+        if (text.len - at > 32)
+            at = find_step(text, at, folded);
     }
-    return text.len;
+    return at;
 }
 
 static bool is_line_end(struct bytes text, size_t at)

@@ -169,17 +169,38 @@ void dkim_hash_bodies(struct bytes body, struct dkim_body_hash *const *wanted, s
  * the same name above it. */
 struct dkim_header_index {
     const struct message *message;
+    uint64_t secret;
     size_t slot_count; /* a power of two */
     uint32_t *last;    /* per slot */
     uint32_t *above;   /* per field */
 };
 
-/* The slot of a lower-cased name: its own, or the free one where it would go. */
-static size_t find_slot(const struct dkim_header_index *index, struct bytes lower)
+/*
+ * A hash of the name under the process's secret that does not see case: bit 5 is set in each octet, so
+ * that names which differ in it alone (letters, and a few signs) fall together. A name is hashed for
+ * each field and each word of h=, hence this and not the general hash over a lower-cased copy.
+ */
+static uint64_t hash_name(const struct dkim_header_index *index, struct bytes name)
 {
-    size_t slot = map_hash(lower) & (index->slot_count - 1);
+    uint64_t hash = index->secret ^ name.len;
+    while (name.len) {
+        uint64_t word = 0;
+        size_t count = name.len < sizeof(word) ? name.len : sizeof(word);
+        memcpy(&word, name.ptr, count);
+        word |= UINT64_C(0x2020202020202020);
+        unsigned __int128 product = (unsigned __int128)(word ^ hash) * (index->secret | 1);
+        hash = (uint64_t)(product >> 64) ^ (uint64_t)product;
+        name = bytes_from(name.ptr + count, name.len - count);
+    }
+    return hash;
+}
+
+/* The slot of a name: its own, or the free one where it would go. */
+static size_t find_slot(const struct dkim_header_index *index, struct bytes name)
+{
+    size_t slot = hash_name(index, name) & (index->slot_count - 1);
     while (index->last[slot] != NO_FIELD &&
-           !bytes_equal_nocase(index->message->fields[index->last[slot]].name, lower))
+           !bytes_equal_nocase(index->message->fields[index->last[slot]].name, name))
         slot = (slot + 1) & (index->slot_count - 1);
     return slot;
 }
@@ -190,6 +211,7 @@ struct dkim_header_index *dkim_header_index(struct arena *arena, const struct me
     if (!index)
         return NULL;
     index->message = message;
+    index->secret = map_hash(BYTES("header field names"));
     index->slot_count = 16;
     while (index->slot_count < message->field_count * 2)
         index->slot_count *= 2;
@@ -199,10 +221,7 @@ struct dkim_header_index *dkim_header_index(struct arena *arena, const struct me
         return NULL;
     memset(index->last, 0xff, index->slot_count * sizeof(*index->last));
     for (size_t i = 0; i < message->field_count; i++) {
-        struct bytes lower = arena_lower(arena, message->fields[i].name);
-        if (!lower.ptr)
-            return NULL;
-        size_t slot = find_slot(index, lower);
+        size_t slot = find_slot(index, message->fields[i].name);
         index->above[i] = index->last[slot];
         index->last[slot] = (uint32_t)i;
     }
@@ -221,10 +240,11 @@ static void add_listed_fields(struct dkim_sink *sink, const struct dkim_header_i
                               const struct dkim_signature *signature,
                               const struct header_field *self, uint32_t *next)
 {
-    struct bytes rest = signature->header_names, name, previous = BYTES("");
+    struct bytes previous = BYTES("");
     size_t slot = 0;
-    while (bytes_split(&rest, ':', &name)) {
-        name = bytes_trim(name);
+    for (size_t i = 0; i < signature->header_name_count; i++) {
+        struct bytes name = signature->header_names[i];
+        /* Names that are sealed stand there twice in a row. */
         if (!bytes_equal(name, previous))
             slot = find_slot(index, name);
         previous = name;

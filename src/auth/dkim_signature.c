@@ -105,29 +105,47 @@ static enum result read_query(const struct dkim_tags *tags, struct error *error)
                      BYTES_ARG(bytes_first(tag->value, 32)));
 }
 
-static bool header_name_is_valid(struct bytes name)
+/* Splits h= at its colons into names without white space around them; false if one is empty or is no
+ * field name. */
+static bool split_header_list(struct bytes text, struct dkim_signature *out)
 {
-    for (size_t i = 0; i < name.len; i++)
-        if (!ascii_is_graph(name.ptr[i]))
+    size_t at = 0;
+    do {
+        while (at < text.len && ascii_is_space(text.ptr[at]))
+            at++;
+        size_t start = at;
+        while (at < text.len && ascii_is_graph(text.ptr[at]) && text.ptr[at] != ':')
+            at++;
+        out->header_names[out->header_name_count++] = bytes_slice(text, start, at);
+        if (at == start)
             return false;
-    return name.len > 0;
+        while (at < text.len && ascii_is_space(text.ptr[at]))
+            at++;
+        if (at < text.len && text.ptr[at] != ':')
+            return false;
+    } while (at++ < text.len);
+    return true;
 }
 
 static enum result read_header_list(struct arena *arena, struct dkim_signature *out,
                                     struct error *error)
 {
-    out->header_names = arena_lower(arena, out->header_list);
-    if (!out->header_names.ptr)
-        return error_set(error, TEMP, "out of memory for this message");
-    struct bytes rest = out->header_names, name;
-    bool from = false;
-    while (bytes_split(&rest, ':', &name)) {
-        name = bytes_trim(name);
-        if (!header_name_is_valid(name))
-            return error_set(error, PERM, "h= holds something that is no field name");
-        from |= bytes_is(name, "from");
+    struct bytes list = out->header_list;
+    uint8_t *lower = arena_alloc(arena, list.len);
+    size_t count = 1;
+    for (size_t i = 0; lower && i < list.len; i++) {
+        lower[i] = ascii_lower(list.ptr[i]);
+        count += lower[i] == ':';
     }
-    return from ? OK : error_set(error, PERM, "the From field is not signed");
+    out->header_names = arena_alloc_array(arena, count, sizeof(*out->header_names));
+    if (!lower || !out->header_names)
+        return error_set(error, TEMP, "out of memory for this message");
+    if (!split_header_list(bytes_from(lower, list.len), out))
+        return error_set(error, PERM, "h= holds something that is no field name");
+    for (size_t i = 0; i < out->header_name_count; i++)
+        if (bytes_is(out->header_names[i], "from"))
+            return OK;
+    return error_set(error, PERM, "the From field is not signed");
 }
 
 static enum result read_base64(struct arena *arena, const struct dkim_tags *tags, const char *name,

@@ -25,7 +25,8 @@ struct dkim_signature {
     struct bytes identity;       /* i=, decoded; "@" and d= when it is not given */
     struct bytes signature_text; /* b= as written */
     struct bytes header_list;    /* h= as written */
-    struct bytes header_names;   /* h= lower-cased */
+    struct bytes *header_names;  /* the names in h=, lower-cased */
+    size_t header_name_count;
     struct bytes signature_span; /* behind "b=" with its white space: left out of the hash */
     enum dkim_algorithm algorithm;
     enum dkim_canonicalization header_canonicalization, body_canonicalization;

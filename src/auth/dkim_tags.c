@@ -135,31 +135,75 @@ static bool read_padding(struct bytes rest, size_t *padding)
     return true;
 }
 
+struct decoder {
+    uint8_t *to;
+    size_t digits, length;
+    uint32_t group;
+};
+
+static inline void put_digit(struct decoder *d, uint8_t digit)
+{
+    d->group = d->group << 6 | digit;
+    if (++d->digits % 4)
+        return;
+    d->to[d->length++] = (uint8_t)(d->group >> 16);
+    d->to[d->length++] = (uint8_t)(d->group >> 8);
+    d->to[d->length++] = (uint8_t)d->group;
+    d->group = 0;
+}
+
+/* As long as digits come in unbroken fours. Returns how many octets were read. */
+static size_t put_fours(struct decoder *d, struct bytes value)
+{
+    uint8_t *to = d->to + d->length;
+    size_t at = 0;
+    for (; value.len - at >= 4; at += 4, to += 3) {
+        uint32_t a = base64_table[value.ptr[at]], b = base64_table[value.ptr[at + 1]];
+        uint32_t c = base64_table[value.ptr[at + 2]], e = base64_table[value.ptr[at + 3]];
+        if ((a | b | c | e) >= BASE64_SKIP)
+            break;
+        uint32_t group = a << 18 | b << 12 | c << 6 | e;
+        to[0] = (uint8_t)(group >> 16);
+        to[1] = (uint8_t)(group >> 8);
+        to[2] = (uint8_t)group;
+    }
+    d->length += at / 4 * 3;
+    return at;
+}
+
+/* Up to the first octet that is neither digit nor white space. */
+static size_t put_digits(struct decoder *d, struct bytes value)
+{
+    size_t at = 0;
+    while (at < value.len) {
+        if (d->digits % 4 == 0) {
+            at += put_fours(d, bytes_skip(value, at));
+            if (at == value.len)
+                break;
+        }
+        uint8_t digit = base64_table[value.ptr[at]];
+        if (digit > BASE64_SKIP)
+            break;
+        if (digit < BASE64_SKIP)
+            put_digit(d, digit);
+        at++;
+    }
+    return at;
+}
+
 bool dkim_tags_base64(struct arena *arena, struct bytes value, struct bytes *out)
 {
     pthread_once(&base64_once, make_base64_table);
-    uint8_t *digits = arena_alloc(arena, value.len + 4);
-    if (!digits)
+    uint8_t *octets = arena_alloc(arena, value.len / 4 * 3 + 3);
+    if (!octets)
         return false;
-    size_t count = 0, at = 0, padding = 0;
-    for (; at < value.len && base64_table[value.ptr[at]] <= BASE64_SKIP; at++) {
-        digits[count] = base64_table[value.ptr[at]];
-        count += digits[count] != BASE64_SKIP;
-    }
-    size_t left = count % 4;
-    if (!read_padding(bytes_skip(value, at), &padding) || left == 1 ||
-        (padding && left + padding != 4))
+    struct decoder d = {.to = octets};
+    struct bytes rest = bytes_skip(value, put_digits(&d, value));
+    size_t left = d.digits % 4, padding = 0;
+    if (!read_padding(rest, &padding) || left == 1 || (padding && left + padding != 4))
         return false;
-    memset(digits + count, 0, 4);
-    /* Three octets never overtake the four digits that they are made of. */
-    size_t length = 0;
-    for (size_t i = 0; i < count; i += 4) {
-        uint32_t group = (uint32_t)digits[i] << 18 | (uint32_t)digits[i + 1] << 12 |
-                         (uint32_t)digits[i + 2] << 6 | digits[i + 3];
-        digits[length++] = (uint8_t)(group >> 16);
-        digits[length++] = (uint8_t)(group >> 8);
-        digits[length++] = (uint8_t)group;
-    }
-    *out = bytes_from(digits, count / 4 * 3 + (left ? left - 1 : 0));
+    while (d.digits % 4)
+        put_digit(&d, 0);
+    *out = bytes_from(octets, d.length - (left ? 4 - left : 0));
     return true;
 }

@@ -5,6 +5,7 @@
 #include "base/domain.h"
 #include "base/map.h"
 #include "config/value.h"
+#include "message/mailbox.h"
 #include "os/files.h"
 
 #include <stdlib.h>
@@ -281,12 +282,22 @@ static char *fill_template(struct arena *arena, struct bytes template, struct by
     return result;
 }
 
+/* Quoted where it must be: where no file lists the users, the local part is the client's choice. */
+static struct bytes write_address(struct arena *arena, struct bytes local, struct bytes domain)
+{
+    struct buf text;
+    buf_init(&text, 2048);
+    mailbox_write(&text, local, domain);
+    struct bytes address = text.failed ? (struct bytes){NULL, 0} : arena_copy(arena, buf_bytes(&text));
+    buf_free(&text);
+    return address;
+}
+
 static void add_destination(struct expansion *expansion, const struct place *place,
                         const struct user *user, struct bytes name)
 {
     struct recipient_lookup *out = expansion->out;
-    struct bytes address = arena_printf(expansion->arena, BYTES_FMT "@" BYTES_FMT, BYTES_ARG(name),
-                                        BYTES_ARG(place->name));
+    struct bytes address = write_address(expansion->arena, name, place->name);
     for (size_t i = 0; i < out->destination_count; i++)
         if (bytes_equal_nocase(out->destinations[i].address, address))
             return;

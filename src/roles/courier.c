@@ -123,6 +123,15 @@ static struct protocol_reply to_reply(const struct lmtp_reply *reply, struct are
                                    reply->text};
 }
 
+/* What the server said, or what we say for it when it cannot be asked at all. */
+static struct protocol_reply answer_of(enum result result, const struct lmtp_reply *reply,
+                                       struct arena *arena, const struct error *error)
+{
+    if (result == PERM && !reply->code)
+        return (struct protocol_reply){554, BYTES("5.3.0"), arena_printf(arena, "%s", error->text)};
+    return to_reply(reply, arena);
+}
+
 /* One transaction. TEMP: the connection was lost before anything could be delivered. */
 static enum result transact(struct lmtp *lmtp, const struct courier_request *request, bool deliver,
                             struct arena *arena, struct protocol_reply *replies, struct error *error)
@@ -144,9 +153,12 @@ static enum result transact(struct lmtp *lmtp, const struct courier_request *req
     if (result == TEMP && !reply.code)
         return TEMP;
     for (size_t i = 0; i < request->recipient_count; i++) {
-        if (result == OK && lmtp_recipient(lmtp, request->recipients[i], arena, &reply, error) == OK)
+        enum result asked = result;
+        if (result == OK)
+            asked = lmtp_recipient(lmtp, request->recipients[i], arena, &reply, error);
+        if (asked == OK)
             taken[taken_count++] = i;
-        replies[i] = to_reply(&reply, arena);
+        replies[i] = answer_of(asked, &reply, arena, error);
     }
     if (!deliver || taken_count == 0)
         return lmtp_reset(lmtp, arena, NULL) == OK || taken_count == 0 || !deliver ? OK : TEMP;

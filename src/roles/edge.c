@@ -226,7 +226,9 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
         .hostname = config->hostname,
         .greeting = listener->greeting ? listener->greeting : "",
         .limits = {.message_size = config->limits.message_size,
-                   .recipients = config->limits.recipients,
+                   .recipients = config->limits.recipients < PROTOCOL_RECIPIENTS_MAX
+                                     ? config->limits.recipients
+                                     : PROTOCOL_RECIPIENTS_MAX,
                    .command_line = config->limits.command_line,
                    .text_line = config->limits.text_line,
                    .memory_per_session = config->limits.session_memory,
@@ -352,17 +354,15 @@ static void edge_peer(struct role *role, enum role_kind kind, unsigned index, in
 {
     struct edge *edge = edge_of(role);
     (void)index;
-    struct ipc_channel *channel = kind == ROLE_STORE ? ipc_channel_open(fd, "store") : NULL;
-    if (!channel) {
+    if (kind != ROLE_STORE) {
         close(fd);
         return;
     }
-    edge->store = channel;
-    role_serve(role, channel, NULL, NULL);
+    role_hold(role, &edge->store, fd, "store");
     fiber_signal_all(&edge->store_changed);
 }
 
-/* Sessions in the middle of a message may finish it; the others hear 421 at their next command. */
+/* Sessions in the middle of a message, behind a shield, may finish it; the others hear 421 now. */
 static void edge_run(struct role *role)
 {
     struct edge *edge = edge_of(role);
@@ -370,6 +370,7 @@ static void edge_run(struct role *role)
         fiber_signal_wait(&role->changed, NO_DEADLINE);
     edge->stopping = true;
     fiber_group_close(&edge->listeners);
+    fiber_group_cancel(&edge->sessions);
     fiber_group_wait(&edge->sessions,
                      loop_deadline(role->config.limits.finish_timeout + 5 * SECOND));
     fiber_group_close(&edge->sessions);

@@ -84,15 +84,23 @@ static bool is_wanted(const struct config *config, const struct config_endpoint 
     return false;
 }
 
-static void drop_unwanted(struct listeners *listeners, const struct config *config)
+static void mark(struct listeners *listeners, const struct config *config)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        struct bound *bound = &listeners->items[i];
+        if (!is_wanted(config, &bound->address, &bound->listener))
+            bound->listener = LISTENER_UNWANTED;
+    }
+}
+
+void listeners_trim(struct listeners *listeners)
 {
     size_t kept = 0;
     for (size_t i = 0; i < listeners->count; i++) {
-        struct bound bound = listeners->items[i];
-        if (is_wanted(config, &bound.address, &bound.listener))
-            listeners->items[kept++] = bound;
+        if (listeners->items[i].listener == LISTENER_UNWANTED)
+            close(listeners->items[i].fd);
         else
-            close(bound.fd);
+            listeners->items[kept++] = listeners->items[i];
     }
     listeners->count = kept;
 }
@@ -113,7 +121,7 @@ enum result listeners_bind(struct listeners *listeners, const struct config *con
             }
         }
     }
-    drop_unwanted(listeners, config);
+    mark(listeners, config);
     return OK;
 }
 

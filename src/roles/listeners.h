@@ -5,9 +5,11 @@
 
 #include "config/config.h"
 
+enum { LISTENER_UNWANTED = 0x7fffffff };
+
 struct bound {
     struct config_endpoint address;
-    unsigned listener; /* index into config.listeners */
+    unsigned listener; /* index into config.listeners, or LISTENER_UNWANTED */
     int fd;
 };
 
@@ -20,11 +22,13 @@ struct listeners {
  * first. */
 void listeners_inherit(struct listeners *listeners);
 /*
- * Binds what the configuration names and is not bound yet, keeps what is, closes what it no longer
+ * Binds what the configuration names and is not bound yet, keeps what is, and marks what it no longer
  * names. All or nothing: on PERM the old ones stay as they were.
  */
 enum result listeners_bind(struct listeners *listeners, const struct config *config,
                            struct error *error) must_check;
+/* Closes what is marked: once it is certain that the configuration is the one to live by. */
+void listeners_trim(struct listeners *listeners);
 void listeners_close(struct listeners *listeners);
 
 #endif

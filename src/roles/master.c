@@ -10,12 +10,12 @@
 #include "deliver/recipients.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "roles/folder.h"
 #include "roles/listeners.h"
 #include "roles/role.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHILDREN_MAX = 512, EXIT_CONFIGURATION = 2 };
@@ -51,6 +52,9 @@ struct master {
     struct descriptor *signals;
     unsigned generation;
     bool stopping, reload_wanted;
+    bool serving;                /* all were ready once */
+    bool replacing;              /* the edges of the newest generation are being tried */
+    bool unusable;               /* one of those that are started cannot use the configuration */
     int exit_status;
 };
 
@@ -125,6 +129,8 @@ static void send_listeners(struct master *master, struct child *child)
 {
     for (size_t i = 0; i < master->listeners.count; i++) {
         struct buf payload;
+        if (master->listeners.items[i].listener == LISTENER_UNWANTED)
+            continue;
         buf_init(&payload, 64);
         ipc_add_u32(&payload, master->listeners.items[i].listener);
         send_control(child, CONTROL_LISTENER, &payload, master->listeners.items[i].fd);
@@ -246,16 +252,6 @@ static bool all_ready(const struct master *master)
     return true;
 }
 
-/* False when not all are ready in time, or one gave up. */
-static bool wait_ready(struct master *master, int64_t timeout)
-{
-    int64_t deadline = loop_deadline(timeout);
-    while (!all_ready(master) && !master->stopping)
-        if (fiber_signal_wait(&master->changed, deadline) != 0)
-            return false;
-    return !master->stopping;
-}
-
 static const char *describe_end(int status, char out[64])
 {
     if (WIFSIGNALED(status))
@@ -277,11 +273,11 @@ static void child_ended(struct master *master, struct child *child, int status)
     }
     log_error("master", "%s %u ended: %s", role_kind_name(child->kind), child->index,
               describe_end(status, how));
-    if (at_start && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIGURATION) {
+    if (at_start && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIGURATION &&
+        (!master->serving || (master->replacing && child->generation == master->generation))) {
         /* It said why; starting it again would say it again. */
         child->used = false;
-        master->exit_status = EXIT_CONFIGURATION;
-        master->stopping = true;
+        master->unusable = true;
         return;
     }
     /* One that dies young is started ever more slowly, so that a crash cannot become a fork bomb. */
@@ -334,17 +330,43 @@ static int64_t restart_due(struct master *master)
     return next;
 }
 
-static void stop_children(struct master *master, enum role_kind kind, unsigned before_generation)
+/* False when not all are ready in time, or one gave up. Restarts those that died. */
+static bool wait_ready(struct master *master, int64_t timeout)
+{
+    int64_t deadline = loop_deadline(timeout);
+    while (!all_ready(master) && !master->stopping && !master->unusable) {
+        int64_t next = restart_due(master);
+        if (loop_now() >= deadline)
+            return false;
+        fiber_signal_wait(&master->changed, next < deadline ? next : deadline);
+    }
+    return !master->stopping && !master->unusable;
+}
+
+static void stop_child(struct child *child)
+{
+    child->stopping = true;
+    if (child->pid && child->control)
+        send_control(child, CONTROL_STOP, NULL, -1);
+    else if (!child->pid)
+        child->used = false;
+}
+
+static void stop_children(struct master *master, enum role_kind kind)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++)
+        if (master->children[i].used && master->children[i].kind == kind)
+            stop_child(&master->children[i]);
+}
+
+/* The edges of the newest generation, or all others. */
+static void stop_edges(struct master *master, bool newest)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *child = &master->children[i];
-        if (!child->used || child->kind != kind || child->generation >= before_generation)
-            continue;
-        child->stopping = true;
-        if (child->pid && child->control)
-            send_control(child, CONTROL_STOP, NULL, -1);
-        else if (!child->pid)
-            child->used = false;
+        if (child->used && child->kind == ROLE_EDGE &&
+            (child->generation == master->generation) == newest)
+            stop_child(child);
     }
 }
 
@@ -374,39 +396,74 @@ static void await_end(struct master *master, enum role_kind kind, int64_t timeou
     }
 }
 
+/* The time lets systemd tell this reload from one before (Type=notify-reload). */
+static void notify_reloading(void)
+{
+    struct timespec now;
+    char text[64];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    process_notify(text);
+}
+
+/* The old edges serve until all new ones do; if those never do, they are gone again. */
+static bool replace_edges(struct master *master)
+{
+    master->replacing = true;
+    start_edges(master);
+    bool ready = wait_ready(master, START_TIMEOUT);
+    master->replacing = false;
+    if (ready) {
+        stop_edges(master, false);
+        return true;
+    }
+    stop_edges(master, true);
+    master->generation--;
+    master->unusable = false;
+    return false;
+}
+
+static enum result try_reload(struct master *master, struct arena *arena, struct error *error)
+{
+    struct config config, old = master->config;
+    struct error ignored;
+    if (!arena || load(master->options, arena, &config) != OK)
+        return error_set(error, PERM, "the configuration has errors");
+    enum result result = listeners_bind(&master->listeners, &config, error);
+    if (result != OK)
+        return result;
+    master->config = config;
+    if (replace_edges(master)) {
+        listeners_trim(&master->listeners);
+        return OK;
+    }
+    /* What the old configuration names is bound still, so this only marks the others. */
+    master->config = old;
+    if (listeners_bind(&master->listeners, &old, &ignored) == OK)
+        listeners_trim(&master->listeners);
+    return error_set(error, PERM, "the new processes cannot work with the configuration");
+}
+
 static void reload(struct master *master)
 {
     struct arena *arena = arena_create(SIZE_MAX / 2);
-    struct config config;
     struct error error = {{0}};
-    process_notify("RELOADING=1");
-    if (!arena || load(master->options, arena, &config) != OK) {
-        log_error("reload", "the configuration has errors; the old one stays in force");
+    notify_reloading();
+    if (try_reload(master, arena, &error) == OK) {
+        arena_destroy(master->arena);
+        master->arena = arena;
+        for (size_t i = 0; i < CHILDREN_MAX; i++) {
+            struct child *child = &master->children[i];
+            if (child->used && child->pid && (child->kind == ROLE_STORE || child->kind == ROLE_KEYS))
+                send_control(child, CONTROL_RELOAD, NULL, -1);
+        }
+        log_info("reload", "configuration reloaded");
+    } else {
         arena_destroy(arena);
-        process_notify("READY=1");
-        return;
+        if (!master->stopping)
+            log_error("reload", "%s; the old configuration stays in force", error.text);
     }
-    if (listeners_bind(&master->listeners, &config, &error) != OK) {
-        log_error("reload", "%s; the old configuration stays in force", error.text);
-        arena_destroy(arena);
-        process_notify("READY=1");
-        return;
-    }
-    arena_destroy(master->arena);
-    master->arena = arena;
-    master->config = config;
-    for (size_t i = 0; i < CHILDREN_MAX; i++) {
-        struct child *child = &master->children[i];
-        if (child->used && child->pid && (child->kind == ROLE_STORE || child->kind == ROLE_KEYS))
-            send_control(child, CONTROL_RELOAD, NULL, -1);
-    }
-    start_edges(master);
-    /* The old edges serve until the new ones do. Should the new ones never, the old ones end all the
-     * same: two generations under one configuration each would be worse to understand. */
-    if (!wait_ready(master, START_TIMEOUT))
-        log_error("reload", "not all new edges are ready");
-    stop_children(master, ROLE_EDGE, master->generation);
-    log_info("reload", "configuration reloaded");
     process_notify("READY=1");
 }
 
@@ -414,13 +471,13 @@ static void stop_all(struct master *master)
 {
     process_notify("STOPPING=1");
     log_info("master", "stopping");
-    stop_children(master, ROLE_EDGE, UINT32_MAX);
+    stop_children(master, ROLE_EDGE);
     listeners_close(&master->listeners);
     await_end(master, ROLE_EDGE, master->config.limits.finish_timeout + 10 * SECOND);
-    stop_children(master, ROLE_STORE, UINT32_MAX);
+    stop_children(master, ROLE_STORE);
     await_end(master, ROLE_STORE, 30 * SECOND);
-    stop_children(master, ROLE_COURIER, UINT32_MAX);
-    stop_children(master, ROLE_KEYS, UINT32_MAX);
+    stop_children(master, ROLE_COURIER);
+    stop_children(master, ROLE_KEYS);
     await_end(master, ROLE_COURIER, 10 * SECOND);
     await_end(master, ROLE_KEYS, 10 * SECOND);
 }
@@ -436,11 +493,12 @@ static void master_fiber(void *argument)
     add_child(master, ROLE_KEYS, 0);
     start_edges(master);
     if (wait_ready(master, START_TIMEOUT)) {
+        master->serving = true;
         log_info("master", "ready");
         process_notify("READY=1");
     } else if (!master->stopping) {
         log_error("master", "not all processes are ready");
-        master->exit_status = 1;
+        master->exit_status = master->unusable ? EXIT_CONFIGURATION : 1;
         master->stopping = true;
     }
     while (!master->stopping) {
@@ -455,26 +513,27 @@ static void master_fiber(void *argument)
     fiber_group_close(&master->fibers);
 }
 
-/* The store's folders, owned by its account; an empty folder to chroot to. */
+/* The store's folder, owned by its account; an empty folder to chroot to. */
 static enum result prepare_folders(const struct master *master, struct error *error)
 {
     const struct config *config = &master->config;
-    struct passwd *account = getpwnam(config->user);
     char empty[4096];
-    if (!account)
-        return error_set(error, PERM,
-                         "the account '%s' does not exist; make it (useradd --system %s) or set `user`",
-                         config->user, config->user);
-    snprintf(empty, sizeof(empty), "%s/empty", config->run_directory);
+    int length = snprintf(empty, sizeof(empty), "%s/empty", config->run_directory);
+    if (length < 0 || (size_t)length >= sizeof(empty))
+        return error_set(error, PERM, "run-directory: the path is too long");
     int code = files_make_directories(empty, 0755);
-    if (!code)
-        code = files_make_directories(config->data_directory, 0700);
     if (code)
-        return error_set(error, PERM, "cannot make %s: %s", config->data_directory, strerror(-code));
-    if (chown(config->data_directory, account->pw_uid, account->pw_gid) != 0)
-        return error_set(error, PERM, "cannot give %s to %s: %s", config->data_directory, config->user,
-                         strerror(errno));
-    return OK;
+        return error_set(error, PERM, "cannot make %s: %s", empty, strerror(-code));
+    uid_t uid;
+    gid_t gid;
+    enum result result = folder_account(config->user, &uid, &gid, error);
+    if (result == OK)
+        result = folder_make(config->data_directory, config->user, error);
+    /* Packages and systemd make the folder, but for root. */
+    if (result == OK && chown(config->data_directory, uid, gid) != 0)
+        result = error_set(error, PERM, "cannot give %s to %s: %s", config->data_directory,
+                           config->user, strerror(errno));
+    return result;
 }
 
 static void open_log_file(const struct config *config)
@@ -524,6 +583,7 @@ int master_main(const struct master_options *options)
         log_error("start", "%s", error.text);
         return 1;
     }
+    listeners_trim(&master.listeners);
     struct loop *loop = loop_create(&loop_options);
     if (!loop || !open_signals(&master)) {
         log_error("start", "cannot create the event loop: %s", strerror(errno));

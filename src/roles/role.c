@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,7 +141,45 @@ struct serving {
     void (*serve)(void *context, struct ipc_request *request);
     void *context;
     bool is_control;
+    struct ipc_channel **place; /* NULL, or where the channel is kept while it lives */
 };
+
+/*
+ * Roles send each other nothing but files in memory. Anything else is a peer that was taken over, and
+ * can do harm by being closed: a TCP socket that lingers would hold this thread for hours.
+ */
+static void close_descriptors(int descriptors[IPC_DESCRIPTORS_MAX], bool files_too)
+{
+    for (size_t i = 0; i < IPC_DESCRIPTORS_MAX; i++) {
+        struct stat status;
+        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        int fd = descriptors[i];
+        if (fd < 0 || (!files_too && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)))
+            continue;
+        if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0)
+            log_warning("ipc", "a peer sent a socket");
+        close(fd);
+        descriptors[i] = -1;
+    }
+}
+
+enum result role_call(struct ipc_channel *channel, struct arena *arena,
+                      const struct ipc_message *request, struct ipc_message *answer,
+                      int64_t deadline, struct error *error)
+{
+    enum result result = ipc_call(channel, arena, request, answer, deadline, error);
+    if (result == OK)
+        close_descriptors(answer->descriptors, true);
+    return result;
+}
+
+static void serve_request(void *context, struct ipc_request *request)
+{
+    const struct serving *serving = context;
+    if (!serving->is_control)
+        close_descriptors(request->message.descriptors, false);
+    serving->serve(serving->context, request);
+}
 
 static void refuse(void *context, struct ipc_request *request)
 {
@@ -153,10 +194,11 @@ static void serve_channel(void *argument)
     struct fiber_group requests;
     struct error error = {{0}};
     fiber_group_open(&requests);
-    enum result result = ipc_run(serving->channel, &requests,
-                                 serving->serve ? serving->serve : refuse, serving->context, &error);
+    enum result result = ipc_run(serving->channel, &requests, serve_request, serving, &error);
     if (result == PERM)
         log_warning("ipc", "%s", error.text);
+    if (serving->place && *serving->place == serving->channel)
+        *serving->place = NULL;
     fiber_group_close(&requests);
     if (serving->is_control) {
         /* The master is gone: nobody would restart or stop us. */
@@ -167,14 +209,14 @@ static void serve_channel(void *argument)
     free(serving);
 }
 
-static void start_serving(struct role *role, struct ipc_channel *channel,
-                          void (*serve)(void *, struct ipc_request *), void *context,
-                          bool is_control)
+static void start_serving(const struct serving *template)
 {
     struct serving *serving = malloc(sizeof(*serving));
     if (serving) {
-        *serving = (struct serving){role, channel, serve, context, is_control};
-        if (fiber_group_start(&role->fibers, "channel", serve_channel, serving))
+        *serving = *template;
+        if (!serving->serve)
+            serving->serve = refuse;
+        if (fiber_group_start(&serving->role->fibers, "channel", serve_channel, serving))
             return;
         free(serving);
     }
@@ -184,29 +226,55 @@ static void start_serving(struct role *role, struct ipc_channel *channel,
 void role_serve(struct role *role, struct ipc_channel *channel,
                 void (*serve)(void *context, struct ipc_request *request), void *context)
 {
-    start_serving(role, channel, serve, context, false);
+    start_serving(
+        &(struct serving){.role = role, .channel = channel, .serve = serve, .context = context});
+}
+
+void role_hold(struct role *role, struct ipc_channel **place, int fd, const char *name)
+{
+    struct ipc_channel *channel = ipc_channel_open(fd, name);
+    if (!channel) {
+        log_warning("ipc", "no channel to %s", name);
+        close(fd);
+        return;
+    }
+    /* Its own fiber closes it; whoever waits for an answer from there gets none any more. */
+    if (*place)
+        ipc_channel_break(*place, "replaced");
+    *place = channel;
+    start_serving(&(struct serving){.role = role, .channel = channel, .place = place});
+}
+
+bool role_drops_user(const struct role *role)
+{
+    return process_is_root() && !role->unprivileged;
+}
+
+enum result role_enter_sandbox(struct role *role, struct sandbox_report *report, struct error *error)
+{
+    struct sandbox sandbox = {.role = role_kind_name(role->definition->kind)};
+    if (role_drops_user(role)) {
+        struct bytes empty = arena_printf(role->arena, "%s/empty", role->config.run_directory);
+        sandbox.user = role->config.user;
+        sandbox.chroot_to = arena_string(role->arena, empty);
+        if (!sandbox.chroot_to)
+            return error_set(error, TEMP, "out of memory");
+    }
+    role->definition->sandbox(role, &sandbox);
+    return sandbox_enter(&sandbox, report, error);
 }
 
 static enum result enter_sandbox(struct role *role, struct error *error)
 {
-    struct sandbox sandbox = {.role = role_kind_name(role->definition->kind)};
     struct sandbox_report report;
-    if (process_is_root() && !role->unprivileged) {
-        sandbox.user = role->config.user;
-        sandbox.chroot_to = role->config.run_directory;
-    }
-    role->definition->sandbox(role, &sandbox);
-    enum result result = sandbox_enter(&sandbox, &report, error);
+    enum result result = role_enter_sandbox(role, &report, error);
     if (result == OK)
         log_debug("sandbox", "user dropped: %d, chroot: %d, landlock ABI: %d, seccomp: %d",
                   report.user_dropped, report.chrooted, report.landlock_abi, report.seccomp);
-    if (result == OK && (!report.landlock_abi || !report.seccomp))
-        log_warning("sandbox", "not complete on this system: landlock ABI %d, seccomp %s",
-                    report.landlock_abi, report.seccomp ? "on" : "off");
+    if (result == OK && report.missing[0])
+        log_warning("sandbox", "not complete on this system: %s", report.missing);
     return result;
 }
-
-static int exit_status;
 
 static void role_fiber(void *argument)
 {
@@ -218,15 +286,20 @@ static void role_fiber(void *argument)
         panic("no control channel");
     enum result result = role->definition->prepare(role, &error);
     if (result == OK) {
-        start_serving(role, role->control, serve_control, role, true);
+        start_serving(&(struct serving){.role = role,
+                                        .channel = role->control,
+                                        .serve = serve_control,
+                                        .context = role,
+                                        .is_control = true});
         while (!role->started && !role->stopping)
             fiber_signal_wait(&role->changed, NO_DEADLINE);
         if (!role->stopping)
             result = enter_sandbox(role, &error);
     }
     if (result != OK) {
+        /* Half of it is there, in no order; nothing is under way that would need an orderly end. */
         log_error("start", "%s", error.text);
-        exit_status = EXIT_CONFIGURATION;
+        _exit(EXIT_CONFIGURATION);
     } else if (!role->stopping) {
         struct ipc_message ready = {.type = CONTROL_READY, .descriptors = {-1, -1, -1, -1}};
         if (ipc_send(role->control, &ready, loop_deadline(10 * SECOND), &error) == OK)
@@ -269,6 +342,17 @@ static enum result load_config(struct role *role)
     return result;
 }
 
+/* A session is a descriptor, and the usual soft limit is for programs that use select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            log_warning("start", "cannot raise the limit of descriptors");
+    }
+}
+
 int role_main(int argc, char **argv)
 {
     struct role role = {0};
@@ -289,6 +373,7 @@ int role_main(int argc, char **argv)
     role_log_to_stderr(&role.config, name);
     snprintf(name, sizeof(name), "vouch: %s %u", role_kind_name(role.definition->kind), role.index);
     process_set_title(name);
+    raise_descriptor_limit();
     struct loop_options options = {.workers = role.definition->workers,
                                    .fiber_max = role.config.limits.sessions * 4 + 1024};
     struct loop *loop = loop_create(&options);
@@ -297,5 +382,5 @@ int role_main(int argc, char **argv)
     loop_run(loop, role_fiber, &role);
     loop_destroy(loop);
     arena_destroy(role.arena);
-    return exit_status;
+    return 0;
 }

@@ -57,6 +57,20 @@ int role_main(int argc, char **argv);
 /* Serves a channel to a peer on its own fiber until the peer is gone. `serve` may be NULL. */
 void role_serve(struct role *role, struct ipc_channel *channel,
                 void (*serve)(void *context, struct ipc_request *request), void *context);
+/* Takes over `fd` as the channel for calls to the peer and keeps it in *place, which becomes NULL when
+ * the peer is gone. A channel that was there before is closed: it was that of a peer that died. */
+void role_hold(struct role *role, struct ipc_channel **place, int fd, const char *name);
+
+/* ipc_call() to a peer that has no descriptors to give: those that it sends all the same are closed. */
+enum result role_call(struct ipc_channel *channel, struct arena *arena,
+                      const struct ipc_message *request, struct ipc_message *answer,
+                      int64_t deadline, struct error *error) must_check;
+
+/* True where the sandbox will change to the account of the configuration. */
+bool role_drops_user(const struct role *role);
+/* Closes the sandbox of this role, for good; after prepare(). */
+enum result role_enter_sandbox(struct role *role, struct sandbox_report *report,
+                               struct error *error) must_check;
 
 /* Logs to standard error, with a time stamp unless the journal adds its own. `name` is "edge 1". */
 void role_log_to_stderr(const struct config *config, const char *name);

@@ -2,7 +2,7 @@
 #include "roles/store.h"
 
 #include "base/log.h"
-#include "os/files.h"
+#include "roles/folder.h"
 #include "roles/memfd.h"
 
 #include <libgen.h>
@@ -215,10 +215,9 @@ static char *data_path(struct store *store, const char *name)
     return arena_string(store->role->arena, path);
 }
 
-static enum result make_directory(const char *path, struct error *error)
+static enum result make_folder(const struct store *store, const char *path, struct error *error)
 {
-    int code = files_make_directories(path, 0700);
-    return code ? error_set(error, TEMP, "cannot make %s: %s", path, strerror(-code)) : OK;
+    return folder_make(path, role_drops_user(store->role) ? store->role->config.user : NULL, error);
 }
 
 /* Maildirs lie under "/var/mail/{domain}/{user}": the part before the first name is what we need. */
@@ -236,13 +235,52 @@ static char *maildir_base(struct arena *arena, const char *deliver)
 static enum result make_bases(struct store *store, struct error *error)
 {
     const struct config *config = &store->role->config;
-    enum result result = make_directory(config->data_directory, error);
+    enum result result = make_folder(store, config->data_directory, error);
     for (size_t i = 0; i < config->domain_count && result == OK; i++) {
         char *base = maildir_base(store->role->arena, config->domains[i].deliver);
         if (base)
-            result = make_directory(base, error);
+            result = make_folder(store, base, error);
     }
     return result;
+}
+
+/* What other tools made of it (a crash of the machine in the midst of writing) is put aside, not used:
+ * earlier attempts and the like are not worth a gateway that does not start. */
+static enum result open_counters(struct store *store, struct error *error)
+{
+    char *path = data_path(store, "counters"), *aside = data_path(store, "counters.damaged");
+    char *files[] = {data_path(store, "counters/data.mdb"), data_path(store, "counters/lock.mdb")};
+    if (!path || !aside || !files[0] || !files[1])
+        return error_set(error, TEMP, "out of memory");
+    enum result result = make_folder(store, path, error);
+    if (result == OK)
+        result = counters_open(path, COUNTERS_SIZE, &store->counters, error);
+    if (result != PERM)
+        return result;
+    log_error("counters", "%s; begun anew, the damaged file is %s", error->text, aside);
+    unlink(files[1]);
+    if (rename(files[0], aside) != 0)
+        return error_set(error, PERM, "cannot rename %s", files[0]);
+    return counters_open(path, COUNTERS_SIZE, &store->counters, error);
+}
+
+/* As the account that will work with them, so that their files are its own. */
+static enum result open_state(struct store *store, struct error *error)
+{
+    bool drops = role_drops_user(store->role);
+    char *ledger = data_path(store, "ledger.sqlite");
+    if (!ledger)
+        return error_set(error, TEMP, "out of memory");
+    enum result result = drops ? folder_act_as(store->role->config.user, error) : OK;
+    if (result != OK)
+        return result;
+    result = open_counters(store, error);
+    if (result == OK)
+        result = ledger_open(ledger, LEDGER_WRITE, &store->ledger, error);
+    if (result == OK)
+        result = store_spool_open(store, error);
+    enum result back = drops ? folder_act_as_root(error) : OK;
+    return result == OK ? back : result;
 }
 
 static enum result store_prepare(struct role *role, struct error *error)
@@ -259,20 +297,13 @@ static enum result store_prepare(struct role *role, struct error *error)
     store->quota = quota_create();
     store->spool = data_path(store, "spool");
     store->quarantine = data_path(store, "quarantine");
-    char *counters = data_path(store, "counters"), *ledger = data_path(store, "ledger.sqlite");
-    if (!store->quota || !store->spool || !store->quarantine || !counters || !ledger)
+    if (!store->quota || !store->spool || !store->quarantine)
         return error_set(error, TEMP, "out of memory");
     enum result result = load_recipients(store, &role->config, error);
     if (result == OK)
         result = make_bases(store, error);
     if (result == OK)
-        result = make_directory(counters, error);
-    if (result == OK)
-        result = counters_open(counters, COUNTERS_SIZE, &store->counters, error);
-    if (result == OK)
-        result = ledger_open(ledger, LEDGER_WRITE, &store->ledger, error);
-    if (result == OK)
-        result = store_spool_open(store, error);
+        result = open_state(store, error);
     return result;
 }
 
@@ -323,18 +354,16 @@ static void store_peer(struct role *role, enum role_kind kind, unsigned index, i
     struct store *store = role->state;
     char name[32];
     snprintf(name, sizeof(name), "%s %u", role_kind_name(kind), index);
-    struct ipc_channel *channel = ipc_channel_open(fd, name);
-    if (!channel) {
-        close(fd);
+    if (kind == ROLE_COURIER) {
+        role_hold(role, &store->courier, fd, name);
+        fiber_signal_all(&store->courier_changed);
         return;
     }
-    if (kind == ROLE_COURIER) {
-        store->courier = channel;
-        role_serve(role, channel, NULL, NULL);
-        fiber_signal_all(&store->courier_changed);
-    } else {
+    struct ipc_channel *channel = ipc_channel_open(fd, name);
+    if (channel)
         role_serve(role, channel, serve_edge, store);
-    }
+    else
+        close(fd);
 }
 
 static void store_reload(struct role *role)

@@ -21,6 +21,7 @@
 #include "state/ledger.h"
 
 struct commit_ticket;
+struct delivering;
 struct ledger_line;
 struct spooled;
 
@@ -36,6 +37,9 @@ struct store {
     char *spool, *quarantine;    /* Maildirs of our own */
     uint64_t names;              /* counter for unique file names */
     bool finishing;              /* no more requests come: drain and end */
+
+    struct delivering *under_way; /* messages that are being delivered, newest first */
+    struct fiber_signal delivered; /* one of them ended */
 
     struct fiber_group work;     /* the fibers below */
     struct commit_ticket *commit_first, **commit_last; /* jobs that wait for the next batch */

@@ -20,6 +20,9 @@
 #define ANSWER_MARGIN (2 * SECOND)
 
 struct delivering {
+    struct delivering *next; /* in store->under_way */
+    struct ipc_channel *channel;
+    int64_t answer_by;       /* loop time; later the peer has given up on us */
     struct store *store;
     struct arena *arena;
     struct delivery_request *request;
@@ -233,6 +236,8 @@ static void deliver_all(struct delivering *delivering)
     struct one_delivery *ones =
         arena_alloc_array(delivering->arena, delivering->count, sizeof(*ones));
     fiber_group_open(&group);
+    /* Also when the edge dies: what is half delivered is finished, so that its outcome is known. */
+    fiber_shield();
     for (size_t i = 0; i < delivering->count; i++) {
         set_outcome(&delivering->outcomes[i], TEMP, 451, "4.3.1", BYTES("Out of memory."));
         if (!ones)
@@ -246,7 +251,6 @@ static void deliver_all(struct delivering *delivering)
                  !fiber_group_start(&group, "delivery", deliver_one, &ones[i]))
             deliver_one(&ones[i]);
     }
-    fiber_shield();
     fiber_group_wait(&group, NO_DEADLINE);
     fiber_unshield();
     fiber_group_close(&group);
@@ -287,6 +291,8 @@ static bool keep_failed(struct delivering *delivering)
         outcome->text = quarantine ? BYTES("quarantined") : BYTES("spooled");
         if (quarantine)
             store_notify(delivering->store, delivering->arena, &entry);
+        /* This copy is safe with us: a retry of the mail must not make another. */
+        outcome->result = OK;
     }
     return all;
 }
@@ -388,6 +394,58 @@ static bool take_content(struct delivering *delivering, struct ipc_request *requ
     return reading.result == OK;
 }
 
+static bool is_late(const struct delivering *delivering)
+{
+    return loop_now() > delivering->answer_by || !ipc_channel_is_open(delivering->channel);
+}
+
+/* An earlier attempt of the same mail whose answer comes too late, but which may still succeed. */
+static bool has_earlier(const struct delivering *delivering)
+{
+    for (const struct delivering *other = delivering->store->under_way; other; other = other->next)
+        if (is_late(other) && bytes_equal(other->request->fingerprint, delivering->request->fingerprint))
+            return true;
+    return false;
+}
+
+/* False if there is still one when the peer of this attempt gives up, too. */
+static bool await_earlier(struct delivering *delivering)
+{
+    while (has_earlier(delivering))
+        if (fiber_signal_wait(&delivering->store->delivered, delivering->answer_by) != 0)
+            return false;
+    return true;
+}
+
+static void enter(struct delivering *delivering)
+{
+    delivering->next = delivering->store->under_way;
+    delivering->store->under_way = delivering;
+}
+
+static void leave(struct delivering *delivering)
+{
+    struct delivering **link = &delivering->store->under_way;
+    while (*link != delivering)
+        link = &(*link)->next;
+    *link = delivering->next;
+    fiber_signal_all(&delivering->store->delivered);
+}
+
+/* With the delivery known to be the only one of its mail. */
+static void deliver_message(struct delivering *delivering, struct delivery_answer *answer)
+{
+    enter(delivering);
+    struct bytes text = arena_printf(delivering->arena, "Ok: id=" BYTES_FMT,
+                                     BYTES_ARG(delivering->message.id));
+    answer->reply = (struct protocol_reply){250, BYTES("2.0.0"), text};
+    run_delivery(delivering, &answer->reply);
+    answer->summary = summarize(delivering);
+    if (is_late(delivering) && answer->reply.code == 250)
+        remember_delivered(delivering);
+    leave(delivering);
+}
+
 static void send_answer(struct ipc_request *request, const struct delivery_answer *answer)
 {
     struct buf payload;
@@ -402,7 +460,6 @@ void store_deliver(struct store *store, struct ipc_request *request)
 {
     struct delivery_request asked;
     struct delivering delivering = {.store = store, .request = &asked};
-    int64_t started = loop_now();
     struct delivery_answer answer = {
         .reply = {451, BYTES("4.3.0"), BYTES("Cannot be delivered now. Please try again.")}};
     delivering.arena = arena_create(store->role->config.limits.message_size * 3 + (8 << 20));
@@ -412,17 +469,10 @@ void store_deliver(struct store *store, struct ipc_request *request)
         delivering.message.sender = asked.sender;
         delivering.message.prefix = asked.prefix;
         delivering.message.junk = asked.place == DELIVER_JUNK;
-        if (find_destinations(&delivering) && delivering.count > 0) {
-            struct bytes text = arena_printf(delivering.arena, "Ok: id=" BYTES_FMT,
-                                             BYTES_ARG(asked.record.id));
-            answer.reply = (struct protocol_reply){250, BYTES("2.0.0"), text};
-            run_delivery(&delivering, &answer.reply);
-            answer.summary = summarize(&delivering);
-            bool late = loop_now() - started > asked.patience - ANSWER_MARGIN ||
-                        !ipc_channel_is_open(request->channel);
-            if (late && answer.reply.code == 250)
-                remember_delivered(&delivering);
-        }
+        delivering.channel = request->channel;
+        delivering.answer_by = loop_deadline(asked.patience - ANSWER_MARGIN);
+        if (find_destinations(&delivering) && delivering.count > 0 && await_earlier(&delivering))
+            deliver_message(&delivering, &answer);
         asked.record.code = answer.reply.code;
         store_record(store, &asked.record, answer.summary);
     }

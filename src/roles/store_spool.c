@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fiber/offload.h"
+#include "message/mailbox.h"
 #include "os/files.h"
 
 #include <errno.h>
@@ -134,19 +135,38 @@ static void remove_file(void *argument)
     loading->durable->sync_directory(loading->durable, folder);
 }
 
+/* The mailbox that missed its copy. Looked up by its name it may be an alias for others as well, which
+ * have theirs. NONE: it is gone. */
+static enum result find_mailbox(struct store *store, struct arena *arena, struct bytes address,
+                                struct destination **out)
+{
+    struct recipient_lookup found;
+    struct mailbox mailbox;
+    enum result result =
+        mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL);
+    if (result == OK)
+        result = recipients_lookup(store->recipients, arena, mailbox.local, mailbox.domain, &found);
+    if (result != OK)
+        return result == TEMP ? TEMP : NONE;
+    for (size_t i = 0; i < found.destination_count; i++) {
+        *out = &found.destinations[i];
+        if (bytes_equal_nocase((*out)->address, address))
+            return OK;
+    }
+    return NONE;
+}
+
 /* OK: done with it, one way or the other. TEMP: try again later. */
 static enum result retry_entry(struct store *store, struct arena *arena,
                                const struct spool_entry *entry, struct store_message *message)
 {
-    struct recipient_lookup found;
+    struct destination *destination;
     struct store_outcome outcome = {.result = PERM, .text = BYTES("the mailbox is gone")};
-    size_t at = bytes_rfind_byte(entry->mailbox, '@');
-    struct bytes domain = bytes_skip(entry->mailbox, at == BYTES_NOT_FOUND ? entry->mailbox.len : at + 1);
-    if (recipients_lookup(store->recipients, arena, bytes_first(entry->mailbox, at), domain, &found) !=
-        OK)
+    enum result found = find_mailbox(store, arena, entry->mailbox, &destination);
+    if (found == TEMP)
         return TEMP;
-    if (found.destination_count)
-        store_deliver_to(store, arena, message, &found.destinations[0], &outcome);
+    if (found == OK)
+        store_deliver_to(store, arena, message, destination, &outcome);
     bool expired = loop_epoch() - entry->spooled_at > KEEP_SECONDS;
     if (outcome.result == TEMP && !expired)
         return TEMP;

@@ -24,7 +24,7 @@ RECORDS = [
     "_dmarc.sender.example. TXT \"v=DMARC1; p=reject\"",
     "mail.sender.example. A 127.0.0.20",
     "20.0.0.127.in-addr.arpa. PTR mail.sender.example.",
-    "xn--grn-hoa.example. TXT \"v=spf1 ip4:127.0.0.0/8 -all\"",
+    "xn--grn-ioa.example. TXT \"v=spf1 ip4:127.0.0.0/8 -all\"",
 ]
 
 
@@ -394,6 +394,7 @@ notify_classes =
         master = re.sub(r"(?m)^smtp +inet.*$", "", master)
         master = re.sub(r"(?m)^(\w+ +\w+ +\S+ +\S+ +)y", r"\1n", master)
         world.write_file(self.place + "/master.cf", master)
+        world.close_later(self)
         self.run("start")
 
     def run(self, command):
@@ -418,6 +419,8 @@ notify_classes =
 
     def stop(self):
         self.run("stop")
+
+    close = stop
 
 
 if __name__ == "__main__":
