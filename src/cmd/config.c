@@ -5,14 +5,15 @@
 #include "cmd/command.h"
 #include "cmd/world.h"
 #include "deliver/recipients.h"
+#include "tls/tls.h"
 
 #include <stdio.h>
 
 static const char check_usage[] =
     "usage: vouch config check [FILE]\n"
     "\n"
-    "Reads a configuration with its includes, recipient and alias files, and says everything that is\n"
-    "wrong with it at once. Asks nothing of the network. Default: /etc/vouch/vouch.conf\n"
+    "Reads a configuration with its includes, recipient and alias files and certificates, and says\n"
+    "everything that is wrong with it at once. Asks nothing of the network. Default: /etc/vouch/vouch.conf\n"
     "\n"
     "example:\n"
     "  vouch config check ./vouch.conf && systemctl reload vouch\n"
@@ -26,6 +27,23 @@ static const char describe_usage[] =
     "\n"
     "example:\n"
     "  vouch config describe | less\n";
+
+/* Reads the certificates as an edge will. */
+static enum result check_certificates(const struct config *config, struct buf *errors)
+{
+    struct error error = {{0}};
+    struct tls_server *tls = tls_server_create(&error);
+    enum result result = tls ? OK : TEMP;
+    for (size_t i = 0; i < config->tls.certificate_count && tls; i++) {
+        const struct config_certificate *certificate = &config->tls.certificates[i];
+        if (tls_server_add_certificate(tls, certificate->chain, certificate->key, &error) != OK) {
+            buf_printf(errors, "certificate %s: %s\n", certificate->name, error.text);
+            result = PERM;
+        }
+    }
+    tls_server_destroy(tls);
+    return result;
+}
 
 int config_check_command(int argc, char **argv)
 {
@@ -44,6 +62,8 @@ int config_check_command(int argc, char **argv)
     enum result result = arena ? config_load(arena, file, &config, &errors) : TEMP;
     if (result == OK)
         result = recipients_load(&config, &recipients, &errors);
+    if (result == OK)
+        result = check_certificates(&config, &errors);
     if (result == OK)
         printf("%s: fine\n", file);
     else

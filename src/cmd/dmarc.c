@@ -76,8 +76,11 @@ static void write_text(struct buf *out, const struct gather *gather)
         buf_printf(out, "  policy                 %s%s%s\n", dmarc_policy_name(dmarc->policy),
                    dmarc->effective != dmarc->policy ? ", lowered to " : "",
                    dmarc->effective != dmarc->policy ? dmarc_policy_name(dmarc->effective) : "");
-        buf_printf(out, "  SPF                    %s, %s\n", auth_result_name(gather->spf.result),
-                   dmarc->spf_aligned ? "aligned" : "not aligned");
+        if (gather->evidence.client.family)
+            buf_printf(out, "  SPF                    %s, %s\n", auth_result_name(gather->spf.result),
+                       dmarc->spf_aligned ? "aligned" : "not aligned");
+        else
+            buf_add_string(out, "  SPF                    not checked (no --ip)\n");
         buf_printf(out, "  DKIM                   %s\n",
                    dmarc->dkim_aligned ? "pass, aligned" : "no aligned signature that passes");
     }

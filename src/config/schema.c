@@ -23,7 +23,7 @@ static const struct config_key top_keys[] = {
     {"data-directory", CONFIG_PATH, AT(data_directory), .fallback = "/var/lib/vouch",
      .meaning = "Where the ledger, the counters and the retry spool lie."},
     {"run-directory", CONFIG_PATH, AT(run_directory), .fallback = "/run/vouch",
-     .meaning = "Where sockets and the process id lie while the gateway runs."},
+     .meaning = "Holds the empty folder that processes are confined to while the gateway runs."},
     {"user", CONFIG_TEXT, AT(user), .fallback = "vouch", .check = config_check_account,
      .meaning = "The account that the roles become when the gateway is started as root."},
     {"edges", CONFIG_NUMBER, AT(edges), .fallback = "0", .most = 64,
@@ -63,8 +63,8 @@ static const struct config_key domain_keys[] = {
 #undef AT
 #define AT(member) .offset = offsetof(struct config_domain, member)
     {"recipients", CONFIG_PATH, AT(recipients), .example = "users.txt",
-     .meaning = "File of users, one a line: user [quota=1G] [policy=NAME]. Read again without a "
-                "restart when it changes."},
+     .meaning = "File of users, one a line: user [quota=1G] [policy=NAME] [maildir=/path]. "
+                "Read again at a reload (SIGHUP)."},
     {"aliases", CONFIG_PATH, AT(aliases), .example = "aliases.txt",
      .meaning = "File of aliases, one a line: alias: target, target."},
     {"catch-all", CONFIG_TEXT, AT(catch_all), .check = config_check_mailbox, .example = "info",
@@ -89,7 +89,7 @@ static const struct config_key certificate_keys[] = {
 #define AT(member) .offset = offsetof(struct config_certificate, member)
     {"chain", CONFIG_PATH, AT(chain), .required = true, .example = "/etc/vouch/fullchain.pem",
      .meaning = "File of the certificate and its intermediates (PEM, leaf first). Read again "
-                "without a restart."},
+                "at a reload (SIGHUP)."},
     {"key", CONFIG_PATH, AT(key), .required = true, .example = "/etc/vouch/privkey.pem",
      .meaning = "File of the private key that belongs to it (PEM)."},
 };
@@ -130,7 +130,7 @@ static const struct config_key limits_keys[] = {
 #define AT(member) .offset = offsetof(struct config, limits.member)
     {"message-size", CONFIG_SIZE, AT(message_size), .fallback = "50M", .least = 64 * KIB,
      .most = 2 * GIB - 1, .meaning = "The largest message accepted; announced by SIZE."},
-    {"recipients", CONFIG_NUMBER, AT(recipients), .fallback = "1000", .least = 100, .most = 100000,
+    {"recipients", CONFIG_NUMBER, AT(recipients), .fallback = "1000", .least = 100, .most = 1000,
      .meaning = "Recipients of one message; a hundred must be accepted (RFC 5321, 4.5.3.1.8)."},
     {"command-line", CONFIG_SIZE, AT(command_line), .fallback = "4K", .least = 1024,
      .most = 64 * KIB, .meaning = "The longest command line, CRLF included."},

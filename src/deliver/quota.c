@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "deliver/quota.h"
 
+#include "base/log.h"
 #include "base/map.h"
 #include "deliver/maildir.h"
 #include "fiber/offload.h"
@@ -88,9 +89,12 @@ enum result quota_check(struct quota *quota, const char *maildir, uint64_t limit
     if (usage && is_fresh(usage, limit)) {
         octets = usage->octets;
     } else {
-        enum result result = recount(quota, maildir, &octets, error);
-        if (result != OK)
-            return result;
+        struct error why;
+        if (recount(quota, maildir, &octets, &why) != OK) {
+            /* The path is ours to know, not the sender's. */
+            log_error("quota", "%s", why.text);
+            return error_set(error, NONE, "The mailbox cannot be looked at now. Please try again.");
+        }
     }
     if (octets >= limit || size > limit - octets)
         return error_set(error, TEMP, "The mailbox is full. Please try again later.");

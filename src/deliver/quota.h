@@ -14,8 +14,8 @@ struct quota;
 struct quota *quota_create(void); /* NULL when memory is out */
 void quota_free(struct quota *quota); /* NULL is fine */
 
-/* OK if `size` more octets fit under `limit` (0: no limit), TEMP if not or if it cannot be told, with
- * the sentence for the reply. May wait (the folder is read on a worker). */
+/* OK if `size` more octets fit under `limit` (0: no limit), TEMP if not, NONE if it cannot be told now;
+ * with the sentence for the reply. May wait (the folder is read on a worker). */
 enum result quota_check(struct quota *quota, const char *maildir, uint64_t limit, uint64_t size,
                         struct error *error) must_check;
 /* A message was delivered. */

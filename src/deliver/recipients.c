@@ -39,6 +39,7 @@ struct place {             /* a domain of ours */
 };
 
 struct recipients {
+    size_t references;
     struct arena *arena;
     struct map *places;    /* lower-cased domain -> struct place */
     struct map **maps;     /* all maps of users and aliases, for freeing */
@@ -52,6 +53,7 @@ struct loading {
     struct buf *errors;
     struct bytes file;
     unsigned line;
+    struct bytes base; /* the folder above the first {name} of the domain's template */
     bool failed;
 };
 
@@ -112,6 +114,25 @@ static bool insert(struct loading *loading, struct map *map, struct bytes name, 
     return true;
 }
 
+/* Below `base`, and not out of it again. */
+static bool is_beneath(struct bytes path, struct bytes base)
+{
+    return base.len && bytes_starts_with(path, base) && path.len > base.len &&
+           path.ptr[base.len] == '/' && bytes_find(path, BYTES("/../")) == BYTES_NOT_FOUND &&
+           !bytes_ends_with(path, BYTES("/.."));
+}
+
+/* "/var/mail/{domain}/{user}" lies under "/var/mail". Empty for other kinds of delivery. */
+static struct bytes base_of(const struct config_domain *domain)
+{
+    struct bytes path = bytes_of(domain->deliver);
+    if (!bytes_starts_with(path, BYTES("maildir:")))
+        return BYTES("");
+    path = bytes_skip(path, 8);
+    path = bytes_first(path, bytes_find_byte(path, '{'));
+    return bytes_first(path, bytes_rfind_byte(path, '/'));
+}
+
 static void read_user_option(struct loading *loading, struct user *user, struct bytes option,
                              const struct config *config)
 {
@@ -134,6 +155,9 @@ static void read_user_option(struct loading *loading, struct user *user, struct 
         user->maildir = value;
         if (!value.len || value.ptr[0] != '/')
             fault(loading, "maildir '" BYTES_FMT "' is not an absolute path", BYTES_ARG(value));
+        else if (!is_beneath(value, loading->base))
+            fault(loading, "maildir '" BYTES_FMT "' lies outside of " BYTES_FMT
+                  ", where `deliver` lets the store write", BYTES_ARG(value), BYTES_ARG(loading->base));
     } else {
         fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir)", BYTES_ARG(key));
     }
@@ -247,9 +271,11 @@ static void *find_local(struct map *map, struct bytes local)
 /* "user+detail" without the detail; the whole if there is no delimiter. */
 static struct bytes without_detail(const struct place *place, struct bytes local)
 {
-    struct bytes delimiter = bytes_of(place->config->delimiter);
-    size_t at = delimiter.len ? bytes_find(local, delimiter) : BYTES_NOT_FOUND;
-    return at == BYTES_NOT_FOUND || at == 0 ? local : bytes_first(local, at);
+    struct bytes delimiters = bytes_of(place->config->delimiter);
+    for (size_t at = 1; at < local.len; at++)
+        if (bytes_find_byte(delimiters, local.ptr[at]) != BYTES_NOT_FOUND)
+            return bytes_first(local, at);
+    return local;
 }
 
 struct expansion {
@@ -413,6 +439,8 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
         struct bytes catch_all = bytes_of(place->config->catch_all);
         if (place->ask) {
             add_destination(&expansion, place, NULL, arena_copy(arena, local));
+            if (out->destination_count)
+                out->destinations[0].role = out->exempt;
             out->status = RECIPIENT_ASK;
         } else if (out->exempt) {
             expand_role(&expansion, place);
@@ -486,6 +514,7 @@ static void read_domain(struct loading *loading, const struct config *config,
     if (!users || !aliases || !section)
         return;
     bool has_users = domain->recipients && *domain->recipients;
+    loading->base = base_of(domain);
     if (has_users)
         read_lines(loading, domain->recipients, users, config, true);
     if (domain->aliases && *domain->aliases)
@@ -508,36 +537,48 @@ static void read_domain(struct loading *loading, const struct config *config,
     }
 }
 
-/* Every alias must lead somewhere of ours: a dangling target is found here, not at RCPT. */
-static void check_aliases(struct loading *loading)
+static bool leads_somewhere(struct loading *loading, const struct place *place, struct bytes target)
 {
-    struct recipients *recipients = loading->recipients;
-    size_t places = 0;
-    struct bytes domain, name;
-    void *value, *entry;
-    while (map_next(recipients->places, &places, &domain, &value)) {
-        const struct place *place = value;
-        size_t position = 0;
-        while (!place->ask && map_next(place->aliases, &position, &name, &entry)) {
-            const struct alias *alias = entry;
-            loading->file = alias->file;
-            loading->line = alias->line;
-            struct arena *scratch = arena_create(1 << 20);
-            for (size_t i = 0; scratch && i < alias->count; i++) {
-                struct recipient_lookup found = {0};
-                struct expansion expansion = {recipients, scratch, &found, false};
-                bool self = bytes_equal_nocase(alias->targets[i], name);
-                bool leads = self ? find_local(place->users, name) != NULL
-                                  : expand_target(&expansion, place, alias->targets[i], 1);
-                if (!leads)
-                    fault(loading,
-                          "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT "' is no user or alias of ours",
-                          BYTES_ARG(name), BYTES_ARG(alias->targets[i]));
-            }
-            arena_destroy(scratch);
-        }
+    struct arena *scratch = arena_create(1 << 20);
+    struct recipient_lookup found = {0};
+    struct expansion expansion = {loading->recipients, scratch, &found, false};
+    bool leads = !scratch || expand_target(&expansion, place, target, 1);
+    arena_destroy(scratch);
+    return leads;
+}
+
+static void check_alias(struct loading *loading, const struct place *place, struct bytes name,
+                        const struct alias *alias)
+{
+    loading->file = alias->file;
+    loading->line = alias->line;
+    for (size_t i = 0; i < alias->count; i++) {
+        bool self = bytes_equal_nocase(alias->targets[i], name);
+        if (self ? !find_local(place->users, name) : !leads_somewhere(loading, place, alias->targets[i]))
+            fault(loading, "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT "' is no user or alias of ours",
+                  BYTES_ARG(name), BYTES_ARG(alias->targets[i]));
     }
     loading->file = (struct bytes){NULL, 0};
+}
+
+/* Every alias and catch-all must lead somewhere of ours: a dangling one is found here, not at RCPT. */
+static void check_targets(struct loading *loading)
+{
+    size_t places = 0;
+    struct bytes domain, name;
+    void *value, *alias;
+    while (map_next(loading->recipients->places, &places, &domain, &value)) {
+        const struct place *place = value;
+        struct bytes catch_all = bytes_of(place->config->catch_all);
+        size_t position = 0;
+        if (place->ask)
+            continue;
+        if (catch_all.len && !leads_somewhere(loading, place, catch_all))
+            fault(loading, "domain " BYTES_FMT ": catch-all '" BYTES_FMT "' is no user or alias of ours",
+                  BYTES_ARG(domain), BYTES_ARG(catch_all));
+        while (map_next(place->aliases, &position, &name, &alias))
+            check_alias(loading, place, name, alias);
+    }
 }
 
 enum result recipients_load(const struct config *config, struct recipients **out,
@@ -547,6 +588,7 @@ enum result recipients_load(const struct config *config, struct recipients **out
     struct loading loading = {.recipients = recipients, .errors = errors};
     if (!recipients)
         return TEMP;
+    recipients->references = 1;
     recipients->arena = arena_create(SIZE_MAX / 2);
     recipients->places = map_create();
     recipients->maps = calloc(config->domain_count * 2 + 1, sizeof(struct map *));
@@ -558,7 +600,7 @@ enum result recipients_load(const struct config *config, struct recipients **out
     for (size_t i = 0; i < config->domain_count; i++)
         read_domain(&loading, config, &config->domains[i]);
     if (!loading.failed)
-        check_aliases(&loading);
+        check_targets(&loading);
     if (loading.failed) {
         recipients_free(recipients);
         return PERM;
@@ -567,9 +609,15 @@ enum result recipients_load(const struct config *config, struct recipients **out
     return OK;
 }
 
+struct recipients *recipients_hold(struct recipients *recipients)
+{
+    recipients->references++;
+    return recipients;
+}
+
 void recipients_free(struct recipients *recipients)
 {
-    if (!recipients)
+    if (!recipients || --recipients->references)
         return;
     for (size_t i = 0; i < recipients->map_count; i++)
         map_destroy(recipients->maps[i], NULL);

@@ -20,7 +20,10 @@ struct recipients;
 /* Reads all files. PERM: `errors` holds a line a fault ("file:line: …"). */
 enum result recipients_load(const struct config *config, struct recipients **out,
                             struct buf *errors) must_check;
-void recipients_free(struct recipients *recipients); /* NULL is fine */
+/* Whoever waits with what a look-up gave him holds the table meanwhile: a reload drops it. */
+struct recipients *recipients_hold(struct recipients *recipients);
+/* Gives back what recipients_load() or recipients_hold() gave; the last one frees it. NULL is fine. */
+void recipients_free(struct recipients *recipients);
 
 /* A place where mail comes to rest. */
 struct destination {
@@ -29,6 +32,7 @@ struct destination {
     char *maildir;         /* CONFIG_DELIVER_MAILDIR: the folder, made of names from our files only */
     struct config_endpoint lmtp;
     uint64_t quota;        /* octets, 0: none */
+    bool role;             /* postmaster or abuse of a domain whose LMTP server is asked */
 };
 
 enum recipient_status {

@@ -120,6 +120,14 @@ static void detail_is_taken_off(void **state)
     assert_int_equal(look_up("+alice", "example.org").status, RECIPIENT_UNKNOWN);
 }
 
+static void any_of_the_delimiters_begins_the_detail(void **state)
+{
+    (void)state;
+    load("alice\n", "", "recipient-delimiter = \"+-\"");
+    leads_to("alice-lists+x", "example.org", "/mail/example.org/alice");
+    leads_to("alice+x-y", "example.org", "/mail/example.org/alice");
+}
+
 static void aliases_expand_and_each_mailbox_comes_once(void **state)
 {
     (void)state;
@@ -176,10 +184,10 @@ static void catch_all_takes_the_rest(void **state)
 static void options_of_users_count(void **state)
 {
     (void)state;
-    load("alice quota=1G policy=strict maildir=/home/alice/Maildir\nbob\n", "", "quota = 5M");
+    load("alice quota=1G policy=strict maildir=/mail/special/alice\nbob\n", "", "quota = 5M");
     struct recipient_lookup found = look_up("alice", "example.org");
     assert_int_equal(found.destinations[0].quota, UINT64_C(1) << 30);
-    assert_string_equal(found.destinations[0].maildir, "/home/alice/Maildir");
+    assert_string_equal(found.destinations[0].maildir, "/mail/special/alice");
     assert_true(bytes_is(found.policy, "strict"));
     found = look_up("bob", "example.org");
     assert_int_equal(found.destinations[0].quota, 5 << 20);
@@ -192,9 +200,12 @@ static void errors_name_file_and_line(void **state)
     static const char *const expected[] = {
         "users:2: '../x' cannot be a user's name", "users:3: unknown key 'quotas'",
         "users:4: 'alice' stands here twice", "users:5: there is no policy 'nice'",
+        "users:6: maildir '/home/dave' lies outside of /mail",
+        "users:7: maildir '/mail/../etc' lies outside of /mail",
         "aliases:1: expected 'alias: target, target'", "aliases:2: an empty target"};
     (void)state;
-    assert_int_equal(load_with("alice\n../x\nbob quotas=1\nalice\ncarol policy=nice\n",
+    assert_int_equal(load_with("alice\n../x\nbob quotas=1\nalice\ncarol policy=nice\n"
+                               "dave maildir=/home/dave\neve maildir=/mail/../etc\n",
                                "nocolon\nx: alice,,bob\n", "", ""),
                      PERM);
     for (size_t i = 0; i < countof(expected); i++) {
@@ -236,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(users_are_found_without_regard_to_case),
         CASE(detail_is_taken_off),
+        CASE(any_of_the_delimiters_begins_the_detail),
         CASE(aliases_expand_and_each_mailbox_comes_once),
         CASE(an_alias_that_names_itself_means_the_user),
         CASE(alias_loops_end),

@@ -251,6 +251,7 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
                     .mail = edge_mail,
                     .recipient = edge_recipient,
                     .message = edge_message,
+                    .refused = edge_refused,
                     .reset = edge_reset,
                     .closed = edge_closed},
         .stopping = &edge->stopping,

@@ -29,6 +29,7 @@ void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *r
 void edge_recipient(void *context, struct smtp_session *session, struct smtp_recipient *recipient,
                     struct smtp_reply *reply);
 void edge_message(void *context, struct smtp_session *session, struct smtp_reply *reply);
+void edge_refused(void *context, struct smtp_session *session, const struct smtp_reply *reply);
 void edge_reset(void *context, struct smtp_session *session);
 
 /* Sends the finished message to the store and takes its answer. */

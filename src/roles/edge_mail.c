@@ -3,15 +3,17 @@
 #include "roles/edge.h"
 
 #include "base/log.h"
+#include "roles/digest.h"
 #include "roles/gather.h"
 #include "roles/memfd.h"
+#include "roles/parcel.h"
 #include "roles/policy.h"
 #include "roles/trace.h"
 
-#include <openssl/evp.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { RECIPIENT_TIMEOUT_SECONDS = 30, PREFIX_MAX = 256 * 1024 };
+enum { RECIPIENT_TIMEOUT_SECONDS = 30, PREFIX_MAX = 256 * 1024, EVIDENCE_MAX = 1 << 20, VERDICT_MAX = 64 * 1024 };
 
 struct edge_mail {
     struct edge *edge;
@@ -89,7 +91,7 @@ static bool ask_store(struct edge *edge, struct arena *arena, const struct ipc_m
 {
     struct error error;
     struct ipc_channel *store = edge_store(edge, deadline);
-    if (store && ipc_call(store, arena, request, answer, deadline, &error) == OK)
+    if (store && role_call(store, arena, request, answer, deadline, &error) == OK)
         return true;
     log_warning("edge", "the store does not answer%s%s", store ? ": " : "", store ? error.text : "");
     smtp_reply_set(reply, arena, 451, "4.3.0", "Temporarily unable to handle mail. Please try again.");
@@ -177,23 +179,6 @@ static bool add_session(struct edge_mail *mail, const struct smtp_session *sessi
     return item != NULL;
 }
 
-static bool digest(struct arena *arena, const struct bytes *parts, size_t count, struct bytes *out)
-{
-    uint8_t *octets = arena_alloc(arena, 32);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool fine = octets && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    for (size_t i = 0; i < count && fine; i++) {
-        /* The length before each part keeps ("ab", "c") apart from ("a", "bc"). */
-        uint64_t length = parts[i].len;
-        fine = EVP_DigestUpdate(context, &length, sizeof(length)) == 1 &&
-               EVP_DigestUpdate(context, parts[i].ptr, parts[i].len) == 1;
-    }
-    fine = fine && EVP_DigestFinal_ex(context, octets, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    *out = bytes_from(octets, fine ? 32 : 0);
-    return fine;
-}
-
 /*
  * Only where DNS failed: how often this mail was put off already, counted by network, sender and
  * first recipient, as a retry may come from a neighbour of the client.
@@ -212,7 +197,7 @@ static bool add_attempts(struct edge_mail *mail, const struct smtp_session *sess
     struct bytes parts[] = {bytes_from(network.octets, 16), gather->evidence.mail_from,
                             session->transaction->recipients[0].mailbox};
     struct attempt_question question = {.window = policy->temporary_window};
-    if (!digest(gather->arena, parts, countof(parts), &question.key))
+    if (!digest_parts(gather->arena, parts, countof(parts), &question.key))
         return false;
     struct buf payload;
     buf_init(&payload, 256);
@@ -221,16 +206,17 @@ static bool add_attempts(struct edge_mail *mail, const struct smtp_session *sess
     int64_t deadline = loop_deadline(5 * SECOND);
     struct ipc_channel *store = edge_store(mail->edge, deadline);
     bool asked =
-        store && ipc_call(store, gather->arena, &request, &answer, deadline, NULL) == OK;
+        store && role_call(store, gather->arena, &request, &answer, deadline, NULL) == OK;
     buf_free(&payload);
     struct cursor cursor = cursor_over(asked ? answer.payload : BYTES(""));
     uint64_t count = cursor_u64(&cursor);
+    /* A store that cannot count must not put mail off for ever. */
+    if (cursor.failed)
+        count = policy->temporary_attempts;
     struct evidence_item *item =
         evidence_add(gather->arena, &gather->evidence, CHECK_ATTEMPT, AUTH_NONE);
-    /* A store that cannot count must not put mail off for ever: then the first attempt is it. */
     return item && evidence_property(gather->arena, item, "vouch", "count",
-                                     arena_printf(gather->arena, "%llu",
-                                                  (unsigned long long)(cursor.failed ? 0 : count)));
+                                     arena_printf(gather->arena, "%llu", (unsigned long long)count));
 }
 
 static bool list_recipients(struct gather *gather, const struct smtp_transaction *transaction)
@@ -307,14 +293,16 @@ static bool make_record(struct edge_mail *mail, const struct verdict *verdict,
 static void record_refusal(struct edge_mail *mail, const struct ledger_record *record)
 {
     struct buf payload;
-    buf_init(&payload, IPC_PAYLOAD_MAX);
+    buf_init(&payload, PARCEL_MAX);
     ledger_record_write(&payload, record);
-    struct ipc_message message = {STORE_RECORD, buf_bytes(&payload), {-1, -1, -1, -1}};
+    struct ipc_message message = {.type = STORE_RECORD};
     int64_t deadline = loop_deadline(5 * SECOND);
     struct ipc_channel *store = edge_store(mail->edge, deadline);
     struct error error = {{0}};
-    if (payload.failed || !store || ipc_send(store, &message, deadline, &error) != OK)
+    if (payload.failed || !store || !parcel_pack(&message, buf_bytes(&payload)) ||
+        ipc_send(store, &message, deadline, &error) != OK)
         log_warning("ledger", "the record of " BYTES_FMT " is lost", BYTES_ARG(record->id));
+    parcel_release(&message);
     buf_free(&payload);
 }
 
@@ -334,7 +322,7 @@ static bool make_fingerprint(struct edge_mail *mail, const struct smtp_session *
     parts[3] = mail->gather.message.body;
     for (size_t i = 0; i < evidence->recipient_count; i++)
         parts[4 + i] = evidence->recipients[i];
-    return digest(arena, parts, count, out);
+    return digest_parts(arena, parts, count, out);
 }
 
 static bool build_delivery(struct edge_mail *mail, struct smtp_session *session,
@@ -376,16 +364,17 @@ static void send_delivery(struct edge_mail *mail, struct smtp_session *session,
 {
     struct arena *arena = session->transaction->arena;
     struct buf payload;
-    buf_init(&payload, IPC_PAYLOAD_MAX);
+    buf_init(&payload, PARCEL_MAX);
     int fd = -1;
     if (request->content.len + request->prefix.len + request->record.evidence.len > PROTOCOL_INLINE_MAX) {
         fd = memfd_of(request->content);
         request->in_descriptor = true;
     }
     delivery_request_write(&payload, request);
-    struct ipc_message message = {STORE_DELIVER, buf_bytes(&payload), {fd, -1, -1, -1}}, answer;
+    struct ipc_message message = {.type = STORE_DELIVER, .descriptors = {fd}}, answer;
     struct delivery_answer delivered;
-    if (payload.failed || (request->in_descriptor && fd < 0)) {
+    if (payload.failed || (request->in_descriptor && fd < 0) ||
+        !parcel_pack(&message, buf_bytes(&payload))) {
         out_of_memory(session, reply);
     } else if (ask_store(mail->edge, arena, &message, &answer, NO_DEADLINE, reply)) {
         if (delivery_answer_read(answer.payload, &delivered)) {
@@ -431,6 +420,26 @@ static const char *dkim_of(const struct gather *gather)
     return result_of(gather, CHECK_DKIM);
 }
 
+/* "a@b c@d", bounded as the log line is. */
+static struct bytes join_recipients(const struct edge_mail *mail)
+{
+    const struct evidence *evidence = &mail->gather.evidence;
+    struct buf list;
+    buf_init(&list, 4096);
+    for (size_t i = 0; i < evidence->recipient_count; i++) {
+        if (list.len + evidence->recipients[i].len + 8 > 1000) {
+            buf_add_string(&list, " …");
+            break;
+        }
+        if (i)
+            buf_add_byte(&list, ' ');
+        buf_add(&list, evidence->recipients[i]);
+    }
+    struct bytes copy = arena_copy(mail->gather.arena, buf_bytes(&list));
+    buf_free(&list);
+    return copy;
+}
+
 static void log_message(const struct edge_mail *mail, const struct smtp_session *session,
                         const struct verdict *verdict, const struct smtp_reply *reply,
                         struct bytes summary)
@@ -444,8 +453,7 @@ static void log_message(const struct edge_mail *mail, const struct smtp_session 
     log_string(&line, "client", ip_format(&session->client, client));
     log_bytes(&line, "helo", session->helo);
     log_bytes(&line, "from", evidence->mail_from);
-    for (size_t i = 0; i < evidence->recipient_count && i < 10; i++)
-        log_bytes(&line, "to", evidence->recipients[i]);
+    log_bytes(&line, "to", join_recipients(mail));
     log_integer(&line, "nrcpt", (int64_t)session->transaction->recipient_count);
     log_bytes(&line, "header_from", evidence->header_from);
     log_bytes(&line, "message_id", evidence->message_id);
@@ -474,8 +482,8 @@ static void carry_out(struct edge_mail *mail, struct smtp_session *session,
     struct bytes id = mail->gather.evidence.id, summary = BYTES("");
     struct buf evidence, text;
     struct ledger_record record;
-    buf_init(&evidence, 96 * 1024);
-    buf_init(&text, 32 * 1024);
+    buf_init(&evidence, EVIDENCE_MAX);
+    buf_init(&text, VERDICT_MAX);
     if (!make_record(mail, verdict, &record, &evidence, &text)) {
         out_of_memory(session, reply);
     } else if (verdict->action == ACTION_REJECT || verdict->action == ACTION_TEMPFAIL) {
@@ -489,6 +497,32 @@ static void carry_out(struct edge_mail *mail, struct smtp_session *session,
         deliver(mail, session, verdict, &record, reply, &summary);
     }
     log_message(mail, session, verdict, reply, summary);
+    buf_free(&text);
+    buf_free(&evidence);
+}
+
+/* Refused by the protocol before anything was checked: that belongs to the story, too. */
+void edge_refused(void *context, struct smtp_session *session, const struct smtp_reply *reply)
+{
+    struct edge_mail *mail = session->transaction->context;
+    struct ledger_record record;
+    struct buf evidence, text;
+    (void)context;
+    struct verdict verdict = {.action = reply->code / 100 == 4 ? ACTION_TEMPFAIL : ACTION_REJECT,
+                              .trust = TRUST_THIRD,
+                              .code = reply->code,
+                              .text = reply->text};
+    struct reason reason = {CHECK_SESSION, REASON_DECIDES, reply->text};
+    memcpy(verdict.enhanced, reply->enhanced, sizeof(verdict.enhanced));
+    verdict.reasons = &reason;
+    verdict.reason_count = 1;
+    if (!list_recipients(&mail->gather, session->transaction) || !add_session(mail, session))
+        return;
+    buf_init(&evidence, EVIDENCE_MAX);
+    buf_init(&text, VERDICT_MAX);
+    if (make_record(mail, &verdict, &record, &evidence, &text))
+        record_refusal(mail, &record);
+    log_message(mail, session, &verdict, reply, BYTES(""));
     buf_free(&text);
     buf_free(&evidence);
 }

@@ -445,11 +445,25 @@ static enum result try_reload(struct master *master, struct arena *arena, struct
     return error_set(error, PERM, "the new processes cannot work with the configuration");
 }
 
+/* Opened anew at each reload, for log rotation: the new edges inherit it. The store and the courier keep
+ * the old file until they are restarted, so rotate with copytruncate or log to the journal. */
+static void open_log_file(const struct config *config)
+{
+    if (!config->log.file || !*config->log.file)
+        return;
+    int fd = open(config->log.file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+        fprintf(stderr, "vouch: cannot write %s: %s\n", config->log.file, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
 static void reload(struct master *master)
 {
     struct arena *arena = arena_create(SIZE_MAX / 2);
     struct error error = {{0}};
     notify_reloading();
+    open_log_file(&master->config);
     if (try_reload(master, arena, &error) == OK) {
         arena_destroy(master->arena);
         master->arena = arena;
@@ -534,17 +548,6 @@ static enum result prepare_folders(const struct master *master, struct error *er
         result = error_set(error, PERM, "cannot give %s to %s: %s", config->data_directory,
                            config->user, strerror(errno));
     return result;
-}
-
-static void open_log_file(const struct config *config)
-{
-    if (!config->log.file || !*config->log.file)
-        return;
-    int fd = open(config->log.file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
-        fprintf(stderr, "vouch: cannot write %s: %s\n", config->log.file, strerror(errno));
-    if (fd >= 0)
-        close(fd);
 }
 
 static bool open_signals(struct master *master)

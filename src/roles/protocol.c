@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/protocol.h"
 
+#include "base/ascii.h"
+
 #include <string.h>
 
 static const char *const role_names[ROLE_KINDS] = {"master", "edge", "store", "courier", "keys"};
@@ -133,6 +135,15 @@ void ledger_record_write(struct buf *out, const struct ledger_record *record)
     add_list(out, record->recipients, record->recipient_count);
 }
 
+/* It is written into texts and logs as it is. */
+static bool is_id(struct bytes id)
+{
+    for (size_t i = 0; i < id.len; i++)
+        if (!ascii_is_alpha(id.ptr[i]) && !ascii_is_digit(id.ptr[i]))
+            return false;
+    return id.len > 0 && id.len <= 64;
+}
+
 bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record)
 {
     record->id = ipc_take_bytes(cursor);
@@ -147,7 +158,7 @@ bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledge
     record->evidence = ipc_take_bytes(cursor);
     record->verdict = ipc_take_bytes(cursor);
     record->recipient_count = take_list(cursor, arena, &record->recipients);
-    return !cursor->failed && record->id.len > 0 && record->id.len <= 64;
+    return !cursor->failed && is_id(record->id);
 }
 
 void delivery_request_write(struct buf *out, const struct delivery_request *request)
@@ -176,7 +187,8 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
     request->place = cursor_u8(&cursor);
     request->fingerprint = ipc_take_bytes(&cursor);
     request->patience = (int64_t)cursor_u64(&cursor);
-    if (request->place > DELIVER_QUARANTINE || request->patience < 0)
+    if (request->place > DELIVER_QUARANTINE || request->patience < 0 ||
+        request->fingerprint.len != PROTOCOL_FINGERPRINT_SIZE)
         return false;
     request->recipient_count = take_count(&cursor);
     request->recipients =
@@ -224,6 +236,13 @@ bool attempt_question_read(struct bytes payload, struct attempt_question *questi
            question->window >= 0;
 }
 
+bool endpoint_equal(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+    if (a->path || b->path)
+        return a->path && b->path && strcmp(a->path, b->path) == 0;
+    return ip_equal(&a->ip, &b->ip) && a->port == b->port;
+}
+
 void courier_request_write(struct buf *out, const struct courier_request *request)
 {
     char ip[IP_TEXT_SIZE];
@@ -243,9 +262,9 @@ bool courier_request_read(struct bytes payload, struct arena *arena, struct cour
     struct bytes path = ipc_take_bytes(&cursor), ip = ipc_take_bytes(&cursor);
     uint32_t port = cursor_u32(&cursor);
     request->endpoint = (struct config_endpoint){.port = (uint16_t)port};
-    if (path.len)
+    if (path.len && bytes_find_byte(path, '\0') == BYTES_NOT_FOUND)
         request->endpoint.path = arena_string(arena, path);
-    else if (!ip_parse(ip, &request->endpoint.ip))
+    if (path.len ? !request->endpoint.path || ip.len : !ip_parse(ip, &request->endpoint.ip))
         return false;
     request->sender = ipc_take_bytes(&cursor);
     request->recipient_count = take_list(&cursor, arena, &request->recipients);

@@ -34,7 +34,11 @@ enum role_kind { ROLE_MASTER, ROLE_EDGE, ROLE_STORE, ROLE_COURIER, ROLE_KEYS, RO
 const char *role_kind_name(enum role_kind kind);
 bool role_kind_parse(const char *name, enum role_kind *out);
 
-enum { PROTOCOL_RECIPIENTS_MAX = 1000, PROTOCOL_INLINE_MAX = 96 * 1024 };
+enum {
+    PROTOCOL_RECIPIENTS_MAX = 1000,
+    PROTOCOL_INLINE_MAX = 96 * 1024,
+    PROTOCOL_FINGERPRINT_SIZE = 32
+};
 
 /* An SMTP reply that one role gives for another to say. */
 struct protocol_reply {
@@ -62,7 +66,7 @@ bool recipient_answer_read(struct bytes payload, struct recipient_answer *answer
 
 /* What the ledger gets to know (state/ledger.h: struct ledger_entry without `delivery`). */
 struct ledger_record {
-    struct bytes id;
+    struct bytes id;            /* up to 64 letters and digits */
     int64_t received_at;
     struct bytes client, sender, header_from;
     struct bytes action, trust;
@@ -85,7 +89,7 @@ struct delivery_recipient {
 struct delivery_request {
     struct bytes sender;
     enum delivery_place place;
-    struct bytes fingerprint;   /* of client, envelope, Message-ID and body: recognises a retry */
+    struct bytes fingerprint;   /* 32 octets, of client, envelope, Message-ID and body: tells a retry */
     int64_t patience;           /* microseconds until the edge gives up waiting */
     struct delivery_recipient *recipients;
     size_t recipient_count;
@@ -121,6 +125,7 @@ struct courier_request {
     bool in_descriptor;
     struct bytes content;
 };
+bool endpoint_equal(const struct config_endpoint *a, const struct config_endpoint *b);
 void courier_request_write(struct buf *out, const struct courier_request *request);
 bool courier_request_read(struct bytes payload, struct arena *arena, struct courier_request *request);
 /* The answer: one reply a recipient. */

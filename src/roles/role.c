@@ -34,18 +34,25 @@ static void write_log(void *context, enum log_level level, struct bytes line)
     (void)context;
     (void)level;
     bool json = line.len && line.ptr[0] == '{';
-    if (log_stamped && !json) {
+    if (log_stamped || json) {
         struct timespec now;
         struct tm local;
         clock_gettime(CLOCK_REALTIME, &now);
         gmtime_r(&now.tv_sec, &local);
-        length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &local);
-        length += (size_t)snprintf(text + length, sizeof(text) - length, ".%03ldZ ",
-                                   now.tv_nsec / 1000000);
+        if (json)
+            length = (size_t)snprintf(text, sizeof(text), "{\"time\":\"");
+        length += strftime(text + length, sizeof(text) - length, "%Y-%m-%dT%H:%M:%S", &local);
+        length += (size_t)snprintf(text + length, sizeof(text) - length, ".%03ldZ%s",
+                                   now.tv_nsec / 1000000, json ? "\"," : " ");
     }
-    if (!json)
+    if (json) {
+        length += (size_t)snprintf(text + length, sizeof(text) - length,
+                                   "\"process\":\"%s\",\"pid\":%d,", log_name, (int)getpid());
+        line = bytes_skip(line, 1);
+    } else {
         length += (size_t)snprintf(text + length, sizeof(text) - length, "vouch/%s[%d]: ", log_name,
                                    (int)getpid());
+    }
     if (line.len > sizeof(text) - length - 1)
         line.len = sizeof(text) - length - 1;
     memcpy(text + length, line.ptr, line.len);
@@ -54,6 +61,18 @@ static void write_log(void *context, enum log_level level, struct bytes line)
     /* One write a line, so that lines of several roles do not mix. */
     if (write(STDERR_FILENO, text, length) < 0)
         return;
+}
+
+/* systemd.exec(5): JOURNAL_STREAM names device and inode of the journal's socket. */
+static bool stderr_is_journal(void)
+{
+    struct bytes rest = bytes_of(getenv("JOURNAL_STREAM")), device, inode;
+    struct stat status;
+    uint64_t numbers[2];
+    return rest.len && bytes_split(&rest, ':', &device) && bytes_split(&rest, ':', &inode) &&
+           bytes_to_uint(device, UINT64_MAX, &numbers[0]) &&
+           bytes_to_uint(inode, UINT64_MAX, &numbers[1]) && fstat(STDERR_FILENO, &status) == 0 &&
+           status.st_dev == numbers[0] && status.st_ino == numbers[1];
 }
 
 void role_log_to_stderr(const struct config *config, const char *name)
@@ -66,7 +85,7 @@ void role_log_to_stderr(const struct config *config, const char *name)
     else if (strcmp(config->log.level, "error") == 0)
         least = LOG_LEVEL_ERROR;
     snprintf(log_name, sizeof(log_name), "%s", name);
-    log_stamped = getenv("JOURNAL_STREAM") == NULL;
+    log_stamped = !stderr_is_journal();
     /* The first call reads the time zone's file; later ones may not. */
     tzset();
     log_set_sink(write_log, NULL, config->log.json ? LOG_FORMAT_JSON : LOG_FORMAT_PLAIN, least);

@@ -80,13 +80,16 @@ static struct protocol_reply check_quotas(struct store *store, const struct reci
                                           uint64_t size, struct arena *arena)
 {
     struct error error;
+    enum result result = OK;
     for (size_t i = 0; i < found->destination_count; i++) {
         const struct destination *destination = &found->destinations[i];
-        if (destination->kind != CONFIG_DELIVER_MAILDIR ||
-            quota_check(store->quota, destination->maildir, destination->quota, size, &error) == OK)
+        if (destination->kind == CONFIG_DELIVER_MAILDIR)
+            result = quota_check(store->quota, destination->maildir, destination->quota, size, &error);
+        if (destination->kind != CONFIG_DELIVER_MAILDIR || result == OK)
             return say(250, "2.1.5", BYTES("Ok"));
     }
-    return say(452, "4.2.2", arena_printf(arena, "%s", error.text));
+    return say(result == NONE ? 451 : 452, result == NONE ? "4.3.0" : "4.2.2",
+               arena_printf(arena, "%s", error.text));
 }
 
 static struct protocol_reply ask_lmtp(struct store *store, struct arena *arena,
@@ -121,6 +124,9 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
         answer.reply = say(550, "5.1.1",
                            arena_printf(arena, "There is no mailbox " BYTES_FMT "@" BYTES_FMT " here.",
                                         BYTES_ARG(question.local), BYTES_ARG(question.domain)));
+    else if (found.status == RECIPIENT_ASK && found.exempt)
+        /* Always works (rfc5321:4.5.1): what the server does not take lands in a mailbox of ours. */
+        answer.reply = say(250, "2.1.5", BYTES("Ok"));
     else if (found.status == RECIPIENT_ASK)
         answer.reply = ask_lmtp(store, arena, &question, &found);
     else
@@ -297,7 +303,8 @@ static enum result store_prepare(struct role *role, struct error *error)
     store->quota = quota_create();
     store->spool = data_path(store, "spool");
     store->quarantine = data_path(store, "quarantine");
-    if (!store->quota || !store->spool || !store->quarantine)
+    store->postmaster = data_path(store, "postmaster");
+    if (!store->quota || !store->spool || !store->quarantine || !store->postmaster)
         return error_set(error, TEMP, "out of memory");
     enum result result = load_recipients(store, &role->config, error);
     if (result == OK)

@@ -35,6 +35,7 @@ struct store {
     struct ipc_channel *courier; /* NULL while there is none */
     struct fiber_signal courier_changed;
     char *spool, *quarantine;    /* Maildirs of our own */
+    char *postmaster;            /* … and one for role mail that an LMTP server does not take */
     uint64_t names;              /* counter for unique file names */
     bool finishing;              /* no more requests come: drain and end */
 

@@ -128,10 +128,16 @@ static void deliver_lmtp(struct store *store, struct arena *arena, struct store_
 void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
                       const struct destination *destination, struct store_outcome *outcome)
 {
-    if (destination->kind == CONFIG_DELIVER_MAILDIR)
+    if (destination->kind == CONFIG_DELIVER_MAILDIR) {
         deliver_maildir(store, arena, message, destination, outcome);
-    else
-        deliver_lmtp(store, arena, message, destination, outcome);
+        return;
+    }
+    deliver_lmtp(store, arena, message, destination, outcome);
+    if (outcome->result == PERM && destination->role) {
+        struct destination own = *destination;
+        own.maildir = store->postmaster;
+        deliver_maildir(store, arena, message, &own, outcome);
+    }
 }
 
 /* Finds all destinations, each mailbox once however many recipients lead there. */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fiber/offload.h"
+#include "message/date.h"
 #include "message/mailbox.h"
 #include "os/files.h"
 
@@ -84,7 +85,10 @@ void store_notify(struct store *store, struct arena *arena, const struct spool_e
         return;
     struct buf text;
     buf_init(&text, 64 * 1024);
+    buf_add_string(&text, "Date: ");
+    date_write(&text, loop_epoch(), 0);
     buf_printf(&text,
+               "\r\n"
                "From: Mail gateway <postmaster@%s>\r\nTo: postmaster\r\n"
                "Subject: Undeliverable message " BYTES_FMT " is in quarantine\r\n"
                "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"

@@ -134,6 +134,12 @@ static bool check_message(struct session *s, struct smtp_reply *reply)
     return false;
 }
 
+static void tell_refused(struct session *s, const struct smtp_reply *reply)
+{
+    if (s->server->handler.refused)
+        s->server->handler.refused(s->server->handler.context, &s->public, reply);
+}
+
 /* The whole message is there. */
 SMTP_NOINLINE static void finish(struct session *s)
 {
@@ -144,6 +150,8 @@ SMTP_NOINLINE static void finish(struct session *s)
         set_reply(&reply, 250, "2.0.0", "Message accepted");
         ask_handler(s, &reply);
         transaction_check_memory(s, &reply);
+    } else {
+        tell_refused(s, &reply);
     }
     if (smtp_reply_is_positive(&reply)) {
         s->public.messages++;
@@ -277,6 +285,7 @@ static bool chunk_is_good(struct session *s)
         return true;
     struct smtp_reply reply;
     check_message(s, &reply);
+    tell_refused(s, &reply);
     fail(s);
     session_reply(s, &reply);
     return false;

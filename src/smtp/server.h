@@ -103,6 +103,8 @@ struct smtp_handler {
      * after which *reply becomes 451 and the handler is cancelled (waits return ECANCELED); one
      * that knows that the message was taken all the same may still set a positive reply. */
     void (*message)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    /* The message was refused before message() was asked: too large, bare line ends, a loop … */
+    void (*refused)(void *context, struct smtp_session *session, const struct smtp_reply *reply);
     void (*reset)(void *context, struct smtp_session *session); /* the transaction ends, however */
     /* Always, also when PROXY header or TLS failed before connected() was asked. */
     void (*closed)(void *context, struct smtp_session *session, const char *why);

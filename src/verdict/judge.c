@@ -9,6 +9,8 @@
  */
 #include "verdict/judge.h"
 
+#include "base/domain.h"
+
 #include <stdio.h>
 
 struct court {
@@ -282,6 +284,26 @@ static const char *dkim_summary(const struct court *court)
     return "no valid DKIM signature";
 }
 
+/* Whether an identifier could have counted for the author (relaxed alignment). */
+static bool is_aligned(const struct evidence_item *dmarc, struct bytes domain)
+{
+    struct bytes organization = evidence_value(dmarc, "vouch", "organizational-domain");
+    if (!organization.len)
+        organization = evidence_value(dmarc, "header", "from");
+    return domain.len && organization.len && domain_is_within(domain, organization);
+}
+
+static bool aligned_key_failed(const struct court *court, const struct evidence_item *dmarc)
+{
+    for (size_t i = 0; i < court->evidence->item_count; i++) {
+        const struct evidence_item *item = &court->evidence->items[i];
+        if (item->check == CHECK_DKIM && item->result == AUTH_TEMPERROR &&
+            is_aligned(dmarc, evidence_value(item, "header", "d")))
+            return true;
+    }
+    return false;
+}
+
 /*
  * What the author's domain asked for. rfc9989:7.4: not on p=reject alone; a failure under p=reject is
  * refused when nothing trusted speaks for the message, else treated as p=quarantine.
@@ -298,12 +320,12 @@ static bool dmarc_failed(struct court *court, const struct evidence_item *dmarc)
                    BYTES_ARG(asked));
         return false;
     }
-    if (any_item(court, CHECK_DKIM, AUTH_TEMPERROR) &&
-        put_off(court, "4.7.5", CHECK_DKIM, "the DKIM signature", domain))
-        return true;
+    /* Had DNS answered, this might have been a pass: put off at first, later accepted and marked. */
+    if (aligned_key_failed(court, dmarc))
+        return put_off(court, "4.7.5", CHECK_DKIM, "the DKIM signature", domain);
     if (has_result(item_of(court, CHECK_SPF), AUTH_TEMPERROR) &&
-        put_off(court, "4.7.24", CHECK_SPF, "SPF", domain))
-        return true;
+        is_aligned(dmarc, evidence_value(item_of(court, CHECK_SPF), "vouch", "domain")))
+        return put_off(court, "4.7.24", CHECK_SPF, "SPF", domain);
     court->verdict->trust = TRUST_FORGED;
     if (reject && (policy->dmarc == JUDGE_DMARC_STRICT || !trusted_path(court))) {
         decide(court, ACTION_REJECT, 550, "5.7.26", CHECK_DMARC,
@@ -354,8 +376,9 @@ static bool rule_spf(struct court *court)
     const struct evidence_item *spf = item_of(court, CHECK_SPF);
     const struct evidence_item *dmarc = item_of(court, CHECK_DMARC);
     struct bytes domain = evidence_value(spf, "vouch", "domain");
-    bool decisive = court->policy->spf_fail_rejects &&
-                    (!dmarc || dmarc->result == AUTH_NONE || dmarc->result == AUTH_PERMERROR);
+    bool without_dmarc = court->policy->dmarc == JUDGE_DMARC_OFF || !dmarc ||
+                         dmarc->result == AUTH_NONE || dmarc->result == AUTH_PERMERROR;
+    bool decisive = court->policy->spf_fail_rejects && without_dmarc;
     if (!spf)
         return false;
     if (spf->result == AUTH_TEMPERROR && decisive)
@@ -383,8 +406,20 @@ static bool rule_spf(struct court *court)
 
 static bool rule_otherwise(struct court *court)
 {
-    const struct evidence_item *spf = item_of(court, CHECK_SPF);
+    const struct evidence_item *spf = item_of(court, CHECK_SPF), *dmarc = item_of(court, CHECK_DMARC);
     bool authenticated = has_result(spf, AUTH_PASS) || any_item(court, CHECK_DKIM, AUTH_PASS);
+    if (court->policy->dmarc != JUDGE_DMARC_OFF && dmarc &&
+        (dmarc->result == AUTH_FAIL || dmarc->result == AUTH_TEMPERROR)) {
+        /* Somebody else's signature does not make the author any more genuine. */
+        struct bytes domain = evidence_value(dmarc, "header", "from");
+        court->verdict->trust = TRUST_THIRD;
+        decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_DMARC,
+               dmarc->result == AUTH_FAIL
+                   ? "DMARC fails for " BYTES_FMT ", and nothing demands that it be refused."
+                   : "DMARC could not be checked for " BYTES_FMT ".",
+               BYTES_ARG(domain));
+        return true;
+    }
     court->verdict->trust = authenticated ? TRUST_BUSINESS : TRUST_THIRD;
     decide(court, ACTION_ACCEPT, 250, "2.0.0", authenticated ? CHECK_SPF : CHECK_SESSION,
            authenticated ? "Some domain answers for this message, and nothing speaks against it."

@@ -216,11 +216,50 @@ static void dns_failure_puts_off_then_accepts(void **state)
 static void key_failure_puts_off_only_where_it_decides(void **state)
 {
     (void)state;
-    add_dkim(AUTH_TEMPERROR, "bank.example");
+    add_dkim(AUTH_TEMPERROR, "mail.bank.example");
     add_dmarc(AUTH_FAIL, "reject");
     judged(ACTION_TEMPFAIL, 451, "4.7.5");
     evidence.items[1].properties[1].value = BYTES("none");
     judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+/* A stranger's unreachable key must not buy a forgery a 451, nor, later, an acceptance. */
+static void key_failure_of_a_stranger_does_not_put_off(void **state)
+{
+    (void)state;
+    add_dkim(AUTH_TEMPERROR, "stranger.example");
+    add_dkim(AUTH_TEMPERROR, "notbank.example");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+}
+
+static void key_failure_is_accepted_and_marked_in_the_end(void **state)
+{
+    (void)state;
+    add_dkim(AUTH_TEMPERROR, "bank.example");
+    add_dmarc(AUTH_FAIL, "reject");
+    set_attempts("3");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
+}
+
+static void spf_fail_counts_where_dmarc_is_switched_off(void **state)
+{
+    (void)state;
+    policy.spf_fail_rejects = true;
+    policy.dmarc = JUDGE_DMARC_OFF;
+    add_spf(AUTH_FAIL);
+    add_dmarc(AUTH_FAIL, "none");
+    judged(ACTION_REJECT, 550, "5.7.23");
+}
+
+static void a_strangers_signature_gives_no_class(void **state)
+{
+    (void)state;
+    add_dkim(AUTH_PASS, "stranger.example");
+    add_dmarc(AUTH_FAIL, "none");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
 }
 
 static void spf_failure_of_dns_is_4_7_24(void **state)
@@ -357,6 +396,10 @@ int main(void)
         CASE(dmarc_pass_outranks_spf_fail),
         CASE(dns_failure_puts_off_then_accepts),
         CASE(key_failure_puts_off_only_where_it_decides),
+        CASE(key_failure_of_a_stranger_does_not_put_off),
+        CASE(key_failure_is_accepted_and_marked_in_the_end),
+        CASE(spf_fail_counts_where_dmarc_is_switched_off),
+        CASE(a_strangers_signature_gives_no_class),
         CASE(spf_failure_of_dns_is_4_7_24),
         CASE(postmaster_is_never_filtered),
         CASE(exhausted_memory_is_a_temporary_failure),

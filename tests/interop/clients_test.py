@@ -12,7 +12,10 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import sys
 import unittest
+
+sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import world
 
@@ -355,6 +358,127 @@ syslog off
             self.assertIn("550 5.1.1", postfix.log())
         finally:
             postfix.stop()
+
+
+class Listeners(unittest.TestCase):
+    """What depends on where the client comes from and on which port it comes in."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.nsd = world.Nsd(RECORDS, name="nsd-listeners")
+        cls.ports = {name: world.free_port() for name in ("implicit", "proxy", "closed", "lenient")}
+        cls.addresses = "[127.0.0.1:@PORT@, \"[::1]:@PORT@\"]" if has_ipv6() else "[127.0.0.1:@PORT@]"
+        cls.gateway = world.Gateway(
+            "listeners", cls.nsd.port, tls=True, start=False,
+            top="edges = 1\nown-networks = [127.0.0.88, 192.0.2.88]", sections="""
+listener implicit { address = 127.0.0.1:%(implicit)d tls = implicit }
+listener proxy { address = 127.0.0.1:%(proxy)d proxy-protocol = yes proxy-from = [127.0.0.77] }
+listener closed { address = 127.0.0.1:%(closed)d proxy-protocol = yes proxy-from = [192.0.2.1] }
+listener lenient { address = 127.0.0.1:%(lenient)d lenient-syntax = yes tls = none }
+""" % cls.ports)
+        cls.gateway.write_config(listen=cls.addresses.replace("@PORT@", str(cls.gateway.port)))
+        cls.gateway.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.stop()
+        cls.nsd.stop()
+
+    def send(self, client, mark):
+        return client.transaction("anna@sender.example", ["alice@here.example"], world.message(
+            "Anna <anna@sender.example>", "alice@here.example", mark))
+
+    def test_ipv6(self):
+        """a session over IPv6"""
+        if not has_ipv6():
+            self.skipTest("no IPv6 here")
+        with smtplib.SMTP("::1", self.gateway.port, "client.example", world.PATIENCE) as client:
+            client.sendmail("b@plain.example", ["alice@here.example"], world.message(
+                "b@plain.example", "alice@here.example", "over IPv6"))
+        self.assertIn("[IPv6:::1]", self.gateway.the_mail("alice", "over IPv6").fields("Received")[0])
+
+    def test_implicit_tls(self):
+        """TLS from the first octet"""
+        context = ssl.create_default_context(cafile=world.folder() + "/listeners.pem")
+        context.check_hostname = False
+        with smtplib.SMTP_SSL("127.0.0.1", self.ports["implicit"], "client.example",
+                              timeout=world.PATIENCE, context=context) as client:
+            client.ehlo()
+            self.assertFalse(client.has_extn("starttls"))
+            client.sendmail("anna@sender.example", ["alice@here.example"], world.message(
+                "anna@sender.example", "alice@here.example", "implicit TLS"))
+        mail = self.gateway.the_mail("alice", "implicit TLS")
+        self.assertIn(" with ESMTPS ", mail.fields("Received")[0])
+
+    def test_proxy(self):
+        """PROXY protocol, both versions: the client is the one that the proxy names"""
+        v1 = b"PROXY TCP4 192.0.2.9 192.0.2.25 40000 25\r\n"
+        v2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.9") +
+              socket.inet_aton("192.0.2.25") + b"\x9c\x40\0\x19")
+        for version, header in (1, v1), (2, v2):
+            with self.subTest(version=version), \
+                    world.Client(self.ports["proxy"], "127.0.0.77", greeting=False) as client:
+                client.send(header)
+                self.assertEqual(client.reply().code, 220)
+                client.hello()
+                reply = self.send(client, "by proxy %d" % version)
+                # 192.0.2.9 may not send for sender.example, which asks to refuse.
+                self.assertEqual((reply.code, reply.text[:6]), (550, "5.7.26"), reply)
+                self.assertEqual(self.gateway.explain(reply.id)["client"], "192.0.2.9")
+
+    def test_proxy_own_network(self):
+        """own networks are those of the client, not of the proxy"""
+        for address, offered in ("192.0.2.88", True), ("192.0.2.9", False):
+            with world.Client(self.ports["proxy"], "127.0.0.77", greeting=False) as client:
+                client.send(b"PROXY TCP4 %s 192.0.2.25 40000 25\r\n" % address.encode())
+                client.reply()
+                self.assertEqual("DSN" in client.hello().lines, offered)
+
+    def test_proxy_of_strangers(self):
+        """whoever is not the proxy is not heard on its port"""
+        for port in self.ports["proxy"], self.ports["closed"]:
+            with world.Client(port, "127.0.0.1", greeting=False) as client:
+                try:
+                    client.send(b"PROXY TCP4 192.0.2.88 192.0.2.25 40000 25\r\n")
+                except OSError:
+                    pass
+                self.assertEqual(client.reply().code, 0)
+
+    def test_own_network(self):
+        """own networks: DSN, sloppy syntax, bare line ends mended; no checks stand in the way"""
+        with world.Client(self.gateway.port, "127.0.0.88") as client:
+            self.assertIn("DSN", client.hello().lines)
+            self.assertEqual(client.command("MAIL FROM: anna@sender.example RET=HDRS").code, 250)
+            self.assertEqual(client.command("RCPT TO:<alice@here.example> NOTIFY=NEVER").code, 250)
+            client.command("DATA")
+            client.send(b"From: anna@sender.example\nSubject: bare but ours\n\nline\n.\nend\r\n.\r\n")
+            self.assertEqual(client.reply().code, 250)
+        mail = self.gateway.the_mail("alice", "bare but ours")
+        self.assertEqual(mail.body, b"line\n.\nend\n")
+
+    def test_strict_and_lenient(self):
+        """sloppy commands: refused by default, taken where the listener says so"""
+        for port, code in (self.gateway.port, 501), (self.ports["lenient"], 250):
+            for line in ("MAIL FROM: <anna@sender.example>", "MAIL FROM:anna@sender.example",
+                         "MAIL FROM:<anna@sender.example>  SIZE=1"):
+                with self.subTest(line=line, code=code), world.Client(port) as client:
+                    client.hello()
+                    self.assertEqual(client.command(line).code, code)
+
+    def test_no_tls(self):
+        """tls = none: not offered, and refused"""
+        with world.Client(self.ports["lenient"]) as client:
+            self.assertNotIn("STARTTLS", client.hello().lines)
+            self.assertEqual(client.command("STARTTLS").code, 502)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
 
 
 class Postfix:

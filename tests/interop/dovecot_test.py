@@ -9,8 +9,11 @@ import grp
 import os
 import pwd
 import re
+import sys
 import threading
 import unittest
+
+sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import world
 
@@ -208,6 +211,23 @@ domain listed.example { recipients = "@DIR@/users" aliases = "@DIR@/aliases"
         self.assertEqual(self.send("alice@listed.example", "listed").code, 250)
         self.assertEqual(len(self.dovecot.find("alice", "listed")), 1)
 
+    def test_utf8(self):
+        """UTF-8 in header fields passes; in addresses it is refused for good, as Dovecot takes none"""
+        octets = ("From: Jürgen <a@news.example>\r\nTo: alice\r\nSubject: Grüße an Dovecot\r\n"
+                  "\r\nÄÖÜ\r\n").encode()
+        with world.Client(self.gateway.port) as client:
+            client.hello()
+            self.assertEqual(client.command("MAIL FROM:<a@news.example> SMTPUTF8").code, 250)
+            reply = client.command("RCPT TO:<jürgen@unix.example>")
+            self.assertEqual(reply.code // 100, 5, reply)
+            self.assertEqual(client.command("RCPT TO:<alice@unix.example>").code, 250)
+            self.assertEqual(client.data(octets).code, 250)
+            client.command("MAIL FROM:<jürgen@news.example> SMTPUTF8")
+            reply = client.command("RCPT TO:<alice@unix.example>")
+            self.assertEqual(reply.code // 100, 5, reply)
+        mail, = self.dovecot.find("alice", "Grüße an Dovecot")
+        self.assertEqual(mail.body.decode(), "ÄÖÜ\n")
+
     def test_strange_local_parts(self):
         """quoted local parts are quoted again for the mailbox server, or refused; never split"""
         for local in '"a b"', '"a> RCPT"', '"a\\"b"', '"a@b"', '"alice"':
@@ -374,6 +394,35 @@ domain known.example { recipients = "@DIR@/known" deliver = "lmtp:127.0.0.1:%d" 
         self.assertEqual(files_in(gateway, "spool"), [])
         fake.open()
         self.assertEqual(gateway.send("a@news.example", "x@lmtp.example", octets).code, 250)
+        gateway.stop()
+        fake.close()
+
+    def test_dies_after_data(self):
+        """the LMTP server goes away after the data: 451, and nothing is kept"""
+        fake, gateway = self.make("dies-after")
+
+        def dies(_):
+            raise OSError("gone")
+        fake.final["x@lmtp.example"] = dies
+        octets = world.message("a@news.example", "x@lmtp.example", "no answer")
+        reply = gateway.send("a@news.example", "x@lmtp.example", octets)
+        self.assertEqual(reply.code, 451, reply)
+        self.assertEqual(files_in(gateway, "spool"), [])
+        fake.final.clear()
+        self.assertEqual(gateway.send("a@news.example", "x@lmtp.example", octets).code, 250)
+        gateway.stop()
+        fake.close()
+
+    def test_refused_late(self):
+        """who is in our file, but not at the LMTP server: its reply comes after the data"""
+        fake, gateway = self.make("refused-late")
+        for answer, code in ("550 5.1.1 nobody", 550), ("452 4.2.2 full", 452):
+            fake.rcpt["x@known.example"] = answer
+            octets = world.message("a@news.example", "x@known.example", "not there")
+            reply = gateway.send("a@news.example", "x@known.example", octets)
+            self.assertEqual((reply.rcpt[0].code, reply.code), (250, code), reply)
+            self.assertIn(answer[4:], reply.text)
+        self.assertEqual(files_in(gateway, "spool") + files_in(gateway, "quarantine"), [])
         gateway.stop()
         fake.close()
 

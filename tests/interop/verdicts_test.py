@@ -8,7 +8,10 @@ delivered header, the ledger's story, and that `vouch check` comes to the same v
 import json
 import os
 import re
+import sys
 import unittest
+
+sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import world
 
