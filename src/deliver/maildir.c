@@ -40,6 +40,14 @@ void maildir_unique_name(char out[MAILDIR_NAME_SIZE], int64_t epoch_microseconds
              (int)getpid(), (unsigned long long)counter, hostname, (unsigned long long)size);
 }
 
+void maildir_name_again(char out[MAILDIR_NAME_SIZE], const char *name, uint64_t size)
+{
+    const char *end = strstr(name, ",S=");
+    int length = end ? (int)(end - name) : (int)strnlen(name, MAILDIR_NAME_SIZE);
+    snprintf(out, MAILDIR_NAME_SIZE, "%.*s,S=%llu", length < 160 ? length : 160, name,
+             (unsigned long long)size);
+}
+
 /* Makes the folder and, as far as they are missing, its parents; each new entry is fsynced in its
  * parent, or the mail in it could be gone after a crash although the file itself is not. */
 static int make_directories(struct durable *durable, char *path)
@@ -98,6 +106,11 @@ static void write_file(struct durable *durable, struct maildir_job *job)
         return;
     }
     job->fd = durable->create(durable, path.text, 0600);
+    if (job->fd == -EEXIST) {
+        /* Names are unique: it was begun before a crash. */
+        durable->unlink(durable, path.text);
+        job->fd = durable->create(durable, path.text, 0600);
+    }
     if (job->fd == -ENOENT) {
         int error = make_maildir(durable, job);
         job->fd = error ? error : durable->create(durable, path.text, 0600);

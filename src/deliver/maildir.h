@@ -35,6 +35,10 @@ struct maildir_job {
 void maildir_unique_name(char out[MAILDIR_NAME_SIZE], int64_t epoch_microseconds, uint64_t counter,
                          const char *hostname, uint64_t size);
 
+/* The name for delivering what lies in a file of ours under `name` once more: the same but for the size. A
+ * delivery that a crash repeats so replaces its file instead of adding another. */
+void maildir_name_again(char out[MAILDIR_NAME_SIZE], const char *name, uint64_t size);
+
 /* Delivers all jobs; each says in `result` what became of it. A job that fails leaves no file in new/. */
 void maildir_commit(struct durable *durable, struct maildir_job *const *jobs, size_t count);
 

@@ -31,13 +31,6 @@ struct courier {
     struct connection *idle; /* newest first */
 };
 
-static bool same_endpoint(const struct config_endpoint *a, const struct config_endpoint *b)
-{
-    if (a->path || b->path)
-        return a->path && b->path && strcmp(a->path, b->path) == 0;
-    return ip_equal(&a->ip, &b->ip) && a->port == b->port;
-}
-
 static void close_connection(struct connection *connection)
 {
     lmtp_close(connection->lmtp);
@@ -52,7 +45,7 @@ static struct connection *take_idle(struct courier *courier, const struct config
         struct connection *connection = *link;
         bool stale = loop_now() - connection->idle_since > KEEP_IDLE ||
                      !lmtp_is_usable(connection->lmtp);
-        if (!stale && !same_endpoint(&connection->endpoint, endpoint)) {
+        if (!stale && !endpoint_equal(&connection->endpoint, endpoint)) {
             link = &connection->next;
             continue;
         }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "roles/folder.h"
 #include "roles/memfd.h"
+#include "roles/parcel.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -34,7 +35,10 @@ enum result store_lmtp(struct store *store, struct arena *arena, const struct co
                                     .recipient_count = count,
                                     .content = content};
     int fd = -1;
-    if (content.len > PROTOCOL_INLINE_MAX) {
+    size_t octets = content.len + sender.len;
+    for (size_t i = 0; i < count; i++)
+        octets += recipients[i].len + 4;
+    if (content.ptr && octets > PROTOCOL_INLINE_MAX) {
         fd = memfd_of(content);
         asked.in_descriptor = true;
         if (fd < 0)
@@ -51,7 +55,7 @@ enum result store_lmtp(struct store *store, struct arena *arena, const struct co
     struct ipc_channel *courier = store_courier(store, deadline);
     enum result result = payload.failed ? error_set(error, TEMP, "out of memory")
                          : !courier     ? error_set(error, TEMP, "the courier does not answer")
-                                        : ipc_call(courier, arena, &request, &answer, deadline, error);
+                                        : role_call(courier, arena, &request, &answer, deadline, error);
     if (result == OK && !courier_answer_read(answer.payload, replies, count))
         result = error_set(error, TEMP, "the server cannot be reached");
     if (fd >= 0)
@@ -114,7 +118,8 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     struct arena *arena = request->arena;
     if (!recipient_question_read(request->message.payload, &question))
         return;
-    if (recipients_lookup(store->recipients, arena, question.local, question.domain, &found) != OK)
+    struct recipients *recipients = recipients_hold(store->recipients);
+    if (recipients_lookup(recipients, arena, question.local, question.domain, &found) != OK)
         answer.reply = say(452, "4.3.1", BYTES("Out of memory. Please try again later."));
     else if (found.status == RECIPIENT_FOREIGN)
         answer.reply = say(550, "5.7.1",
@@ -136,6 +141,7 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     recipient_answer_write(&payload, &answer);
+    recipients_free(recipients);
     reply_with(request, STORE_RECIPIENT, &payload);
 }
 
@@ -151,20 +157,27 @@ static void answer_attempt(struct store *store, struct ipc_request *request)
     buf_init(&key, COUNTER_KEY_MAX);
     buf_add_string(&key, "attempt:");
     buf_add(&key, question.key);
-    if (counters_add(store->counters, buf_bytes(&key), 1, now, now + question.window / SECOND, &count,
-                     &error) != OK)
-        log_error("recipient", "%s", error.text);
+    enum result result = counters_add(store->counters, buf_bytes(&key), 1, now,
+                                      now + question.window / SECOND, &count, &error);
     buf_free(&key);
+    if (result != OK) {
+        /* No answer says that nothing was counted. */
+        log_error("recipient", "%s", error.text);
+        return;
+    }
     struct buf payload;
     buf_init(&payload, 64);
-    ipc_add_u64(&payload, count ? count - 1 : 0);
+    ipc_add_u64(&payload, count - 1);
     reply_with(request, STORE_ATTEMPT, &payload);
 }
 
 static void take_record(struct store *store, struct ipc_request *request)
 {
     struct ledger_record record;
-    struct cursor cursor = cursor_over(request->message.payload);
+    struct bytes payload;
+    if (!parcel_unpack(&request->message, request->arena, &payload))
+        return;
+    struct cursor cursor = cursor_over(payload);
     if (ledger_record_take(&cursor, request->arena, &record))
         store_record(store, &record, BYTES(""));
 }
@@ -300,6 +313,7 @@ static enum result store_prepare(struct role *role, struct error *error)
     store->commit_last = &store->commit_first;
     store->ledger_last = &store->ledger_first;
     fiber_group_open(&store->work);
+    fiber_group_open(&store->committer);
     store->quota = quota_create();
     store->spool = data_path(store, "spool");
     store->quarantine = data_path(store, "quarantine");
@@ -391,18 +405,19 @@ static void store_reload(struct role *role)
     arena_destroy(arena);
 }
 
-static void start(struct store *store, const char *name, fiber_function *function)
+static void start(struct store *store, struct fiber_group *group, const char *name,
+                  fiber_function *function)
 {
-    if (!fiber_group_start(&store->work, name, function, store))
+    if (!fiber_group_start(group, name, function, store))
         panic("cannot start the %s fiber", name);
 }
 
 static void store_run(struct role *role)
 {
     struct store *store = role->state;
-    start(store, "commit", store_commit_fiber);
-    start(store, "ledger", store_ledger_fiber);
-    start(store, "spool", store_spool_fiber);
+    start(store, &store->committer, "commit", store_commit_fiber);
+    start(store, &store->work, "ledger", store_ledger_fiber);
+    start(store, &store->work, "spool", store_spool_fiber);
     while (!role->stopping)
         fiber_signal_wait(&role->changed, NO_DEADLINE);
     /* The edges are gone by now; what they still asked for is served first. */
@@ -411,6 +426,7 @@ static void store_run(struct role *role)
     fiber_signal_all(&store->ledger_wanted);
     fiber_signal_all(&store->spool_wanted);
     fiber_group_close(&store->work);
+    fiber_group_close(&store->committer);
     store_spool_close(store);
     ledger_close(store->ledger);
     counters_close(store->counters);

@@ -6,6 +6,7 @@
  * store.c        the role; questions about recipients and attempts
  * store_commit.c writes files durably, many at a time, for all fibers
  * store_deliver.c one message to its recipients
+ * store_mailbox.c one message to one mailbox
  * store_spool.c  what could not be delivered at once
  * store_ledger.c writes the ledger in batches
  */
@@ -39,14 +40,18 @@ struct store {
     uint64_t names;              /* counter for unique file names */
     bool finishing;              /* no more requests come: drain and end */
 
+    size_t content_octets;       /* of messages that are being delivered, in memory */
+    struct fiber_signal content_changed;
+
     struct delivering *under_way; /* messages that are being delivered, newest first */
     struct fiber_signal delivered; /* one of them ended */
 
     struct fiber_group work;     /* the fibers below */
+    struct fiber_group committer; /* ends after those, which may wait for it */
     struct commit_ticket *commit_first, **commit_last; /* jobs that wait for the next batch */
     struct fiber_signal commit_wanted;
     struct ledger_line *ledger_first, **ledger_last;
-    size_t ledger_waiting;
+    size_t ledger_waiting, ledger_octets;
     struct fiber_signal ledger_wanted;
     struct spooled *spooled;     /* what lies in the spool, in no order */
     struct fiber_signal spool_wanted;
@@ -65,6 +70,8 @@ struct store_message {
     struct bytes prefix;      /* header fields of ours, CRLF */
     struct bytes content;     /* CRLF */
     struct bytes local_form;  /* both with LF, as Maildirs hold them; made when first needed */
+    struct bytes whole;       /* both in one piece; made when first needed */
+    const char *name;         /* of the file in the spool that it comes from, or NULL */
     bool junk;
 };
 
@@ -72,6 +79,13 @@ struct store_message {
 void store_commit(struct store *store, struct maildir_job *job);
 void store_commit_fiber(void *store);
 
+/* `enhanced` is a literal. */
+void store_set_outcome(struct store_outcome *outcome, enum result result, unsigned code,
+                       const char *enhanced, struct bytes text);
+/* To several mailboxes of one LMTP server in one transaction; waits. Texts live in the arena. */
+void store_deliver_lmtp(struct store *store, struct arena *arena, struct store_message *message,
+                        const struct destination *const *destinations,
+                        struct store_outcome *const *outcomes, size_t count);
 /* Delivers to one destination and waits. Texts of the outcome live in the arena. */
 void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
                       const struct destination *destination, struct store_outcome *outcome);
@@ -82,8 +96,9 @@ void store_deliver(struct store *store, struct ipc_request *request);
 enum result store_spool(struct store *store, struct arena *arena,
                         const struct store_message *message, const struct spool_entry *entry,
                         bool quarantine, struct error *error) must_check;
-/* Tells postmaster that a copy lies in quarantine because it could not be delivered. */
-void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entry);
+/* Tells postmaster that copies of one message lie in quarantine because they could not be delivered. */
+void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entries,
+                  size_t count);
 void store_spool_fiber(void *store);
 enum result store_spool_open(struct store *store, struct error *error) must_check;
 void store_spool_close(struct store *store);

@@ -10,14 +10,24 @@
 #include "roles/store.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "fiber/offload.h"
 #include "os/files.h"
+#include "roles/digest.h"
+#include "roles/parcel.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define REMEMBER_SECONDS (7 * 86400)
 #define ANSWER_MARGIN (2 * SECOND)
+enum {
+    LMTP_RECIPIENTS_MAX = 50, /* of one transaction */
+    REASON_MAX = 4096,
+    CONTENT_OCTETS_MAX = 512 << 20, /* of all messages under way; one alone may be larger */
+    COPIES = 3 /* of a message in memory, at most */
+};
 
 struct delivering {
     struct delivering *next; /* in store->under_way */
@@ -30,163 +40,78 @@ struct delivering {
     struct destination *destinations;
     struct bytes *given; /* for each destination: the recipient as the client wrote it */
     struct store_outcome *outcomes;
-    bool *already;       /* delivered by an earlier attempt of the same mail */
-    size_t count;
-    bool kept;           /* some failed recipients went to spool or quarantine */
+    bool *taken;         /* under way or done, maybe by an earlier attempt of the same mail */
+    size_t count, capacity;
+    struct recipients *recipients; /* held */
+    size_t octets;       /* of store->content_octets */
 };
 
-/* Maildirs hold LF. Made once for all mailboxes. */
-static bool make_local_form(struct arena *arena, struct store_message *message)
+static bool add_destination(struct delivering *delivering, struct bytes given,
+                            const struct destination *destination)
 {
-    const struct bytes parts[] = {message->prefix, message->content};
-    uint8_t *to = arena_alloc(arena, message->prefix.len + message->content.len);
-    if (!to)
-        return false;
-    size_t length = 0;
-    for (size_t p = 0; p < countof(parts); p++) {
-        struct bytes rest = parts[p];
-        while (rest.len) {
-            size_t end = bytes_find_byte(rest, '\r');
-            struct bytes run = bytes_first(rest, end);
-            if (run.len)
-                memcpy(to + length, run.ptr, run.len);
-            length += run.len;
-            rest = bytes_skip(rest, run.len);
-            if (rest.len > 1 && rest.ptr[1] == '\n')
-                rest = bytes_skip(rest, 1);
-            /* What remains is an LF, or a CR that stands alone: kept as it is. */
-            if (rest.len)
-                to[length++] = rest.ptr[0];
-            rest = bytes_skip(rest, 1);
+    struct arena *arena = delivering->arena;
+    if (delivering->count == delivering->capacity) {
+        size_t more = delivering->capacity ? delivering->capacity * 2 : 4;
+        struct destination *destinations = arena_alloc_array(arena, more, sizeof(*destinations));
+        struct bytes *all_given = arena_alloc_array(arena, more, sizeof(*all_given));
+        if (!destinations || !all_given)
+            return false;
+        for (size_t i = 0; i < delivering->count; i++) {
+            destinations[i] = delivering->destinations[i];
+            all_given[i] = delivering->given[i];
         }
+        delivering->destinations = destinations;
+        delivering->given = all_given;
+        delivering->capacity = more;
     }
-    message->local_form = bytes_from(to, length);
+    delivering->given[delivering->count] = given;
+    delivering->destinations[delivering->count++] = *destination;
     return true;
 }
 
-static void set_outcome(struct store_outcome *outcome, enum result result, unsigned code,
-                        const char *enhanced, struct bytes text)
+static bool find_recipient(struct delivering *delivering, const struct delivery_recipient *recipient,
+                           struct map *seen)
 {
-    *outcome = (struct store_outcome){result, code, bytes_of(enhanced), text};
-}
-
-static void deliver_maildir(struct store *store, struct arena *arena, struct store_message *message,
-                            const struct destination *destination, struct store_outcome *outcome)
-{
-    struct bytes head =
-        arena_printf(arena, "Return-Path: <" BYTES_FMT ">\nDelivered-To: " BYTES_FMT "\n",
-                     BYTES_ARG(message->sender), BYTES_ARG(destination->address));
-    if (!head.ptr || (!message->local_form.ptr && !make_local_form(arena, message))) {
-        set_outcome(outcome, TEMP, 451, "4.3.1", BYTES("Out of memory. Please try again later."));
-        return;
+    struct recipient_lookup found;
+    if (recipients_lookup(delivering->recipients, delivering->arena, recipient->local,
+                          recipient->domain, &found) != OK)
+        return false;
+    for (size_t i = 0; i < found.destination_count; i++) {
+        struct bytes address = found.destinations[i].address;
+        if (map_get(seen, address))
+            continue;
+        if (!map_put(seen, address, delivering, NULL) ||
+            !add_destination(delivering, recipient->mailbox, &found.destinations[i]))
+            return false;
     }
-    struct maildir_job job = {.maildir = destination->maildir,
-                              .folder = message->junk ? ".Junk" : NULL,
-                              .pieces = {head, message->local_form}};
-    uint64_t size = head.len + message->local_form.len;
-    maildir_unique_name(job.name, loop_epoch_microseconds(), store->names++,
-                        store->role->config.hostname, size);
-    store_commit(store, &job);
-    if (job.result == OK) {
-        quota_add(store->quota, destination->maildir, size);
-        set_outcome(outcome, OK, 250, "2.0.0", BYTES("delivered"));
-        return;
-    }
-    log_error("deliver", "%s", job.error.text);
-    set_outcome(outcome, job.result, job.result == PERM ? 550 : 451,
-                job.result == PERM ? "5.2.0" : "4.2.0",
-                BYTES("The mailbox cannot be written now. Please try again later."));
-}
-
-static void deliver_lmtp(struct store *store, struct arena *arena, struct store_message *message,
-                         const struct destination *destination, struct store_outcome *outcome)
-{
-    struct protocol_reply reply;
-    struct error error;
-    struct bytes recipient = destination->address;
-    struct buf whole;
-    buf_init(&whole, message->prefix.len + message->content.len);
-    buf_add(&whole, message->prefix);
-    buf_add(&whole, message->content);
-    enum result result =
-        whole.failed ? error_set(&error, TEMP, "out of memory")
-                     : store_lmtp(store, arena, &destination->lmtp, message->sender, &recipient, 1,
-                                  buf_bytes(&whole), &reply, &error);
-    buf_free(&whole);
-    if (result != OK) {
-        log_warning("deliver", "LMTP for " BYTES_FMT ": %s", BYTES_ARG(recipient), error.text);
-        set_outcome(outcome, TEMP, 451, "4.4.1",
-                    BYTES("The mailbox server cannot be reached. Please try again later."));
-        return;
-    }
-    *outcome = (struct store_outcome){reply.code / 100 == 2   ? OK
-                                      : reply.code / 100 == 5 ? PERM
-                                                              : TEMP,
-                                      reply.code, reply.enhanced, reply.text};
-}
-
-void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
-                      const struct destination *destination, struct store_outcome *outcome)
-{
-    if (destination->kind == CONFIG_DELIVER_MAILDIR) {
-        deliver_maildir(store, arena, message, destination, outcome);
-        return;
-    }
-    deliver_lmtp(store, arena, message, destination, outcome);
-    if (outcome->result == PERM && destination->role) {
-        struct destination own = *destination;
-        own.maildir = store->postmaster;
-        deliver_maildir(store, arena, message, &own, outcome);
-    }
+    return true;
 }
 
 /* Finds all destinations, each mailbox once however many recipients lead there. */
 static bool find_destinations(struct delivering *delivering)
 {
+    struct map *seen = map_create();
+    bool fine = seen != NULL;
+    for (size_t i = 0; i < delivering->request->recipient_count && fine; i++)
+        fine = find_recipient(delivering, &delivering->request->recipients[i], seen);
+    map_destroy(seen, NULL);
     struct arena *arena = delivering->arena;
-    size_t capacity = 0;
-    for (size_t i = 0; i < delivering->request->recipient_count; i++) {
-        const struct delivery_recipient *recipient = &delivering->request->recipients[i];
-        struct recipient_lookup found;
-        if (recipients_lookup(delivering->store->recipients, arena, recipient->local,
-                              recipient->domain, &found) != OK)
-            return false;
-        for (size_t d = 0; d < found.destination_count; d++) {
-            bool twice = false;
-            for (size_t k = 0; k < delivering->count && !twice; k++)
-                twice = bytes_equal(delivering->destinations[k].address, found.destinations[d].address);
-            if (twice)
-                continue;
-            if (delivering->count == capacity) {
-                size_t more = capacity ? capacity * 2 : 4;
-                struct destination *destinations = arena_alloc_array(arena, more, sizeof(*destinations));
-                struct bytes *given = arena_alloc_array(arena, more, sizeof(*given));
-                if (!destinations || !given)
-                    return false;
-                for (size_t k = 0; k < delivering->count; k++) {
-                    destinations[k] = delivering->destinations[k];
-                    given[k] = delivering->given[k];
-                }
-                delivering->destinations = destinations;
-                delivering->given = given;
-                capacity = more;
-            }
-            delivering->given[delivering->count] = recipient->mailbox;
-            delivering->destinations[delivering->count++] = found.destinations[d];
-        }
-    }
     delivering->outcomes = arena_alloc_array(arena, delivering->count, sizeof(struct store_outcome));
-    delivering->already = arena_alloc_array(arena, delivering->count, sizeof(bool));
-    return delivering->outcomes && delivering->already;
+    delivering->taken = arena_alloc_array(arena, delivering->count, sizeof(bool));
+    return fine && delivering->outcomes && delivering->taken;
 }
 
 static struct bytes memory_key(const struct delivering *delivering, size_t index)
 {
+    const struct bytes parts[] = {delivering->request->fingerprint,
+                                  delivering->destinations[index].address};
+    struct bytes digest;
+    if (!digest_parts(delivering->arena, parts, countof(parts), &digest))
+        return BYTES("");
     struct buf key;
     buf_init(&key, COUNTER_KEY_MAX);
     buf_add_string(&key, "delivered:");
-    buf_add(&key, bytes_first(delivering->request->fingerprint, 32));
-    buf_add(&key, bytes_first(delivering->destinations[index].address, 400));
+    buf_add(&key, digest);
     struct bytes copy = arena_copy(delivering->arena, buf_bytes(&key));
     buf_free(&key);
     return copy;
@@ -223,39 +148,83 @@ static void remember_delivered(const struct delivering *delivering)
     offload(sync_counters, delivering->store);
 }
 
-struct one_delivery {
+/* Destinations that are delivered to together: one mailbox, or recipients of one LMTP server. */
+struct share {
     struct delivering *delivering;
-    size_t index;
+    const struct destination **destinations;
+    struct store_outcome **outcomes;
+    size_t count;
 };
 
-static void deliver_one(void *argument)
+static void deliver_share(void *argument)
 {
-    struct one_delivery *one = argument;
-    struct delivering *delivering = one->delivering;
-    store_deliver_to(delivering->store, delivering->arena, &delivering->message,
-                     &delivering->destinations[one->index], &delivering->outcomes[one->index]);
+    struct share *share = argument;
+    struct delivering *delivering = share->delivering;
+    if (share->destinations[0]->kind == CONFIG_DELIVER_MAILDIR)
+        store_deliver_to(delivering->store, delivering->arena, &delivering->message,
+                         share->destinations[0], share->outcomes[0]);
+    else
+        store_deliver_lmtp(delivering->store, delivering->arena, &delivering->message,
+                           share->destinations, share->outcomes, share->count);
+}
+
+static bool may_share(const struct destination *a, const struct destination *b)
+{
+    return a->kind == CONFIG_DELIVER_LMTP && b->kind == CONFIG_DELIVER_LMTP &&
+           endpoint_equal(&a->lmtp, &b->lmtp);
+}
+
+/* The share of the destination `first`: marks all of it as taken. NULL: out of memory. */
+static struct share *make_share(struct delivering *delivering, size_t first)
+{
+    struct arena *arena = delivering->arena;
+    const struct destination *leader = &delivering->destinations[first];
+    size_t most = leader->kind == CONFIG_DELIVER_LMTP ? LMTP_RECIPIENTS_MAX : 1;
+    struct share *share = arena_new(arena, struct share);
+    if (!share)
+        return NULL;
+    *share = (struct share){
+        .delivering = delivering,
+        .destinations = arena_alloc_array(arena, most, sizeof(*share->destinations)),
+        .outcomes = arena_alloc_array(arena, most, sizeof(*share->outcomes)),
+    };
+    if (!share->destinations || !share->outcomes)
+        return NULL;
+    for (size_t i = first; i < delivering->count && share->count < most; i++) {
+        if (delivering->taken[i] || (i > first && !may_share(leader, &delivering->destinations[i])))
+            continue;
+        delivering->taken[i] = true;
+        share->destinations[share->count] = &delivering->destinations[i];
+        share->outcomes[share->count++] = &delivering->outcomes[i];
+    }
+    return share;
+}
+
+/* Takes out what an earlier attempt of the same mail delivered already. */
+static void take_delivered(struct delivering *delivering)
+{
+    for (size_t i = 0; i < delivering->count; i++) {
+        store_set_outcome(&delivering->outcomes[i], TEMP, 451, "4.3.1", BYTES("Out of memory."));
+        delivering->taken[i] = was_delivered(delivering, i);
+        if (delivering->taken[i])
+            store_set_outcome(&delivering->outcomes[i], OK, 250, "2.0.0", BYTES("delivered before"));
+    }
 }
 
 static void deliver_all(struct delivering *delivering)
 {
     struct fiber_group group;
-    struct one_delivery *ones =
-        arena_alloc_array(delivering->arena, delivering->count, sizeof(*ones));
     fiber_group_open(&group);
+    take_delivered(delivering);
     /* Also when the edge dies: what is half delivered is finished, so that its outcome is known. */
     fiber_shield();
     for (size_t i = 0; i < delivering->count; i++) {
-        set_outcome(&delivering->outcomes[i], TEMP, 451, "4.3.1", BYTES("Out of memory."));
-        if (!ones)
+        struct share *share = delivering->taken[i] ? NULL : make_share(delivering, i);
+        if (!share)
             continue;
-        ones[i] = (struct one_delivery){delivering, i};
-        delivering->already[i] = was_delivered(delivering, i);
-        if (delivering->already[i])
-            set_outcome(&delivering->outcomes[i], OK, 250, "2.0.0", BYTES("delivered before"));
         /* The usual message has one recipient and needs no fiber of its own. */
-        else if (delivering->count == 1 ||
-                 !fiber_group_start(&group, "delivery", deliver_one, &ones[i]))
-            deliver_one(&ones[i]);
+        if (delivering->count == 1 || !fiber_group_start(&group, "delivery", deliver_share, share))
+            deliver_share(share);
     }
     fiber_group_wait(&group, NO_DEADLINE);
     fiber_unshield();
@@ -270,36 +239,47 @@ static size_t count_outcomes(const struct delivering *delivering, enum result re
     return count;
 }
 
+/* Into the spool or quarantine. False: it is not safe even there. */
+static bool keep_one(struct delivering *delivering, size_t index, struct spool_entry *entry)
+{
+    struct store_outcome *outcome = &delivering->outcomes[index];
+    bool quarantine = outcome->result == PERM;
+    struct error error;
+    *entry = (struct spool_entry){.id = delivering->message.id,
+                                  .sender = delivering->message.sender,
+                                  .recipient = delivering->given[index],
+                                  .mailbox = delivering->destinations[index].address,
+                                  .junk = delivering->message.junk,
+                                  .spooled_at = loop_epoch(),
+                                  .reason = bytes_first(outcome->text, REASON_MAX)};
+    if (store_spool(delivering->store, delivering->arena, &delivering->message, entry, quarantine,
+                    &error) != OK) {
+        log_error("deliver", "%s", error.text);
+        return false;
+    }
+    outcome->text = quarantine ? BYTES("quarantined") : BYTES("spooled");
+    /* This copy is safe with us: a retry of the mail must not make another. */
+    outcome->result = OK;
+    return true;
+}
+
 /* Some were delivered, so the message is ours: keep what failed. False if even that fails. */
 static bool keep_failed(struct delivering *delivering)
 {
-    bool all = true;
-    for (size_t i = 0; i < delivering->count; i++) {
-        struct store_outcome *outcome = &delivering->outcomes[i];
-        if (outcome->result == OK)
+    struct spool_entry *quarantined =
+        arena_alloc_array(delivering->arena, delivering->count, sizeof(*quarantined));
+    size_t count = 0;
+    bool all = quarantined != NULL;
+    for (size_t i = 0; quarantined && i < delivering->count; i++) {
+        enum result result = delivering->outcomes[i].result;
+        if (result == OK)
             continue;
-        struct spool_entry entry = {.id = delivering->message.id,
-                                    .sender = delivering->message.sender,
-                                    .recipient = delivering->given[i],
-                                    .mailbox = delivering->destinations[i].address,
-                                    .junk = delivering->message.junk,
-                                    .spooled_at = loop_epoch(),
-                                    .reason = outcome->text};
-        struct error error;
-        bool quarantine = outcome->result == PERM;
-        if (store_spool(delivering->store, delivering->arena, &delivering->message, &entry,
-                        quarantine, &error) != OK) {
-            log_error("deliver", "%s", error.text);
-            all = false;
-            continue;
-        }
-        delivering->kept = true;
-        outcome->text = quarantine ? BYTES("quarantined") : BYTES("spooled");
-        if (quarantine)
-            store_notify(delivering->store, delivering->arena, &entry);
-        /* This copy is safe with us: a retry of the mail must not make another. */
-        outcome->result = OK;
+        bool kept = keep_one(delivering, i, &quarantined[count]);
+        count += kept && result == PERM;
+        all &= kept;
     }
+    if (count)
+        store_notify(delivering->store, delivering->arena, quarantined, count);
     return all;
 }
 
@@ -335,13 +315,18 @@ static void quarantine_message(struct delivering *delivering, struct protocol_re
     struct spool_entry entry = {.id = delivering->message.id,
                                 .sender = delivering->message.sender,
                                 .recipient = delivering->request->recipients[0].mailbox,
-                                .mailbox = delivering->count ? delivering->destinations[0].address
-                                                             : BYTES(""),
+                                .mailbox = delivering->destinations[0].address,
                                 .spooled_at = loop_epoch(),
-                                .reason = delivering->request->record.verdict};
+                                .reason = bytes_first(delivering->request->record.verdict, REASON_MAX)};
     struct error error;
-    if (store_spool(delivering->store, delivering->arena, &delivering->message, &entry, true,
-                    &error) == OK)
+    take_delivered(delivering);
+    bool before = delivering->taken[0];
+    bool kept = before || store_spool(delivering->store, delivering->arena, &delivering->message,
+                                      &entry, true, &error) == OK;
+    for (size_t i = 0; i < delivering->count && kept; i++)
+        store_set_outcome(&delivering->outcomes[i], OK, 250, "2.0.0",
+                    before ? BYTES("quarantined before") : BYTES("quarantined"));
+    if (kept)
         return;
     log_error("deliver", "%s", error.text);
     *reply = (struct protocol_reply){451, BYTES("4.3.0"), BYTES("Cannot be stored now. Please try again.")};
@@ -390,7 +375,7 @@ static bool take_content(struct delivering *delivering, struct ipc_request *requ
     }
     struct reading reading = {.arena = delivering->arena,
                               .fd = request->message.descriptors[0],
-                              .max = delivering->store->role->config.limits.message_size + (1 << 20)};
+                              .max = delivering->octets / COPIES};
     if (reading.fd < 0)
         return false;
     offload(read_content, &reading);
@@ -398,6 +383,34 @@ static bool take_content(struct delivering *delivering, struct ipc_request *requ
         log_warning("deliver", "%s", reading.error.text);
     delivering->message.content = reading.content;
     return reading.result == OK;
+}
+
+/* An edge can send more at a time than fits into memory: it waits here, where it costs the edge. */
+static bool take_room(struct delivering *delivering, const struct ipc_request *request)
+{
+    struct store *store = delivering->store;
+    const struct config *config = &store->role->config;
+    size_t most = config->limits.message_size + (1 << 20);
+    struct stat status;
+    int fd = request->message.descriptors[0];
+    size_t octets = parcel_size(&request->message);
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0)
+        octets += (uint64_t)status.st_size < most ? (size_t)status.st_size : most;
+    octets *= COPIES;
+    int64_t deadline = loop_deadline(config->limits.finish_timeout);
+    while (octets && store->content_octets && store->content_octets + octets > CONTENT_OCTETS_MAX)
+        if (fiber_signal_wait(&store->content_changed, deadline) != 0)
+            return false;
+    store->content_octets += octets;
+    delivering->octets = octets;
+    return true;
+}
+
+static void give_room(struct delivering *delivering)
+{
+    delivering->store->content_octets -= delivering->octets;
+    if (delivering->octets)
+        fiber_signal_all(&delivering->store->content_changed);
 }
 
 static bool is_late(const struct delivering *delivering)
@@ -462,21 +475,37 @@ static void send_answer(struct ipc_request *request, const struct delivery_answe
     buf_free(&payload);
 }
 
+/* False if it is not what an honest edge sends. */
+static bool take_request(struct delivering *delivering, struct ipc_request *request)
+{
+    struct delivery_request *asked = delivering->request;
+    struct bytes payload;
+    if (!parcel_unpack(&request->message, delivering->arena, &payload) ||
+        !delivery_request_read(payload, delivering->arena, asked) ||
+        !take_content(delivering, request))
+        return false;
+    delivering->message = (struct store_message){.id = asked->record.id,
+                                                 .sender = asked->sender,
+                                                 .prefix = asked->prefix,
+                                                 .content = delivering->message.content,
+                                                 .junk = asked->place == DELIVER_JUNK};
+    delivering->channel = request->channel;
+    delivering->answer_by = loop_deadline(asked->patience - ANSWER_MARGIN);
+    return true;
+}
+
 void store_deliver(struct store *store, struct ipc_request *request)
 {
     struct delivery_request asked;
-    struct delivering delivering = {.store = store, .request = &asked};
+    struct delivering delivering = {.store = store,
+                                    .request = &asked,
+                                    .recipients = recipients_hold(store->recipients)};
     struct delivery_answer answer = {
         .reply = {451, BYTES("4.3.0"), BYTES("Cannot be delivered now. Please try again.")}};
-    delivering.arena = arena_create(store->role->config.limits.message_size * 3 + (8 << 20));
-    if (delivering.arena && delivery_request_read(request->message.payload, delivering.arena, &asked) &&
-        take_content(&delivering, request)) {
-        delivering.message.id = asked.record.id;
-        delivering.message.sender = asked.sender;
-        delivering.message.prefix = asked.prefix;
-        delivering.message.junk = asked.place == DELIVER_JUNK;
-        delivering.channel = request->channel;
-        delivering.answer_by = loop_deadline(asked.patience - ANSWER_MARGIN);
+    bool room = take_room(&delivering, request);
+    if (room)
+        delivering.arena = arena_create(store->role->config.limits.message_size * COPIES + (16 << 20));
+    if (delivering.arena && take_request(&delivering, request)) {
         if (find_destinations(&delivering) && delivering.count > 0 && await_earlier(&delivering))
             deliver_message(&delivering, &answer);
         asked.record.code = answer.reply.code;
@@ -484,4 +513,6 @@ void store_deliver(struct store *store, struct ipc_request *request)
     }
     send_answer(request, &answer);
     arena_destroy(delivering.arena);
+    give_room(&delivering);
+    recipients_free(delivering.recipients);
 }

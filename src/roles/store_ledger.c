@@ -8,9 +8,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { LINES_MAX = 256, WAITING_MAX = 20000, EXPIRE_AT_ONCE = 2000 };
+enum {
+    LINES_MAX = 256,
+    WAITING_MAX = 20000,
+    WAITING_OCTETS_MAX = 64 << 20,
+    LINE_OCTETS_MAX = 4 << 20,
+    EXPIRE_AT_ONCE = 2000
+};
 #define COLLECT (100 * MILLISECOND)
 #define EXPIRE_EVERY (10 * MINUTE)
+#define EXPIRE_AGAIN SECOND        /* where one time was not enough */
+#define SWEEP_EVERY (10 * SECOND)
 
 /* A record with a copy of all that it points to, in one block. */
 struct ledger_line {
@@ -25,6 +33,7 @@ struct writing {
     struct ledger_line *lines[LINES_MAX];
     size_t count;
     int64_t expire_before; /* 0: nothing to expire this time */
+    unsigned expired;
     enum result result;
     struct error error;
 };
@@ -44,8 +53,8 @@ void store_record(struct store *store, const struct ledger_record *record, struc
 {
     struct ledger_line *line = calloc(1, sizeof(*line));
     /* The disk does not keep up: the mail goes on, its story is cut. */
-    if (line && store->ledger_waiting < WAITING_MAX)
-        line->arena = arena_create(1 << 20);
+    if (line && store->ledger_waiting < WAITING_MAX && store->ledger_octets < WAITING_OCTETS_MAX)
+        line->arena = arena_create(LINE_OCTETS_MAX);
     if (!line || !line->arena) {
         log_warning("ledger", "the record of " BYTES_FMT " is lost: too many wait to be written",
                     BYTES_ARG(record->id));
@@ -75,6 +84,7 @@ void store_record(struct store *store, const struct ledger_record *record, struc
     *store->ledger_last = line;
     store->ledger_last = &line->next;
     store->ledger_waiting++;
+    store->ledger_octets += arena_used(line->arena);
     fiber_signal_one(&store->ledger_wanted);
 }
 
@@ -83,10 +93,10 @@ static void write_lines(void *argument)
     struct writing *writing = argument;
     writing->result =
         ledger_append(writing->ledger, writing->entries, writing->count, &writing->error);
-    unsigned removed;
+    writing->expired = 0;
     if (writing->result == OK && writing->expire_before)
         writing->result = ledger_expire(writing->ledger, writing->expire_before, EXPIRE_AT_ONCE,
-                                        &removed, &writing->error);
+                                        &writing->expired, &writing->error);
 }
 
 static void take_lines(struct store *store, struct writing *writing)
@@ -96,6 +106,7 @@ static void take_lines(struct store *store, struct writing *writing)
         struct ledger_line *line = store->ledger_first;
         store->ledger_first = line->next;
         store->ledger_waiting--;
+        store->ledger_octets -= arena_used(line->arena);
         writing->lines[writing->count] = line;
         writing->entries[writing->count++] = line->entry;
     }
@@ -114,12 +125,12 @@ void store_ledger_fiber(void *argument)
 {
     struct store *store = argument;
     struct writing *writing = arena_new(store->role->arena, struct writing);
-    int64_t next_expiry = 0;
+    int64_t next_expiry = 0, next_sweep = 0;
     require(writing);
     writing->ledger = store->ledger;
     while (store->ledger_first || !store->finishing) {
         if (!store->ledger_first &&
-            fiber_signal_wait(&store->ledger_wanted, loop_deadline(EXPIRE_EVERY)) == ECANCELED)
+            fiber_signal_wait(&store->ledger_wanted, next_expiry) == ECANCELED)
             store->finishing = true;
         if (!store->finishing)
             fiber_sleep(COLLECT);
@@ -128,10 +139,15 @@ void store_ledger_fiber(void *argument)
         if (loop_now() >= next_expiry) {
             writing->expire_before = loop_epoch() - store->role->config.ledger.keep / SECOND;
             next_expiry = loop_deadline(EXPIRE_EVERY);
+        }
+        if (loop_now() >= next_sweep) {
+            next_sweep = loop_deadline(SWEEP_EVERY);
             expire_counters(store);
         }
         if (writing->count || writing->expire_before)
             offload(write_lines, writing);
+        if (writing->expire_before && writing->expired == EXPIRE_AT_ONCE)
+            next_expiry = loop_deadline(EXPIRE_AGAIN);
         if (writing->result != OK)
             log_error("ledger", "%zu records are lost: %s", writing->count, writing->error.text);
         writing->result = OK;

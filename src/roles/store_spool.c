@@ -6,6 +6,7 @@
  */
 #include "roles/store.h"
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "fiber/offload.h"
 #include "message/date.h"
@@ -17,7 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEP_SECONDS = 5 * 86400, FILE_LINE_MAX = 64 * 1024 };
+enum {
+    KEEP_SECONDS = 5 * 86400,
+    /* A clock that was set forward must not give up mail that was hardly tried. */
+    ATTEMPTS_LEAST = 8,
+    FILE_LINE_MAX = 64 * 1024,
+    NOTICE_MAILBOXES_MAX = 50,
+    REASON_MAX = 4096
+};
 
 struct spooled {
     struct spooled *next;
@@ -61,9 +69,13 @@ enum result store_spool(struct store *store, struct arena *arena,
     struct maildir_job job = {.maildir = quarantine ? store->quarantine : store->spool,
                               .pieces = {buf_bytes(&line), message->prefix, message->content}};
     (void)arena;
-    maildir_unique_name(job.name, loop_epoch_microseconds(), store->names++,
-                        store->role->config.hostname,
-                        line.len + message->prefix.len + message->content.len);
+    if (message->name)
+        /* From the spool into quarantine: what a crash repeats replaces itself. */
+        snprintf(job.name, sizeof(job.name), "%s", message->name);
+    else
+        maildir_unique_name(job.name, loop_epoch_microseconds(), store->names++,
+                            store->role->config.hostname,
+                            line.len + message->prefix.len + message->content.len);
     store_commit(store, &job);
     buf_free(&line);
     if (job.result != OK) {
@@ -77,29 +89,47 @@ enum result store_spool(struct store *store, struct arena *arena,
     return OK;
 }
 
-void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entry)
+/* Mailboxes and replies are others' words: they stay on their lines. */
+static void add_line(struct buf *out, struct bytes text)
 {
-    const char *hostname = store->role->config.hostname;
-    struct recipient_lookup found;
-    if (recipients_postmaster(store->recipients, arena, &found) != OK || !found.destination_count)
-        return;
-    struct buf text;
-    buf_init(&text, 64 * 1024);
-    buf_add_string(&text, "Date: ");
-    date_write(&text, loop_epoch(), 0);
-    buf_printf(&text,
-               "\r\n"
+    for (size_t i = 0; i < text.len; i++)
+        buf_add_byte(out, ascii_is_control(text.ptr[i]) ? '?' : text.ptr[i]);
+    buf_add_string(out, "\r\n");
+}
+
+static void write_notice(struct buf *out, const char *hostname, const struct spool_entry *entries,
+                         size_t count)
+{
+    buf_printf(out,
                "From: Mail gateway <postmaster@%s>\r\nTo: postmaster\r\n"
                "Subject: Undeliverable message " BYTES_FMT " is in quarantine\r\n"
                "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                "Content-Type: text/plain; charset=utf-8\r\n\r\n"
-               "The message " BYTES_FMT " was accepted and delivered to other recipients, but not to\r\n"
-               BYTES_FMT ".\r\n\r\nReason: " BYTES_FMT "\r\n\r\n"
-               "Its copy is kept in quarantine. The sender was not told: no bounces are made here.\r\n",
-               hostname, BYTES_ARG(entry->id), BYTES_ARG(entry->id), BYTES_ARG(entry->mailbox),
-               BYTES_ARG(entry->reason));
-    struct store_message notice = {.id = entry->id, .sender = BYTES(""), .content = buf_bytes(&text)};
-    struct spool_entry line = {.id = entry->id,
+               "The message " BYTES_FMT " was accepted, but could not be delivered to\r\n\r\n",
+               hostname, BYTES_ARG(entries->id), BYTES_ARG(entries->id));
+    for (size_t i = 0; i < count && i < NOTICE_MAILBOXES_MAX; i++) {
+        add_line(out, entries[i].mailbox);
+        buf_add_string(out, "    Reason: ");
+        add_line(out, entries[i].reason);
+    }
+    if (count > NOTICE_MAILBOXES_MAX)
+        buf_printf(out, "and %zu others.\r\n", count - NOTICE_MAILBOXES_MAX);
+    buf_add_string(out, "\r\nWhat was not delivered is kept in quarantine. The sender was not told: no "
+                        "bounces are made\r\nhere.\r\n");
+}
+
+void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entries,
+                  size_t count)
+{
+    struct recipient_lookup found;
+    if (recipients_postmaster(store->recipients, arena, &found) != OK || !found.destination_count)
+        return;
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    write_notice(&text, store->role->config.hostname, entries, count);
+    struct store_message notice = {
+        .id = entries->id, .sender = BYTES(""), .content = buf_bytes(&text)};
+    struct spool_entry line = {.id = entries->id,
                                .sender = BYTES(""),
                                .recipient = BYTES("postmaster"),
                                .mailbox = found.destinations[0].address,
@@ -107,7 +137,7 @@ void store_notify(struct store *store, struct arena *arena, const struct spool_e
                                .reason = BYTES("notice")};
     struct error error;
     if (text.failed || store_spool(store, arena, &notice, &line, false, &error) != OK)
-        log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(entry->id));
+        log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(entries->id));
     buf_free(&text);
 }
 
@@ -141,15 +171,15 @@ static void remove_file(void *argument)
 
 /* The mailbox that missed its copy. Looked up by its name it may be an alias for others as well, which
  * have theirs. NONE: it is gone. */
-static enum result find_mailbox(struct store *store, struct arena *arena, struct bytes address,
-                                struct destination **out)
+static enum result find_mailbox(const struct recipients *recipients, struct arena *arena,
+                                struct bytes address, struct destination **out)
 {
     struct recipient_lookup found;
     struct mailbox mailbox;
     enum result result =
         mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL);
     if (result == OK)
-        result = recipients_lookup(store->recipients, arena, mailbox.local, mailbox.domain, &found);
+        result = recipients_lookup(recipients, arena, mailbox.local, mailbox.domain, &found);
     if (result != OK)
         return result == TEMP ? TEMP : NONE;
     for (size_t i = 0; i < found.destination_count; i++) {
@@ -162,30 +192,33 @@ static enum result find_mailbox(struct store *store, struct arena *arena, struct
 
 /* OK: done with it, one way or the other. TEMP: try again later. */
 static enum result retry_entry(struct store *store, struct arena *arena,
-                               const struct spool_entry *entry, struct store_message *message)
+                               const struct spool_entry *entry, struct store_message *message,
+                               unsigned attempts)
 {
     struct destination *destination;
     struct store_outcome outcome = {.result = PERM, .text = BYTES("the mailbox is gone")};
-    enum result found = find_mailbox(store, arena, entry->mailbox, &destination);
+    struct recipients *recipients = recipients_hold(store->recipients);
+    enum result found = find_mailbox(recipients, arena, entry->mailbox, &destination);
     if (found == TEMP)
-        return TEMP;
+        outcome.result = TEMP;
     if (found == OK)
         store_deliver_to(store, arena, message, destination, &outcome);
-    bool expired = loop_epoch() - entry->spooled_at > KEEP_SECONDS;
-    if (outcome.result == TEMP && !expired)
+    recipients_free(recipients);
+    bool expired = loop_epoch() - entry->spooled_at > KEEP_SECONDS && attempts >= ATTEMPTS_LEAST;
+    if (found == TEMP || (outcome.result == TEMP && !expired))
         return TEMP;
     log_info("spool", "id=" BYTES_FMT ", to=" BYTES_FMT ", %s", BYTES_ARG(entry->id),
              BYTES_ARG(entry->mailbox), outcome.result == OK ? "delivered" : "given up");
     if (outcome.result == OK)
         return OK;
     struct spool_entry given_up = *entry;
-    given_up.reason = outcome.text;
+    given_up.reason = bytes_first(outcome.text, REASON_MAX);
     struct error error;
     if (store_spool(store, arena, message, &given_up, true, &error) != OK)
         return TEMP;
     /* A notice that cannot be delivered makes no further notice. */
     if (entry->sender.len || !bytes_is(entry->recipient, "postmaster"))
-        store_notify(store, arena, &given_up);
+        store_notify(store, arena, &given_up, 1);
     return OK;
 }
 
@@ -209,7 +242,8 @@ static enum result retry_file(struct store *store, const struct spooled *spooled
         message.sender = entry.sender;
         message.prefix = BYTES("");
         message.junk = entry.junk;
-        result = retry_entry(store, arena, &entry, &message);
+        message.name = spooled->name;
+        result = retry_entry(store, arena, &entry, &message, spooled->attempts);
         if (result == OK)
             offload(remove_file, &loading);
     } else if (result == PERM) {

@@ -396,6 +396,55 @@ class Service(unittest.TestCase):
         client.close()
         self.assertEqual(gateway.find_mail("alice", "never ends"), [])
 
+    def send_all_along(self, gateway, name, count=4):
+        """Threads that send until the gateway is gone: (threads, marks sent, marks answered 250)."""
+        sent, answered = [], []
+
+        def sender(number):
+            try:
+                for i in range(1000):
+                    mark = "%s %d.%d." % (name, number, i)
+                    sent.append(mark)
+                    reply = gateway.send("a@news.example", "alice@here.example", self.mail(mark))
+                    if reply.code == 250:
+                        answered.append(mark)
+            except (OSError, IndexError):
+                pass
+        threads = [threading.Thread(target=sender, args=(i,)) for i in range(count)]
+        for thread in threads:
+            thread.start()
+        return threads, sent, answered
+
+    def check_marks(self, gateway, sent, answered):
+        """What was answered is there, and nothing is there twice."""
+        octets = b"\n".join(mail.octets for mail in gateway.mails("alice"))
+        for mark in sent:
+            count = octets.count(("Subject: %s\n" % mark).encode())
+            self.assertIn(count, (1,) if mark in answered else (0, 1), mark)
+
+    def test_stop_under_load(self):
+        """SIGTERM amid mail and retries of the spool: a clean end each time, nothing lost or doubled"""
+        fake = world.FakeLmtp()
+        fake.final["late@lmtp.example"] = "451 4.3.0 come back"
+        gateway = self.make("stop-load", top="edges = 2", domain=world.Gateway.DOMAIN +
+                            "domain lmtp.example { deliver = \"lmtp:127.0.0.1:%d\" }" % fake.port)
+        for i in range(5):
+            octets = self.mail("spooled %d." % i)
+            reply = gateway.send("a@news.example", ["now@lmtp.example", "late@lmtp.example"], octets)
+            self.assertEqual(reply.code, 250, reply)
+        for i in range(4):
+            threads, sent, answered = self.send_all_along(gateway, "stop %d" % i)
+            world.wait_until("some mail", lambda: len(answered) > 10)
+            gateway.stop()
+            for thread in threads:
+                thread.join()
+            self.check_marks(gateway, sent, answered)
+            if i == 2:
+                fake.final["late@lmtp.example"] = "550 5.1.6 moved"
+            gateway.start()
+        gateway.stop()
+        fake.close()
+
     # ---- deaths ----
 
     def kill_role(self, gateway, role):
@@ -532,30 +581,13 @@ class Service(unittest.TestCase):
         """kill -9 of the group amid mail: what was answered 250 is there, nothing is there twice"""
         gateway = self.make("power-load", top="edges = 2")
         gateway.expect_alarms = True
-        answered, sent = [], []
-
-        def sender(number):
-            try:
-                for i in range(1000):
-                    mark = "power %d.%d." % (number, i)
-                    sent.append(mark)
-                    reply = gateway.send("a@news.example", "alice@here.example", self.mail(mark))
-                    if reply.code == 250:
-                        answered.append(mark)
-            except (OSError, IndexError):
-                pass
-        threads = [threading.Thread(target=sender, args=(i,)) for i in range(4)]
-        for thread in threads:
-            thread.start()
+        threads, sent, answered = self.send_all_along(gateway, "power")
         world.wait_until("some mail", lambda: len(answered) > 40)
         gateway.kill()
         for thread in threads:
             thread.join()
         gateway.start()
-        octets = b"\n".join(mail.octets for mail in gateway.mails("alice"))
-        for mark in sent:
-            count = octets.count(("Subject: %s\n" % mark).encode())
-            self.assertIn(count, (1,) if mark in answered else (0, 1), mark)
+        self.check_marks(gateway, sent, answered)
         gateway.stop()
 
     def test_master_dies(self):

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading the files of recipients and aliases; everything wrong with them is told at once. */
+#include "base/ascii.h"
+#include "config/value.h"
+#include "deliver/recipients_private.h"
+#include "os/files.h"
+
+#include <stdlib.h>
+
+enum { FILE_SIZE_MAX = 64 << 20 };
+
+struct loading {
+    struct recipients *recipients;
+    struct buf *errors;
+    struct bytes file;
+    unsigned line;
+    struct bytes base; /* the folder above the first {name} of the domain's template */
+    bool failed;
+};
+
+static void fault(struct loading *loading, const char *format, ...) printf_like(2, 3);
+static void fault(struct loading *loading, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (loading->file.len)
+        buf_printf(loading->errors, BYTES_FMT ":%u: ", BYTES_ARG(loading->file), loading->line);
+    buf_vprintf(loading->errors, format, args);
+    buf_add_byte(loading->errors, '\n');
+    va_end(args);
+    loading->failed = true;
+}
+
+/* A user's name becomes a folder's name, so it may not lead out of where folders are. */
+static bool name_is_safe(struct bytes name)
+{
+    if (name.len == 0 || name.len > 64 || name.ptr[0] == '.' || name.ptr[0] == '-')
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (ascii_is_control(c) || c == '/' || c == '\\' || c == ' ' || c == '@' || c == ':' ||
+            c == ',' || c == '{' || c == '"')
+            return false;
+    }
+    return true;
+}
+
+static struct bytes next_word(struct bytes *line)
+{
+    *line = bytes_trim_start(*line);
+    size_t end = 0;
+    while (end < line->len && !ascii_is_wsp(line->ptr[end]))
+        end++;
+    struct bytes word = bytes_first(*line, end);
+    *line = bytes_skip(*line, end);
+    return word;
+}
+
+static struct bytes strip_comment(struct bytes line)
+{
+    return bytes_trim(bytes_first(line, bytes_find_byte(line, '#')));
+}
+
+static bool insert(struct loading *loading, struct map *map, struct bytes name, void *value)
+{
+    struct arena *arena = loading->recipients->arena;
+    void *old = NULL;
+    struct bytes key = arena_lower(arena, name);
+    if (!key.ptr || !map_put(map, key, value, &old)) {
+        fault(loading, "out of memory");
+        return false;
+    }
+    if (old)
+        fault(loading, "'" BYTES_FMT "' stands here twice", BYTES_ARG(name));
+    return true;
+}
+
+/* Below `base`, and not out of it again. */
+static bool is_beneath(struct bytes path, struct bytes base)
+{
+    return base.len && bytes_starts_with(path, base) && path.len > base.len &&
+           path.ptr[base.len] == '/' && bytes_find(path, BYTES("/../")) == BYTES_NOT_FOUND &&
+           !bytes_ends_with(path, BYTES("/.."));
+}
+
+/* "/var/mail/{domain}/{user}" lies under "/var/mail". Empty for other kinds of delivery. */
+static struct bytes base_of(const struct config_domain *domain)
+{
+    struct bytes path = bytes_of(domain->deliver);
+    if (!bytes_starts_with(path, BYTES("maildir:")))
+        return BYTES("");
+    path = bytes_skip(path, 8);
+    path = bytes_first(path, bytes_find_byte(path, '{'));
+    return bytes_first(path, bytes_rfind_byte(path, '/'));
+}
+
+static void read_user_option(struct loading *loading, struct user *user, struct bytes option,
+                             const struct config *config)
+{
+    size_t equals = bytes_find_byte(option, '=');
+    struct bytes key = bytes_first(option, equals), value = bytes_skip(option, equals + 1);
+    char name[128];
+    if (equals == BYTES_NOT_FOUND) {
+        fault(loading, "'" BYTES_FMT "' is not key=value", BYTES_ARG(option));
+    } else if (bytes_is(key, "quota")) {
+        user->has_quota = true;
+        const char *problem = config_read_size(value, &user->quota);
+        if (problem)
+            fault(loading, "quota %s", problem);
+    } else if (bytes_is(key, "policy")) {
+        user->policy = value;
+        if (!bytes_to_cstring(value, name, sizeof(name)) ||
+            !bytes_is(value, config_policy_find(config, name)->name))
+            fault(loading, "there is no policy '" BYTES_FMT "'", BYTES_ARG(value));
+    } else if (bytes_is(key, "maildir")) {
+        user->maildir = value;
+        if (!value.len || value.ptr[0] != '/')
+            fault(loading, "maildir '" BYTES_FMT "' is not an absolute path", BYTES_ARG(value));
+        else if (!is_beneath(value, loading->base))
+            fault(loading, "maildir '" BYTES_FMT "' lies outside of " BYTES_FMT
+                  ", where `deliver` lets the store write", BYTES_ARG(value), BYTES_ARG(loading->base));
+    } else {
+        fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir)", BYTES_ARG(key));
+    }
+}
+
+static void read_user(struct loading *loading, struct map *users, struct bytes line,
+                      const struct config *config)
+{
+    struct bytes name = next_word(&line);
+    struct user *user = arena_new(loading->recipients->arena, struct user);
+    if (!user) {
+        fault(loading, "out of memory");
+        return;
+    }
+    if (!name_is_safe(name)) {
+        fault(loading, "'" BYTES_FMT "' cannot be a user's name", BYTES_ARG(name));
+        return;
+    }
+    *user = (struct user){.name = name};
+    for (struct bytes word = next_word(&line); word.len; word = next_word(&line))
+        read_user_option(loading, user, word, config);
+    insert(loading, users, name, user);
+}
+
+static void read_alias(struct loading *loading, struct map *aliases, struct bytes line)
+{
+    struct arena *arena = loading->recipients->arena;
+    size_t colon = bytes_find_byte(line, ':');
+    struct bytes name = bytes_trim(bytes_first(line, colon));
+    struct bytes rest = bytes_skip(line, colon + 1), target;
+    if (colon == BYTES_NOT_FOUND || !name.len || !bytes_trim(rest).len) {
+        fault(loading, "expected 'alias: target, target'");
+        return;
+    }
+    size_t count = 1;
+    for (size_t i = 0; i < rest.len; i++)
+        count += rest.ptr[i] == ',';
+    struct alias *alias = arena_new(arena, struct alias);
+    struct bytes *targets = arena_alloc_array(arena, count, sizeof(*targets));
+    if (!alias || !targets) {
+        fault(loading, "out of memory");
+        return;
+    }
+    *alias = (struct alias){.targets = targets, .file = loading->file, .line = loading->line};
+    while (bytes_split(&rest, ',', &target)) {
+        target = bytes_trim(target);
+        if (!target.len)
+            fault(loading, "an empty target");
+        else
+            targets[alias->count++] = target;
+    }
+    insert(loading, aliases, name, alias);
+}
+
+static struct map *new_map(struct loading *loading)
+{
+    struct recipients *recipients = loading->recipients;
+    struct map *map = map_create();
+    if (map)
+        recipients->maps[recipients->map_count++] = map;
+    else
+        fault(loading, "out of memory");
+    return map;
+}
+
+/* Calls `read` for each line that holds something. The file's text stays in the table's arena. */
+static void read_lines(struct loading *loading, const char *file, struct map *map,
+                       const struct config *config, bool users)
+{
+    struct bytes text, line;
+    struct error error;
+    loading->file = (struct bytes){NULL, 0};
+    if (files_read(loading->recipients->arena, file, FILE_SIZE_MAX, &text, &error) != OK) {
+        fault(loading, "%s", error.text);
+        return;
+    }
+    loading->file = bytes_of(arena_string(loading->recipients->arena, bytes_of(file)));
+    loading->line = 0;
+    while (bytes_split(&text, '\n', &line)) {
+        loading->line++;
+        line = strip_comment(line);
+        if (line.len && users)
+            read_user(loading, map, line, config);
+        else if (line.len)
+            read_alias(loading, map, line);
+    }
+    loading->file = (struct bytes){NULL, 0};
+}
+
+/* Reads "maildir:PATH" or "lmtp:…" of the configuration, whose form config has checked. */
+static void read_delivery(struct loading *loading, struct place *place)
+{
+    struct bytes text = bytes_of(place->config->deliver);
+    if (bytes_starts_with(text, BYTES("maildir:"))) {
+        place->kind = CONFIG_DELIVER_MAILDIR;
+        place->maildir_template = bytes_skip(text, 8);
+        return;
+    }
+    place->kind = CONFIG_DELIVER_LMTP;
+    struct bytes target = bytes_skip(text, 5);
+    if (bytes_starts_with(target, BYTES("unix:"))) {
+        place->lmtp.path = arena_string(loading->recipients->arena, bytes_skip(target, 5));
+        return;
+    }
+    const char *problem = config_read_endpoint(target, 0, &place->lmtp);
+    if (problem)
+        fault(loading, "domain " BYTES_FMT ": cannot deliver to '%s': it %s", BYTES_ARG(place->name),
+              place->config->deliver, problem);
+}
+
+static char *copy_text(struct recipients *recipients, const char *text)
+{
+    return arena_string(recipients->arena, bytes_of(text));
+}
+
+static const struct config_domain *copy_section(struct loading *loading,
+                                                const struct config_domain *domain)
+{
+    struct recipients *recipients = loading->recipients;
+    struct config_domain *copy = arena_new(recipients->arena, struct config_domain);
+    if (copy) {
+        copy->catch_all = copy_text(recipients, domain->catch_all);
+        copy->delimiter = copy_text(recipients, domain->delimiter);
+        copy->deliver = copy_text(recipients, domain->deliver);
+        copy->policy = copy_text(recipients, domain->policy);
+        copy->quota = domain->quota;
+    }
+    return copy;
+}
+
+static void read_domain(struct loading *loading, const struct config *config,
+                        const struct config_domain *domain)
+{
+    struct recipients *recipients = loading->recipients;
+    struct map *users = new_map(loading), *aliases = new_map(loading);
+    const struct config_domain *section = copy_section(loading, domain);
+    if (!users || !aliases || !section)
+        return;
+    bool has_users = domain->recipients && *domain->recipients;
+    loading->base = base_of(domain);
+    if (has_users)
+        read_lines(loading, domain->recipients, users, config, true);
+    if (domain->aliases && *domain->aliases)
+        read_lines(loading, domain->aliases, aliases, config, false);
+    for (size_t i = 0; i < domain->names.count; i++) {
+        struct place *place = arena_new(recipients->arena, struct place);
+        if (!place) {
+            fault(loading, "out of memory");
+            return;
+        }
+        place->name = arena_lower(recipients->arena, bytes_of(domain->names.items[i]));
+        place->config = section;
+        place->users = users;
+        place->aliases = aliases;
+        read_delivery(loading, place);
+        place->ask = !has_users && place->kind == CONFIG_DELIVER_LMTP;
+        if (!recipients->first)
+            recipients->first = place;
+        insert(loading, recipients->places, place->name, place);
+    }
+}
+
+static void check_alias(struct loading *loading, const struct place *place, struct bytes name,
+                        const struct alias *alias)
+{
+    loading->file = alias->file;
+    loading->line = alias->line;
+    for (size_t i = 0; i < alias->count; i++) {
+        bool self = bytes_equal_nocase(alias->targets[i], name);
+        bool leads = self ? recipients_local(place->users, name) != NULL
+                          : recipients_leads(loading->recipients, place, alias->targets[i]);
+        if (!leads)
+            fault(loading, "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT "' is no user or alias of ours",
+                  BYTES_ARG(name), BYTES_ARG(alias->targets[i]));
+    }
+    loading->file = (struct bytes){NULL, 0};
+}
+
+/* Every alias and catch-all must lead somewhere of ours: a dangling one is found here, not at RCPT. */
+static void check_targets(struct loading *loading)
+{
+    size_t places = 0;
+    struct bytes domain, name;
+    void *value, *alias;
+    while (map_next(loading->recipients->places, &places, &domain, &value)) {
+        const struct place *place = value;
+        struct bytes catch_all = bytes_of(place->config->catch_all);
+        size_t position = 0;
+        if (place->ask)
+            continue;
+        if (catch_all.len && !recipients_leads(loading->recipients, place, catch_all))
+            fault(loading, "domain " BYTES_FMT ": catch-all '" BYTES_FMT "' is no user or alias of ours",
+                  BYTES_ARG(domain), BYTES_ARG(catch_all));
+        while (map_next(place->aliases, &position, &name, &alias))
+            check_alias(loading, place, name, alias);
+    }
+}
+
+enum result recipients_load(const struct config *config, struct recipients **out,
+                            struct buf *errors)
+{
+    struct recipients *recipients = calloc(1, sizeof(*recipients));
+    struct loading loading = {.recipients = recipients, .errors = errors};
+    if (!recipients)
+        return TEMP;
+    recipients->references = 1;
+    recipients->arena = arena_create(SIZE_MAX / 2);
+    recipients->places = map_create();
+    recipients->maps = calloc(config->domain_count * 2 + 1, sizeof(struct map *));
+    if (!recipients->arena || !recipients->places || !recipients->maps) {
+        recipients_free(recipients);
+        return TEMP;
+    }
+    recipients->postmaster = arena_copy(recipients->arena, bytes_of(config->postmaster));
+    for (size_t i = 0; i < config->domain_count; i++)
+        read_domain(&loading, config, &config->domains[i]);
+    if (!loading.failed)
+        check_targets(&loading);
+    if (loading.failed) {
+        recipients_free(recipients);
+        return PERM;
+    }
+    *out = recipients;
+    return OK;
+}
