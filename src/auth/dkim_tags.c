@@ -200,7 +200,8 @@ bool dkim_tags_base64(struct arena *arena, struct bytes value, struct bytes *out
     struct decoder d = {.to = octets};
     struct bytes rest = bytes_skip(value, put_digits(&d, value));
     size_t left = d.digits % 4, padding = 0;
-    if (!read_padding(rest, &padding) || left == 1 || (padding && left + padding != 4))
+    if (!read_padding(rest, &padding) || left == 1 ||
+        (padding && (left == 0 || left + padding != 4)))
         return false;
     while (d.digits % 4)
         put_digit(&d, 0);

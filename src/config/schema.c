@@ -30,8 +30,8 @@ static const struct config_key top_keys[] = {
      .meaning = "Processes that speak SMTP. 0: one for each processor core."},
     {"own-networks", CONFIG_NETWORKS, AT(own_networks), .most = 10000,
      .example = "[192.0.2.0/24, 2001:db8::/32]",
-     .meaning = "Clients in these networks are ours: they may use DSN, and bare line ends in their "
-                "mail are mended. Loopback is not implied."},
+     .meaning = "Clients in these networks are ours: their mail is not judged, sloppy commands are taken "
+                "and bare line ends mended. Loopback is not implied."},
     {"postmaster", CONFIG_TEXT, AT(postmaster), .fallback = "postmaster",
      .check = config_check_mailbox,
      .meaning = "The mailbox that receives the mail of postmaster and abuse where no recipients or "

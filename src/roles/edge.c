@@ -76,7 +76,9 @@ static void edge_connected(void *context, struct smtp_session *session, struct s
     const struct config *config = &edge->role->config;
     bool own = in_networks(&session->client, &config->own_networks);
     struct smtp_session_options *options = smtp_session_options(session);
-    options->offer_dsn = own; /* rfc3461:5.2.3: to strangers it only tells who reads what */
+    /* Nothing here makes notifications yet, so none are promised (rfc3461:5.2.2). Once the queue does,
+     * this is for own networks and authenticated clients only (rfc3461:5.2.3). */
+    options->offer_dsn = false;
     options->skip_greeting_delay = own;
     if (own) {
         options->lenient = true;

@@ -79,35 +79,49 @@ static struct protocol_reply say(unsigned code, const char *enhanced, struct byt
     return (struct protocol_reply){code, bytes_of(enhanced), text};
 }
 
-/* All of an alias's mailboxes over quota: the recipient is refused for now. One with room: accepted. */
-static struct protocol_reply check_quotas(struct store *store, const struct recipient_lookup *found,
-                                          uint64_t size, struct arena *arena)
+static struct protocol_reply ask_quota(struct store *store, struct arena *arena,
+                                       const struct recipient_question *question,
+                                       const struct destination *destination)
 {
     struct error error;
-    enum result result = OK;
-    for (size_t i = 0; i < found->destination_count; i++) {
-        const struct destination *destination = &found->destinations[i];
-        if (destination->kind == CONFIG_DELIVER_MAILDIR)
-            result = quota_check(store->quota, destination->maildir, destination->quota, size, &error);
-        if (destination->kind != CONFIG_DELIVER_MAILDIR || result == OK)
-            return say(250, "2.1.5", BYTES("Ok"));
-    }
+    enum result result = quota_check(store->quota, destination->maildir, destination->quota,
+                                     question->size, &error);
+    if (result == OK)
+        return say(250, "2.1.5", BYTES("Ok"));
     return say(result == NONE ? 451 : 452, result == NONE ? "4.3.0" : "4.2.2",
                arena_printf(arena, "%s", error.text));
 }
 
 static struct protocol_reply ask_lmtp(struct store *store, struct arena *arena,
                                       const struct recipient_question *question,
-                                      const struct recipient_lookup *found)
+                                      const struct destination *destination)
 {
     struct protocol_reply reply;
     struct error error;
-    struct bytes recipient = found->destinations[0].address;
-    if (store_lmtp(store, arena, &found->destinations[0].lmtp, question->sender, &recipient, 1,
+    struct bytes recipient = destination->address;
+    if (store_lmtp(store, arena, &destination->lmtp, question->sender, &recipient, 1,
                    (struct bytes){NULL, 0}, &reply, &error) == OK)
         return reply.code / 100 == 2 ? say(250, "2.1.5", BYTES("Ok")) : reply;
     log_warning("recipient", "LMTP for " BYTES_FMT ": %s", BYTES_ARG(recipient), error.text);
     return say(451, "4.4.1", BYTES("The mailbox server cannot be reached. Please try again later."));
+}
+
+/* An alias is welcome if one of its mailboxes is: what the others do not take goes to spool or
+ * quarantine. If none is, the last one's refusal is told. */
+static struct protocol_reply ask_destinations(struct store *store, struct arena *arena,
+                                              const struct recipient_question *question,
+                                              const struct recipient_lookup *found)
+{
+    struct protocol_reply reply = say(451, "4.3.0", BYTES("This recipient leads nowhere now."));
+    for (size_t i = 0; i < found->destination_count; i++) {
+        const struct destination *destination = &found->destinations[i];
+        reply = destination->kind == CONFIG_DELIVER_MAILDIR
+                    ? ask_quota(store, arena, question, destination)
+                    : ask_lmtp(store, arena, question, destination);
+        if (reply.code / 100 == 2)
+            break;
+    }
+    return reply;
 }
 
 static void answer_recipient(struct store *store, struct ipc_request *request)
@@ -132,10 +146,8 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     else if (found.status == RECIPIENT_ASK && found.exempt)
         /* Always works (rfc5321:4.5.1): what the server does not take lands in a mailbox of ours. */
         answer.reply = say(250, "2.1.5", BYTES("Ok"));
-    else if (found.status == RECIPIENT_ASK)
-        answer.reply = ask_lmtp(store, arena, &question, &found);
     else
-        answer.reply = check_quotas(store, &found, question.size, arena);
+        answer.reply = ask_destinations(store, arena, &question, &found);
     answer.policy = found.policy;
     answer.exempt = found.exempt;
     struct buf payload;

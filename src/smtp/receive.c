@@ -217,7 +217,7 @@ SMTP_NOINLINE void receive_data(struct session *s)
     struct smtp_reply reply;
     bool wanted = ask_data(s, &reply);
     session_reply(s, &reply);
-    if (!wanted || s->why)
+    if (!wanted || s->why || session_flush(s)) /* rfc2920:3.2: not held back */
         return;
     begin(s, false);
     read_data(s);

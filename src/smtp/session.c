@@ -72,6 +72,14 @@ SMTP_NOINLINE void session_say(struct session *s, unsigned code, const char *enh
     session_reply(s, &reply);
 }
 
+/* Our name stands first in the replies that open and close the channel (rfc5321:4.2.2). */
+static void say_by_name(struct session *s, unsigned code, const char *enhanced, const char *text)
+{
+    char line[400];
+    snprintf(line, sizeof(line), "%s %s", s->server->hostname, text);
+    session_say(s, code, enhanced, line);
+}
+
 int session_flush(struct session *s)
 {
     int failed =
@@ -91,7 +99,7 @@ SMTP_NOINLINE void session_abort(struct session *s, const char *enhanced, const 
     fiber_shield();
     int64_t session_end = s->deadline;
     s->deadline = loop_deadline(FAREWELL_TIMEOUT);
-    session_say(s, 421, enhanced, text);
+    say_by_name(s, 421, enhanced, text);
     session_flush(s);
     s->deadline = session_end;
     fiber_unshield();
@@ -188,21 +196,26 @@ static size_t command_line_max(const struct session *s)
 
 /* ---- commands ---- */
 
-/* Input that is there already when a command comes that must be the last of its group
- * (rfc2920:3.1), or any in a session without pipelining. */
-static void watch_pipelining(struct session *s, enum smtp_verb verb)
+/* Whether more commands may stand behind it in a group, and its reply wait for theirs
+ * (rfc2920:3.1, 3.2). */
+static bool may_be_grouped(enum smtp_verb verb)
 {
-    bool last = true;
     switch (verb) {
     case SMTP_MAIL:
     case SMTP_RCPT:
     case SMTP_RSET:
     case SMTP_BDAT: /* rfc3030:4.2 */
-        last = !s->public.esmtp;
-        break;
+        return true;
     default:
-        break;
+        return false;
     }
+}
+
+/* Input that is there already when a command comes that must be the last of its group, or any in a
+ * session without pipelining. */
+static void watch_pipelining(struct session *s, enum smtp_verb verb)
+{
+    bool last = !may_be_grouped(verb) || !s->public.esmtp;
     if (last && stream_buffered(s->public.stream).len)
         s->public.illegal_pipelining = true;
 }
@@ -254,8 +267,8 @@ SMTP_NOINLINE static void run_hello(struct session *s, const struct smtp_command
     /* A second one resets the session (rfc5321:4.1.4). */
     if (s->public.helo.len && !count_junk(s))
         return;
-    transaction_end(s);
-    struct bytes name = arena_copy(s->public.arena, command->argument);
+    struct bytes name = arena_copy(s->public.arena, command->argument), before = s->public.helo;
+    bool extended = s->public.esmtp;
     if (!name.ptr) {
         session_abort(s, "4.3.1", "Out of memory for this session", "session memory limit");
         return;
@@ -266,13 +279,18 @@ SMTP_NOINLINE static void run_hello(struct session *s, const struct smtp_command
     if (s->server->handler.hello)
         s->server->handler.hello(s->server->handler.context, &s->public, &reply);
     if (!smtp_reply_is_positive(&reply)) {
-        s->public.helo = (struct bytes){NULL, 0};
+        /* All stays as it was (rfc5321:4.1.4). */
+        s->public.helo = before;
+        s->public.esmtp = extended;
+        reply.enhanced[0] = '\0'; /* rfc2034:4 */
         session_reply(s, &reply);
-    } else if (s->public.esmtp) {
-        reply_extensions(s);
-    } else {
-        session_reply(s, &reply);
+        return;
     }
+    transaction_end(s);
+    if (s->public.esmtp)
+        reply_extensions(s);
+    else
+        session_reply(s, &reply);
 }
 
 SMTP_NOINLINE static void run_starttls(struct session *s)
@@ -353,7 +371,7 @@ static void run_command(struct session *s, const struct smtp_command *command)
         run_starttls(s);
         break;
     case SMTP_QUIT:
-        session_say(s, 221, "2.0.0", "Bye");
+        say_by_name(s, 221, "2.0.0", "Bye");
         session_close(s, "quit");
         break;
     case SMTP_RSET:
@@ -390,7 +408,10 @@ static void reply_syntax(struct session *s, enum smtp_syntax syntax,
         session_say(s, 452, "4.3.1", "Out of memory for this session");
         break;
     default:
-        session_bad(s, 501, "5.5.4", error->text);
+        /* Replies to HELO and EHLO have no enhanced code (rfc2034:4). */
+        session_bad(s, 501,
+                    command->verb == SMTP_HELO || command->verb == SMTP_EHLO ? "" : "5.5.4",
+                    error->text);
         break;
     }
     /* What follows a BDAT whose size cannot be read is data of unknown length: reading it as
@@ -417,6 +438,9 @@ SMTP_NOINLINE static void run_line(struct session *s, struct bytes line)
         run_command(s, &command);
     }
     arena_reset(s->scratch);
+    /* Other replies must not be held back (rfc2920:3.2). */
+    if (!s->why && !may_be_grouped(command.verb))
+        session_flush(s);
 }
 
 /* ---- the loop ---- */

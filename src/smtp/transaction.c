@@ -289,7 +289,7 @@ static bool prepare_mail(struct session *s, const struct smtp_command *command,
     if (!read_parameters(s, command, mail_parameters, countof(mail_parameters), NULL, reply))
         return false;
     if (!utf8_is_ascii(path->text) && !t->public.smtputf8) {
-        set_reply(reply, 553, "5.6.7", "A non-ASCII sender needs SMTPUTF8"); /* rfc6531:3.5 */
+        set_reply(reply, 550, "5.6.7", "A non-ASCII sender needs SMTPUTF8"); /* rfc6531:3.5 */
         return false;
     }
     t->public.sender = keep(t, path->text);
