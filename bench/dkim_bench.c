@@ -2,13 +2,13 @@
 /*
  * DKIM verification against what OpenSSL alone allows.
  *
- * Distinct messages of 6 KB are signed at the start (RSA-2048, relaxed/relaxed, several domains). Then,
- * in turns of a few messages, so that a change of the machine's speed meets both sides alike:
- *   vouch  dkim_verify() of each message, keys from a zone in memory (the header is split into fields
- *          beforehand, once for all checks, as the gateway does)
+ * Distinct messages of 6 KB are signed at the start (RSA-2048, relaxed/relaxed, several domains).
+ * Then, in turns of a few messages, so that a change of the machine's speed meets both sides alike:
+ *   vouch  dkim_verify() of each message, keys from a zone in memory (the header is split into
+ *          fields beforehand, once for all checks, as the gateway does)
  *   peer   SHA-256 over the whole message and one RSA verify, with contexts made ready beforehand
- * Each message is verified once a round; nothing but keys is remembered between messages. CPU time of
- * the thread is counted, over all rounds but the first.
+ * Each message is verified once a round; nothing but keys is remembered between messages. CPU time
+ * of the thread is counted, over all rounds but the first.
  */
 #include "auth/dkim.h"
 #include "auth/dkim_key.h"
@@ -227,8 +227,8 @@ int main(void)
         peer += round ? b : 0;
     }
     double count = (double)MESSAGES * (ROUNDS - 1);
-    printf("bench dkim-verify: vouch=%.0f peer=%.0f ratio=%.2f msg/s\n", count / vouch, count / peer,
-           peer / vouch);
+    printf("bench dkim-verify: vouch=%.0f peer=%.0f ratio=%.2f msg/s\n", count / vouch,
+           count / peer, peer / vouch);
     EVP_MD_CTX_free(context);
     for (unsigned i = 0; i < DOMAINS; i++) {
         EVP_PKEY_CTX_free(verifiers[i]);

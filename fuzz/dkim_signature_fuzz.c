@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The value of a DKIM-Signature field; and canonicalization of the same octets as field and body. */
+/* The value of a DKIM-Signature field; and canonicalization of the same octets as field and body.
+ * */
 #include "auth/dkim_signature.h"
 #include "base/buf.h"
 #include "base/domain.h"

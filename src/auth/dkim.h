@@ -2,7 +2,8 @@
 /*
  * dkim: verification of DomainKeys Identified Mail signatures (RFC 6376, 8301, 8463, 8553).
  *
- * Everything returned lives in the arena or points into the message. Waits for DNS (all keys at once).
+ * Everything returned lives in the arena or points into the message. Waits for DNS (all keys at
+ * once).
  */
 #ifndef VOUCH_AUTH_DKIM_H
 #define VOUCH_AUTH_DKIM_H
@@ -35,11 +36,12 @@ struct dkim_results {
 };
 
 struct dkim_options {
-    int64_t now;      /* epoch seconds, for x= and t= */
-    int64_t deadline; /* loop time for all keys together */
+    int64_t now;             /* epoch seconds, for x= and t= */
+    int64_t deadline;        /* loop time for all keys together */
     unsigned rsa_bits_least; /* 0: 1024 (rfc8301:3.2); a good signature below it is policy */
-    bool historic; /* look at rsa-sha1 and short RSA keys, which RFC 8301 retired, and at drafts' v=0.5;
-                      what verifies with the former is policy, never pass. Not for live mail */
+    /* Looks at rsa-sha1 and short RSA keys too, which RFC 8301 retired, and at v=0.5 of the drafts;
+     * what verifies with the former is policy, never pass. To study old mail, not for live mail. */
+    bool historic;
 };
 
 /*
@@ -47,8 +49,8 @@ struct dkim_options {
  * fail       body or header do not fit it
  * policy     it is good, but l= leaves the body open, or its key is shorter than rsa_bits_least
  * neutral    algorithm, canonicalization or query method are not known here (rfc8601:2.7.1)
- * permerror  it breaks a rule, has expired, uses rsa-sha1 or a key under 1024 bits (rfc8301:3), or there
- *            is no usable key (what rfc6376:6.1 calls PERMFAIL before anything is verified)
+ * permerror  it breaks a rule, has expired, uses rsa-sha1 or a key under 1024 bits (rfc8301:3),
+ *            or there is no usable key (rfc6376:6.1: PERMFAIL before anything is verified)
  * temperror  DNS failed, or memory ran out
  */
 void dkim_verify(struct dns *dns, struct arena *arena, const struct message *message,

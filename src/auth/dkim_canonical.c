@@ -92,6 +92,10 @@ static inline __attribute__((always_inline)) size_t find_step(struct bytes text,
             return at + (size_t)__builtin_ctz(mask);
         }
     }
+    if (text.len - at > 16) {
+        unsigned mask = (unsigned)_mm_movemask_epi8(suspects(text.ptr + at, folded));
+        return at + (mask ? (size_t)__builtin_ctz(mask) : 16);
+    }
     return at;
 }
 #else
@@ -136,7 +140,7 @@ static inline __attribute__((always_inline)) size_t find_change(struct bytes tex
     at = find_step(text, at, folded);
     while (at < text.len && !needs_change(text, at, folded)) {
         at++;
-        if (text.len - at > 32)
+        if (text.len - at > 16)
             at = find_step(text, at, folded);
     }
     return at;
@@ -244,7 +248,8 @@ static void relaxed_value(struct dkim_sink *sink, struct relaxed_value *value, s
         at = start;
         if (at == text.len)
             break;
-        /* A CR that folds nothing is an octet like any other; it must not stop the run at its start. */
+        /* A CR that folds nothing is an octet like any other; it must not stop the run at its
+         * start. */
         size_t change = find_change(text, text.ptr[at] == '\r' ? at + 1 : at, true);
         relaxed_run(sink, value, bytes_slice(text, at, change));
         at = change;

@@ -33,8 +33,8 @@ void dkim_canonical_body(struct dkim_sink *sink, enum dkim_canonicalization cano
 /* One header field with its CRLF. */
 void dkim_canonical_field(struct dkim_sink *sink, enum dkim_canonicalization canonicalization,
                           const struct header_field *field);
-/* The signature field itself: without `omitted` (a part of field->value: what stands behind "b=") and
- * without its final CRLF (rfc6376:3.7). */
+/* The signature field itself: without `omitted` (a part of field->value: what stands behind "b=")
+ * and without its final CRLF (rfc6376:3.7). */
 void dkim_canonical_signature(struct dkim_sink *sink, enum dkim_canonicalization canonicalization,
                               const struct header_field *field, struct bytes omitted);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dkim_fixture: what the tests of DKIM share: keys, a zone to publish them in, and a signer that signs
- * with any tags, sensible or not.
+ * dkim_fixture: what the tests of DKIM share: keys, a zone to publish them in, and a signer that
+ * signs with any tags, sensible or not.
  *
  * Included by test programs only; what a program does not use costs nothing.
  */

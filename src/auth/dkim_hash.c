@@ -175,10 +175,19 @@ struct dkim_header_index {
     uint32_t *above;   /* per field */
 };
 
+/* Eight octets with capital letters made small. Letters only: names of signs that differ in the same
+ * bit ("@" and "`") are different names, and must not all fall into one slot. */
+static uint64_t lower_word(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t seven = word & ~high;
+    uint64_t from_a = seven + (0x80 - 'A') * ones, after_z = seven + (0x7f - 'Z') * ones;
+    return word | (from_a & ~after_z & ~word & high) >> 2;
+}
+
 /*
- * A hash of the name under the process's secret that does not see case: bit 5 is set in each octet, so
- * that names which differ in it alone (letters, and a few signs) fall together. A name is hashed for
- * each field and each word of h=, hence this and not the general hash over a lower-cased copy.
+ * A hash of the name under the process's secret that does not see case. A name is hashed for each
+ * field and each word of h=, hence this and not the general hash over a lower-cased copy.
  */
 static uint64_t hash_name(const struct dkim_header_index *index, struct bytes name)
 {
@@ -187,8 +196,7 @@ static uint64_t hash_name(const struct dkim_header_index *index, struct bytes na
         uint64_t word = 0;
         size_t count = name.len < sizeof(word) ? name.len : sizeof(word);
         memcpy(&word, name.ptr, count);
-        word |= UINT64_C(0x2020202020202020);
-        unsigned __int128 product = (unsigned __int128)(word ^ hash) * (index->secret | 1);
+        unsigned __int128 product = (unsigned __int128)(lower_word(word) ^ hash) * (index->secret | 1);
         hash = (uint64_t)(product >> 64) ^ (uint64_t)product;
         name = bytes_from(name.ptr + count, name.len - count);
     }
@@ -228,14 +236,19 @@ struct dkim_header_index *dkim_header_index(struct arena *arena, const struct me
     return index;
 }
 
-static void update_digest(void *context, struct bytes run)
+struct header_pass {
+    EVP_MD_CTX *running;
+    bool failed;
+};
+
+static void hash_header_run(void *context, struct bytes run)
 {
-    /* A failure shows when the digest is finished: the library keeps no half state. */
-    (void)!EVP_DigestUpdate(context, run.ptr, run.len);
+    struct header_pass *pass = context;
+    pass->failed |= EVP_DigestUpdate(pass->running, run.ptr, run.len) != 1;
 }
 
 /* Each mention of a name takes the lowest field of that name not yet taken (rfc6376:5.4.2); `self`
- * is never one of them (rfc6376:3.7). `next` holds, per slot, where the following mention begins. */
+ * is never one of them (rfc6376:3.7). `next` says, per slot, where the following mention begins. */
 static void add_listed_fields(struct dkim_sink *sink, const struct dkim_header_index *index,
                               const struct dkim_signature *signature,
                               const struct header_field *self, uint32_t *next)
@@ -263,18 +276,18 @@ bool dkim_hash_header(struct arena *arena, const struct dkim_header_index *index
                       const EVP_MD *digest, struct dkim_hash *out)
 {
     uint32_t *next = arena_alloc_array(arena, index->slot_count, sizeof(*next));
-    EVP_MD_CTX *context = thread_context();
+    struct header_pass pass = {.running = thread_context()};
     unsigned size = 0;
-    bool good = next && context && EVP_DigestInit_ex(context, digest, NULL) == 1;
+    bool good = next && pass.running && EVP_DigestInit_ex(pass.running, digest, NULL) == 1;
     if (good) {
         struct dkim_sink sink;
         memcpy(next, index->last, index->slot_count * sizeof(*next));
-        dkim_sink_open(&sink, update_digest, context);
+        dkim_sink_open(&sink, hash_header_run, &pass);
         add_listed_fields(&sink, index, signature, field, next);
         dkim_canonical_signature(&sink, signature->header_canonicalization, field,
                                  signature->signature_span);
         dkim_sink_flush(&sink);
-        good = EVP_DigestFinal_ex(context, out->octets, &size) == 1;
+        good = EVP_DigestFinal_ex(pass.running, out->octets, &size) == 1 && !pass.failed;
         out->len = size;
     }
     return good;

@@ -37,9 +37,9 @@ struct dkim_header_index;
 /* NULL at the arena's cap. */
 struct dkim_header_index *dkim_header_index(struct arena *arena, const struct message *message);
 
-/* The hash over the fields of `signature`'s h= and over `field` itself, which must be a field of the
- * message (verifying) or one that will be put before it (signing). False at the arena's cap or when
- * the library refuses. */
+/* The hash over the fields of `signature`'s h= and over `field` itself, which must be a field of
+ * the message (verifying) or one that will be put before it (signing). False at the arena's cap or
+ * when the library refuses. */
 bool dkim_hash_header(struct arena *arena, const struct dkim_header_index *index,
                       const struct dkim_signature *signature, const struct header_field *field,
                       const EVP_MD *digest, struct dkim_hash *out) must_check;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dkim_key: public keys as they stand in DNS (rfc6376:3.6.1, rfc8463:4), and verification with them.
+ * dkim_key: public keys as they stand in DNS (rfc6376:3.6.1, rfc8463:4), and verification with
+ * them.
  *
- * Keys are kept ready for use in a bounded cache of the current thread, by the text of their record:
- * making one costs more than a verification. A key belongs to the cache; use it before the next call
- * of dkim_key_find(), and never across a wait.
+ * Keys are kept ready for use in a bounded cache of the current thread, by the text of their
+ * record: making one costs more than a verification. A key belongs to the cache; use it before the
+ * next call of dkim_key_find(), and never across a wait.
  */
 #ifndef VOUCH_AUTH_DKIM_KEY_H
 #define VOUCH_AUTH_DKIM_KEY_H
@@ -36,8 +37,8 @@ enum result dkim_key_record_parse(struct arena *arena, struct bytes text,
 
 struct dkim_key;
 
-/* The key of a record's text, made ready or found in the cache. Results as above; PERM also for a key
- * that cannot be used. Needs no arena: `*out` belongs to the cache. */
+/* The key of a record's text, made ready or found in the cache. Results as above; PERM also for a
+ * key that cannot be used. Needs no arena: `*out` belongs to the cache. */
 enum result dkim_key_find(struct bytes text, const struct dkim_key **out, struct error *error)
     must_check;
 const struct dkim_key_record *dkim_key_record(const struct dkim_key *key); /* `data` is empty */

@@ -2,10 +2,10 @@
 /*
  * dkim_sign: makes DKIM-Signature fields (rfc6376:5, rfc8463:3).
  *
- * Three steps, so that the private key can live in another process: dkim_sign_prepare() computes the
- * hash, whoever holds the key signs it, dkim_sign_write() writes the field. dkim_sign() does all
- * three with a callback, and dkim_sign_with_key() is such a callback over a key in this process.
- * l= is never written. Everything made lives in the arena.
+ * Three steps, so that the private key can live in another process: dkim_sign_prepare() computes
+ * the hash, whoever holds the key signs it, dkim_sign_write() writes the field. dkim_sign() does
+ * all three with a callback, and dkim_sign_with_key() is such a callback over a key in this
+ * process. l= is never written. Everything made lives in the arena.
  */
 #ifndef VOUCH_AUTH_DKIM_SIGN_H
 #define VOUCH_AUTH_DKIM_SIGN_H
@@ -21,7 +21,8 @@ struct dkim_signing {
     int64_t time;                   /* t=, epoch seconds; 0: not written */
     int64_t expiration;             /* x=; 0: not written */
     /* Names of fields to sign: each as often as it stands in the message, and names in `sealed`
-     * once more, so that none can be added. NULL: the default lists. "From" is always among both. */
+     * once more, so that none can be added. NULL: the default lists. "From" is always among both.
+     * */
     const char *const *headers, *const *sealed; /* each ends with NULL */
 };
 

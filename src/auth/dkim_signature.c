@@ -105,8 +105,8 @@ static enum result read_query(const struct dkim_tags *tags, struct error *error)
                      BYTES_ARG(bytes_first(tag->value, 32)));
 }
 
-/* Splits h= at its colons into names without white space around them; false if one is empty or is no
- * field name. */
+/* Splits h= at its colons into names without white space around them; false if one is empty or is
+ * no field name. */
 static bool split_header_list(struct bytes text, struct dkim_signature *out)
 {
     size_t at = 0;

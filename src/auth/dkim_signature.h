@@ -2,9 +2,9 @@
 /*
  * dkim_signature: what a DKIM-Signature field says (rfc6376:3.5), parsed and checked for sense.
  *
- * Decoded values live in the arena, the others point into the field. When the parse fails, the texts
- * that could be read (domain, selector, ...) are set nevertheless, for reports; those that are no
- * valid names stay empty.
+ * Decoded values live in the arena, the others point into the field. When the parse fails, the
+ * texts that could be read (domain, selector, ...) are set nevertheless, for reports; those that
+ * are no valid names stay empty.
  */
 #ifndef VOUCH_AUTH_DKIM_SIGNATURE_H
 #define VOUCH_AUTH_DKIM_SIGNATURE_H

@@ -2,8 +2,8 @@
 /*
  * dkim_tags: the tag=value lists of signatures and key records (rfc6376:3.2).
  *
- * Everything points into the text; nothing is allocated. A list that breaks the grammar, names a tag
- * twice or has more than DKIM_TAGS_MAX tags is PERM as a whole, with the reason in the error.
+ * Everything points into the text; nothing is allocated. A list that breaks the grammar, names a
+ * tag twice or has more than DKIM_TAGS_MAX tags is PERM as a whole, with the reason in the error.
  */
 #ifndef VOUCH_AUTH_DKIM_TAGS_H
 #define VOUCH_AUTH_DKIM_TAGS_H
@@ -35,12 +35,12 @@ static inline const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags
     return dkim_tags_find_name(tags, bytes_from(name, strlen(name)));
 }
 
-/* Whether a colon-separated list with optional white space (h=, s=, t= of keys, q=) has the word. */
+/* Whether a colon-separated list, with optional white space, has the word (h=, s=, t= of keys; q=). */
 bool dkim_tags_lists(struct bytes value, const char *word);
 
-/* Decodes a base64 value with folding anywhere in it; the same language as base64_decode(). By table,
- * because comparisons on random digits are what a processor guesses wrong: this is done for each
- * signature. False if it is not base64 or at the arena's cap. */
+/* Decodes a base64 value with folding anywhere in it; the same language as base64_decode(). By
+ * table, because comparisons on random digits are what a processor guesses wrong: this is done for
+ * each signature. False if it is not base64 or at the arena's cap. */
 bool dkim_tags_base64(struct arena *arena, struct bytes value, struct bytes *out) must_check;
 
 #endif

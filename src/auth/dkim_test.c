@@ -109,9 +109,11 @@ static void required_tags_are_required_rfc6376_3_5(void **state)
     add_key(f, "", rsa_2048);
     for (size_t i = 0; i < countof(cases); i++)
         expect_tags(f, cases[i].tags, "permerror", cases[i].problem);
-    verify_with(f, BYTES("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s; h=From; b=AAAA\r\n"));
+    verify_with(f, BYTES("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s; h=From;"
+                         " b=AAAA\r\n"));
     expect(f, "permerror", "no bh=");
-    verify_with(f, BYTES("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s; h=From; bh=AA==\r\n"));
+    verify_with(f, BYTES("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s; h=From;"
+                         " bh=AA==\r\n"));
     expect(f, "permerror", "no b=");
     assert_int_equal(zone_question_count(f->zone), 0);
 }

@@ -27,8 +27,8 @@ struct dmarc_record {
     struct bytes rua, ruf, fo;    /* as written */
 };
 
-/* One DNS step of discovery, for explanations: what was asked and what it gave. The question whether
- * the author domain exists (for np=) is one too; its name has no "_dmarc.". */
+/* One DNS step of discovery, for explanations: what was asked and what it gave. The question
+ * whether the author domain exists (for np=) is one too; its name has no "_dmarc.". */
 struct dmarc_step {
     struct bytes name;   /* "_dmarc.example.org" */
     struct bytes answer; /* the record, or "no record", "several DMARC records, all ignored", … */
@@ -45,15 +45,15 @@ struct dmarc_request {
 };
 
 struct dmarc_result {
-    enum auth_result result;  /* none pass fail temperror permerror */
-    struct bytes problem;     /* why none, temperror, permerror */
-    struct bytes author_domain; /* normalized: A-labels, lower case, no trailing dot */
-    struct bytes policy_domain; /* where the record was found */
+    enum auth_result result;            /* none pass fail temperror permerror */
+    struct bytes problem;               /* why none, temperror, permerror */
+    struct bytes author_domain;         /* normalized: A-labels, lower case, no trailing dot */
+    struct bytes policy_domain;         /* where the record was found */
     struct bytes organizational_domain; /* of the author domain; empty when nothing asked for it */
-    struct bytes record_text; /* the record that gave the policy */
+    struct bytes record_text;           /* the record that gave the policy */
     struct dmarc_record record;
     enum dmarc_policy policy;    /* that applies to this author domain, after sp/np, before t= */
-    enum dmarc_policy effective; /* after t=y lowered it (or pct in 7489 mode: unchanged, see percent) */
+    enum dmarc_policy effective; /* after t=y lowered it; pct of RFC 7489 is left to the caller */
     bool spf_aligned;            /* SPF passed and is aligned */
     bool dkim_aligned;           /* a DKIM signature passed and is aligned */
     size_t dkim_index;           /* which, when dkim_aligned */
@@ -65,16 +65,17 @@ struct dmarc_result {
  * pass       an identifier that passed is aligned with the author domain
  * fail       there is a record, and none is
  * none       there is no record (or, under RFC 7489, there are several)
- * permerror  the record's policy cannot be made out and nobody wants its reports (rfc9989:4.10.1: DMARC
- *            is not applied), or the author domain is no domain name
- * temperror  DNS or a method failed on what would have decided; neither pass nor fail (rfc9989:5.3.6)
+ * permerror  the record's policy cannot be made out and nobody wants its reports
+ *            (rfc9989:4.10.1: DMARC is not applied), or the author domain is no domain name
+ * temperror  DNS or a method failed on what would have decided: neither pass nor fail
+ *            (rfc9989:5.3.6)
  */
 void dmarc_check(struct dns *dns, struct arena *arena, const struct dmarc_request *request,
                  struct dmarc_result *result);
 
-/* Parses one record's text. OK, NONE (not a DMARC record), PERM (one, but unusable; reason in error),
- * TEMP (the arena's cap). A record without a usable p= (or with bad sp= or np=) but with a valid rua= is
- * OK and has p=none. Case of tag names and values does not matter; "DMARC1" is exact. */
+/* Parses one record's text. OK, NONE (not a DMARC record), PERM (one, but unusable; reason in
+ * error), TEMP (the arena's cap). A record without a usable p= (or with bad sp= or np=) but with a
+ * valid rua= is OK and has p=none. Case of tag names and values does not matter but in "DMARC1". */
 enum result dmarc_record_parse(struct arena *arena, struct bytes text, struct dmarc_record *out,
                                struct error *error) must_check;
 

@@ -237,7 +237,8 @@ static void dns_failures_are_temporary_errors_rfc9989_5_3_6(void **state)
     expect(f, "example.org", "temperror");
     expect(f, "a.example.org", "temperror");
     assert_int_equal(f->result.effective, DMARC_POLICY_NONE);
-    /* The own record is there; whose organization it is cannot be told, so neither can alignment. */
+    /* The own record is there; whose organization it is cannot be told, so neither can alignment.
+     * */
     expect(f, "own.example.org", "temperror");
     spf(f, AUTH_FAIL, "example.net");
     expect(f, "own.example.org", "fail");

@@ -2,8 +2,8 @@
 /*
  * dmarc_walk: DMARC records in DNS, and the tree walk over them (rfc9989:4.10).
  *
- * A discovery serves one message: it asks each name once, whatever walks cross it, and remembers the
- * questions in order for the explanation. All lives in its arena.
+ * A discovery serves one message: it asks each name once, whatever walks cross it, and remembers
+ * the questions in order for the explanation. All lives in its arena.
  */
 #ifndef VOUCH_AUTH_DMARC_WALK_H
 #define VOUCH_AUTH_DMARC_WALK_H

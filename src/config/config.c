@@ -56,6 +56,14 @@ enum result config_load(struct arena *arena, const char *file, struct config *ou
     return finish(&faults, errors);
 }
 
+bool config_networks_contain(const struct config_networks *networks, const struct ip *ip)
+{
+    for (size_t i = 0; i < networks->count; i++)
+        if (ip_in_network(ip, &networks->items[i]))
+            return true;
+    return false;
+}
+
 const struct config_policy *config_policy_find(const struct config *config, const char *name)
 {
     for (size_t i = 1; i < config->policy_count; i++)

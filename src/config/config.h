@@ -150,6 +150,9 @@ enum result config_parse(struct arena *arena, struct bytes text, const char *fil
 /* Every key with its type, default and meaning, as a commented file that config_parse() accepts. */
 void config_describe(struct buf *out);
 
+/* Whether the address lies in one of the networks. */
+bool config_networks_contain(const struct config_networks *networks, const struct ip *ip);
+
 /* The policy of that name, or the default one. Never NULL. */
 const struct config_policy *config_policy_find(const struct config *config, const char *name);
 

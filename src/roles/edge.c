@@ -20,14 +20,6 @@ static struct edge *edge_of(struct role *role)
     return role->state;
 }
 
-static bool in_networks(const struct ip *ip, const struct config_networks *networks)
-{
-    for (size_t i = 0; i < networks->count; i++)
-        if (ip_in_network(ip, &networks->items[i]))
-            return true;
-    return false;
-}
-
 struct ipc_channel *edge_store(struct edge *edge, int64_t deadline)
 {
     while (!edge->store || !ipc_channel_is_open(edge->store))
@@ -74,7 +66,7 @@ static void edge_connected(void *context, struct smtp_session *session, struct s
 {
     struct edge *edge = context;
     const struct config *config = &edge->role->config;
-    bool own = in_networks(&session->client, &config->own_networks);
+    bool own = config_networks_contain(&config->own_networks, &session->client);
     struct smtp_session_options *options = smtp_session_options(session);
     /* Nothing here makes notifications yet, so none are promised (rfc3461:5.2.2). Once the queue does,
      * this is for own networks and authenticated clients only (rfc3461:5.2.3). */
@@ -173,7 +165,7 @@ static void accept_one(struct edge *edge, const struct smtp_server *server,
     }
     struct accepted *accepted = NULL;
     bool trusted_proxy = !listener->proxy_protocol ||
-                         (listener->proxy_from.count ? in_networks(&client, &listener->proxy_from)
+                         (listener->proxy_from.count ? config_networks_contain(&listener->proxy_from, &client)
                                                      : ip_is_loopback(&client));
     if (!trusted_proxy) {
         log_warning("session", "listener %s: a connection that is not from its proxy", listener->name);

@@ -36,14 +36,6 @@ static struct bytes make_id(struct edge *edge, struct arena *arena)
     return arena_copy(arena, bytes_from(text, sizeof(text)));
 }
 
-static bool in_networks(const struct ip *ip, const struct config_networks *networks)
-{
-    for (size_t i = 0; i < networks->count; i++)
-        if (ip_in_network(ip, &networks->items[i]))
-            return true;
-    return false;
-}
-
 static void out_of_memory(struct smtp_session *session, struct smtp_reply *reply)
 {
     smtp_reply_set(reply, session->arena, 452, "4.3.1", "Out of memory. Please try again later.");
@@ -244,7 +236,7 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     if (!bytes_to_cstring(mail->policy, section, sizeof(section)))
         section[0] = '\0';
     const struct config_policy *chosen = config_policy_find(config, section);
-    evidence->own_network = in_networks(&session->client, &config->own_networks);
+    evidence->own_network = config_networks_contain(&config->own_networks, &session->client);
     evidence->exempt = mail->exempt;
     evidence->tls = session->tls ? session->tls_version : BYTES("");
     enum result result = gather_message(gather, transaction->content, &error);

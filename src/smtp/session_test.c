@@ -24,13 +24,42 @@ scenario_test(commands_out_of_order_get_503_rfc5321_4_1_4)
     talk(&s, "MAIL FROM:<>\r\n", "250 ");
     talk(&s, "EHLO client.example\r\n", "250 "); /* resets, rfc5321:4.1.4 */
     talk(&s, "RCPT TO:<b@here.example>\r\n", "503 5.5.1");
-    talk(&s, "EHLO refused.example\r\n", "550 5.7.1");
-    talk(&s, "MAIL FROM:<>\r\n", "503 5.5.1");
     talk(&s, "HELO client.example\r\n", "250 ");
     talk(&s, "MAIL FROM:<refused@sender.example>\r\n", "550 5.7.1");
     talk(&s, "RCPT TO:<b@here.example>\r\n", "503 5.5.1");
     scenario_end(&s);
     assert_int_equal(s.record.resets, 3);
+}
+
+/* No enhanced code in the reply: rfc2034:4. */
+scenario_test(a_refused_ehlo_changes_nothing_rfc5321_4_1_4)
+{
+    scenario_defaults(&s);
+    scenario_start(&s);
+    expect(&s, "220 ");
+    talk(&s, "EHLO refused.example\r\n", "550 Not you");
+    talk(&s, "EHLO two names\r\n", "501 this is not");
+    talk(&s, "MAIL FROM:<>\r\n", "503 5.5.1");
+    talk(&s, "EHLO client.example\r\n", "250 ");
+    talk(&s, "MAIL FROM:<>\r\n", "250 ");
+    talk(&s, "EHLO refused.example\r\n", "550 Not you");
+    talk(&s, "EHLO two names\r\n", "501 this is not");
+    talk(&s, "RCPT TO:<b@here.example>\r\nDATA\r\n", "250 |354 ");
+    talk(&s, "A: b\r\n.\r\nQUIT\r\n", "250 |221 ");
+    scenario_end(&s);
+    assert_true(s.record.session.esmtp);
+}
+
+scenario_test(the_last_reply_begins_with_our_name_rfc5321_4_2_2)
+{
+    scenario_defaults(&s);
+    s.server.limits.bad_commands = 2;
+    scenario_greet(&s);
+    talk(&s, "QUIT\r\n", "221 2.0.0 mx.example ");
+    scenario_end(&s);
+    scenario_greet(&s);
+    talk(&s, "BAR\r\nBAZ\r\n", "500 |421 4.7.0 mx.example ");
+    scenario_end(&s);
 }
 
 scenario_test(bad_commands_get_the_codes_of_rfc5321_4_2)
@@ -53,6 +82,7 @@ scenario_test(bad_commands_get_the_codes_of_rfc5321_4_2)
     talk(&s, "MAIL FROM:<> BODY=BINARYMIME\r\n", "501 5.5.4");
     talk(&s, "MAIL FROM:<> SMTPUTF8=yes\r\n", "501 5.5.4");
     talk(&s, "MAIL FROM:<> AUTH=+zz\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<j\xc3\xb6rg@sender.example>\r\n", "550 5.6.7"); /* rfc6531:3.5 */
     talk(&s, "MAIL FROM:<>\r\n", "250 ");
     talk(&s, "RCPT TO:<>\r\n", "501 5.1.3");
     talk(&s, "RCPT TO:<b@here.example> NOTIFY=NEVER\r\n", "555 5.5.4");
@@ -115,7 +145,7 @@ scenario_test(non_ascii_addresses_need_smtputf8_rfc6531_3_5)
 {
     scenario_defaults(&s);
     scenario_greet(&s);
-    talk(&s, "MAIL FROM:<j\xc3\xb6rg@sender.example>\r\n", "553 5.6.7");
+    talk(&s, "MAIL FROM:<j\xc3\xb6rg@sender.example>\r\n", "550 5.6.7");
     talk(&s, "MAIL FROM:<a@sender.example>\r\n", "250 ");
     talk(&s, "RCPT TO:<j\xc3\xb6rg@here.example>\r\n", "553 5.6.7");
     talk(&s, "RSET\r\n", "250 ");
@@ -331,6 +361,24 @@ scenario_test(illegal_pipelining_is_known_rfc2920_3_1)
     assert_true(s.record.session.illegal_pipelining);
 }
 
+scenario_test(only_replies_to_grouped_commands_wait_rfc2920_3_2)
+{
+    scenario_defaults(&s);
+    s.record.message_takes = SECOND;
+    scenario_greet(&s);
+    int64_t from = loop_now();
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nDATA\r\nA: b\r\n.\r\n",
+         "250 |250 |354 ");
+    assert_int_equal(loop_now() - from, 0);
+    expect(&s, "250 2.0.0");
+    from = loop_now();
+    talk(&s, "NOOP\r\nMAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nBDAT 6 LAST\r\nA: b\r\n",
+         "250 2.0.0");
+    assert_int_equal(loop_now() - from, 0);
+    expect(&s, "250 2.1.0|250 2.1.5|250 2.0.0");
+    scenario_end(&s);
+}
+
 scenario_test(who_is_refused_at_connect_may_only_quit_rfc5321_3_1)
 {
     scenario_defaults(&s);
@@ -361,6 +409,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_out_of_order_get_503_rfc5321_4_1_4),
+        cmocka_unit_test(a_refused_ehlo_changes_nothing_rfc5321_4_1_4),
+        cmocka_unit_test(the_last_reply_begins_with_our_name_rfc5321_4_2_2),
         cmocka_unit_test(bad_commands_get_the_codes_of_rfc5321_4_2),
         cmocka_unit_test(parameters_need_ehlo_unless_lenient),
         cmocka_unit_test(dsn_parameters_are_decoded_where_dsn_is_offered_rfc3461_4),
@@ -379,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_ends_the_transaction),
         cmocka_unit_test(who_talks_before_the_greeting_is_known_and_waits_all_the_same),
         cmocka_unit_test(illegal_pipelining_is_known_rfc2920_3_1),
+        cmocka_unit_test(only_replies_to_grouped_commands_wait_rfc2920_3_2),
         cmocka_unit_test(who_is_refused_at_connect_may_only_quit_rfc5321_3_1),
         cmocka_unit_test(a_handlers_421_ends_the_session),
     };

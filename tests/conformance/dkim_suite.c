@@ -4,11 +4,11 @@
  *
  * usage: dkim_suite FOLDER      (with mail-dkim-perl/ and dkimpy/)
  *
- * Mail::DKIM's corpus was made between 2005 and 2008: nearly all of it is signed with rsa-sha1 or with
- * keys of 512 bits, which RFC 8301 forbids. So each file is verified twice: as live mail is, where
- * those must be refused, and with dkim_options.historic, which sets RFC 8301 aside, where a signature
- * that verifies comes out as "policy". What differs beyond that stands in a table with its reason.
- * Exit code 1 if anything else differs.
+ * Mail::DKIM's corpus was made between 2005 and 2008: nearly all of it is signed with rsa-sha1 or
+ * with keys of 512 bits, which RFC 8301 forbids. So each file is verified twice: as live mail is,
+ * where those must be refused, and with dkim_options.historic, which sets RFC 8301 aside, where a
+ * signature that verifies comes out as "policy". What differs beyond that stands in a table with
+ * its reason. Exit code 1 if anything else differs.
  */
 #include "auth/dkim.h"
 #include "auth/dkim_key.h"
@@ -250,7 +250,8 @@ static const struct signed_case {
     {"rfc6376.signed.rsa.msg", "test._domainkey.football.example.com", "test_tlsrpt.txt", NULL,
      "permerror"},
     /* The keys of these two are not in the corpus. With a key of another the body hash is still
-     * compared first, so that "does not fit header and key" says the body was canonicalized well. */
+     * compared first, so that "does not fit header and key" says the body was canonicalized well.
+     * */
     {"message.mbox", "2007-00._domainkey.kitterman.com", "test.txt", NULL, "fail"},
     {"test2.message", "20120113._domainkey.gmail.com", "test.txt", NULL, "fail"},
     {"test.message", "test._domainkey.example.com", "test.txt", NULL, ""},
@@ -286,7 +287,8 @@ static bool run_signed(const struct signed_case *c)
     return good;
 }
 
-/* dkimpy: private keys, with which its messages are signed here and verified with its key records */
+/* dkimpy: private keys, with which its messages are signed here and verified with its key records
+ * */
 
 static const struct key_pair {
     const char *private_key, *record;

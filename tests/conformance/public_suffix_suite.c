@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * public_suffix_suite: the tests of the Public Suffix List against organization_domain() (rfc7489:3.2).
+ * public_suffix_suite: the tests of the Public Suffix List against organization_domain()
+ * (rfc7489:3.2).
  *
  * usage: public_suffix_suite FOLDER
  *
- * FOLDER has public_suffix_list.dat, which is what the tests were written for, and tests/tests.txt: a
- * name and its registrable domain, or "null", a line. Names go through message/idn.h first, as those of
- * messages do; where the expectation is in UTF-8 it goes there too.
+ * FOLDER has public_suffix_list.dat, which is what the tests were written for, and tests/tests.txt:
+ * a name and its registrable domain, or "null", a line. Names go through message/idn.h first, as
+ * those of messages do; where the expectation is in UTF-8 it goes there too.
  */
 #include "auth/organization.h"
 #include "message/idn.h"

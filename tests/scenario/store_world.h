@@ -13,6 +13,7 @@
 #define VOUCH_TESTS_STORE_WORLD_H
 
 #include "base/encode.h"
+#include "base/log.h"
 #include "os/durable_fake.h"
 #include "os/files.h"
 #include "roles/memfd.h"
@@ -43,7 +44,7 @@
         if (!(condition)) {                                                                        \
             fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);               \
             world_complain();                                                                      \
-            exit(1);                                                                               \
+            _exit(1);                                                                              \
         }                                                                                          \
     } while (0)
 
@@ -127,6 +128,13 @@ static void make_parents(const char *path)
     check(files_make_directories(parent, 0700) == 0);
 }
 
+/* The kernel's descriptor for one of the fake. */
+static int *real_of(int fd)
+{
+    check(fd >= 0);
+    return &world.real[fd % DESCRIPTORS];
+}
+
 static int mirror_create(struct durable *durable, const char *path, mode_t mode)
 {
     (void)durable;
@@ -137,10 +145,9 @@ static int mirror_create(struct durable *durable, const char *path, mode_t mode)
     int fd = fake->create(fake, path, mode);
     if (fd < 0)
         return fd;
-    check(fd < DESCRIPTORS);
     make_parents(path);
-    world.real[fd] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    check(world.real[fd] >= 0);
+    *real_of(fd) = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    check(*real_of(fd) >= 0);
     return fd;
 }
 
@@ -150,7 +157,7 @@ static int mirror_write(struct durable *durable, int fd, struct bytes bytes)
     op();
     struct durable *fake = durable_fake_table(world.fake);
     int failed = fake->write(fake, fd, bytes);
-    return failed ? failed : durable_kernel()->write(durable_kernel(), world.real[fd], bytes);
+    return failed ? failed : durable_kernel()->write(durable_kernel(), *real_of(fd), bytes);
 }
 
 static int mirror_start_sync(struct durable *durable, int fd)
@@ -179,10 +186,9 @@ static int mirror_close(struct durable *durable, int fd)
     (void)durable;
     op();
     int failed = durable_fake_table(world.fake)->close(durable_fake_table(world.fake), fd);
-    if (fd >= 0 && fd < DESCRIPTORS && world.real[fd] >= 0) {
-        close(world.real[fd]);
-        world.real[fd] = -1;
-    }
+    if (*real_of(fd) >= 0)
+        close(*real_of(fd));
+    *real_of(fd) = -1;
     return failed;
 }
 
@@ -283,8 +289,7 @@ static void write_file(const char *name, struct bytes content)
     check(files_replace(durable_kernel(), world_path(name), content, 0644, &error) == OK);
 }
 
-/* Postmaster's mail goes to `postmaster`; "" is a mailbox of its own. */
-static void world_create(const char *postmaster)
+static void world_create(void)
 {
     world = (struct world){.fake = durable_fake_create(), .table = mirror};
     world.arena = arena_create(256 << 20);
@@ -296,12 +301,11 @@ static void world_create(const char *postmaster)
     struct bytes config = arena_printf(
         world.arena,
         "hostname = mx.vouch.example\ndata-directory = \"%s/data\"\nrun-directory = \"%s/run\"\n"
-        "%s%s%s\nlistener smtp { address = [127.0.0.1:25] }\n"
+        "listener smtp { address = [127.0.0.1:25] }\n"
         "domain vouch.example { recipients = users aliases = aliases deliver = \"maildir:%s/mail/{user}\" }\n"
         "domain lmtp.example { deliver = \"lmtp:unix:%s/lmtp\" }\n"
         "domain other.example { deliver = \"lmtp:127.0.0.1:24\" }\n",
-        world.folder, world.folder, *postmaster ? "postmaster = \"" : "", postmaster,
-        *postmaster ? "\"" : "", world.folder, world.folder);
+        world.folder, world.folder, world.folder, world.folder);
     write_file("vouch.conf", config);
     write_file("users", BYTES("alice\nbob\ncarol quota=1M\n"));
     write_file("aliases", BYTES("team: alice, bob, carol\n"));
