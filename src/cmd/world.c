@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cmd/world.h"
 
+#include "auth/organization.h"
 #include "cmd/command.h"
 #include "dns/cache.h"
 #include "dns/transport.h"
@@ -80,6 +81,13 @@ static void world_fiber(void *argument)
     struct starting *starting = argument;
     struct dns *transport = NULL;
     starting->status = EXIT_USAGE;
+    const char *list = starting->world->config.authentication.suffix_list;
+    struct error error;
+    /* Without one of ours the library's own list serves. */
+    if (list && *list && organization_load(list, &error) != OK) {
+        fprintf(stderr, "vouch: %s\n", error.text);
+        return;
+    }
     if (open_dns(starting, &transport))
         starting->status = starting->run(starting->world);
     dns_cache_destroy(starting->world->dns);

@@ -389,6 +389,9 @@ static void domains_must_be_domains_and_deliver_somewhere(void **state)
     refuse(HOST "domain a.example { deliver = lmtp:localhost:24 }\n",
            C "2:30: deliver must be lmtp:unix:PATH, lmtp:192.0.2.1:24 or lmtp:[2001:db8::1]:24: "
              "'lmtp:localhost:24'\n");
+    refuse(HOST "domain a.example { deliver = lmtp:192.0.2.1:25 }\n",
+           C "2:30: deliver must not use port 25, which is that of SMTP (RFC 2033): "
+             "'lmtp:192.0.2.1:25'\n");
     refuse(HOST "domain a.example { deliver = lmtp:unix: }\n",
            C "2:30: deliver must name a socket: lmtp:unix:PATH: 'lmtp:unix:'\n");
     refuse(HOST "domain a.example { recipient-delimiter = @ }\n", C

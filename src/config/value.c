@@ -235,10 +235,13 @@ const char *config_check_deliver(struct bytes text)
     if (bytes_starts_with(text, BYTES("lmtp:unix:")))
         return text.len > 10 ? NULL : "must name a socket: lmtp:unix:PATH";
     struct config_endpoint endpoint;
-    if (bytes_starts_with(text, BYTES("lmtp:")))
-        return config_read_endpoint(bytes_skip(text, 5), 0, &endpoint)
-                   ? "must be lmtp:unix:PATH, lmtp:192.0.2.1:24 or lmtp:[2001:db8::1]:24"
-                   : NULL;
+    if (bytes_starts_with(text, BYTES("lmtp:"))) {
+        if (config_read_endpoint(bytes_skip(text, 5), 0, &endpoint))
+            return "must be lmtp:unix:PATH, lmtp:192.0.2.1:24 or lmtp:[2001:db8::1]:24";
+        /* rfc2033:5. A server that speaks SMTP there would give one reply for all recipients. */
+        return endpoint.port == 25 ? "must not use port 25, which is that of SMTP (RFC 2033)"
+                                   : NULL;
+    }
     return "must begin with 'maildir:' or 'lmtp:'";
 }
 

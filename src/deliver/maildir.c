@@ -147,6 +147,9 @@ static void rename_file(struct durable *durable, struct maildir_job *job)
         !job_path(job, "new", job->name, &to))
         return;
     int error = durable->rename(durable, from.text, to.text);
+    /* A crash while the folder was made may have left half of it. */
+    if (error == -ENOENT && make_maildir(durable, job) == 0)
+        error = durable->rename(durable, from.text, to.text);
     if (error)
         fail(job, error, "cannot move a message");
     job->renamed = !error;

@@ -5,6 +5,7 @@
  */
 #include "roles/edge.h"
 
+#include "auth/dkim_key.h"
 #include "auth/organization.h"
 #include "base/log.h"
 #include "dns/cache.h"
@@ -304,9 +305,11 @@ static enum result edge_prepare(struct role *role, struct error *error)
     fiber_group_open(&edge->sessions);
     if (!edge->clients || !edge->servers)
         return error_set(error, TEMP, "out of memory");
+    const char *list = role->config.authentication.suffix_list;
     if (role->config.authentication.dmarc_discovery == CONFIG_DMARC_SUFFIX_LIST &&
-        organization_load(role->config.authentication.suffix_list, error) != OK)
+        organization_load(*list ? list : NULL, error) != OK)
         return PERM;
+    dkim_prepare();
     enum result result = open_tls(edge, error);
     if (result == OK)
         result = open_dns(edge, error);

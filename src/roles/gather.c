@@ -8,7 +8,8 @@
 enum {
     SUBJECT_MAX = 500,
     MESSAGE_ID_MAX = 300,
-    POLICY_SHARE = 4 /* of the time for all checks, that part is DMARC's alone */
+    POLICY_SHARE = 4, /* of the time for all checks, that part is DMARC's alone */
+    ANSWERS_MAX = 64 * 1024 /* octets of DNS answers kept with the evidence */
 };
 
 static void check_iprev(void *argument)
@@ -290,33 +291,54 @@ static struct bytes record_text(struct arena *arena, enum dns_type type,
     return text;
 }
 
-/* The answers go along with the evidence, so that it can be judged again without a network. */
+static bool keep_answer(struct gather *gather, const struct dns_lookup *lookup)
+{
+    struct evidence_dns *out = &gather->evidence.dns[gather->evidence.dns_count++];
+    char type[16];
+    out->name = lookup->name;
+    out->type = arena_copy(gather->arena, bytes_of(dns_type_name(lookup->type, type)));
+    out->status = bytes_of(dns_status_name(lookup->answer->status));
+    out->ttl = lookup->answer->ttl;
+    out->authenticated = lookup->answer->authenticated;
+    out->records = arena_alloc_array(gather->arena, lookup->answer->count, sizeof(*out->records));
+    if (!out->records || !out->type.ptr)
+        return false;
+    for (size_t r = 0; r < lookup->answer->count; r++)
+        out->records[out->record_count++] =
+            record_text(gather->arena, lookup->type, &lookup->answer->records[r]);
+    return true;
+}
+
+static size_t answer_octets(const struct dns_answer *answer)
+{
+    size_t octets = answer->count * IP_TEXT_SIZE;
+    for (size_t i = 0; i < answer->count; i++)
+        octets += answer->records[i].text.len + answer->records[i].name.len +
+                  2 * answer->records[i].data.len;
+    return octets;
+}
+
+/*
+ * The answers go along with the evidence, so that it can be judged again without a network. What no
+ * longer fits is left out: else a small mail, sent over and over, would fill the ledger's disk with
+ * the large records of its sender.
+ */
 static bool add_answers(struct gather *gather)
 {
     struct dns_recorder *recorder = &gather->recorder;
-    struct evidence_dns *answers =
-        arena_alloc_array(gather->arena, recorder->count, sizeof(*answers));
-    if (!answers)
+    size_t left = ANSWERS_MAX;
+    gather->evidence.dns =
+        arena_alloc_array(gather->arena, recorder->count, sizeof(*gather->evidence.dns));
+    if (!gather->evidence.dns)
         return false;
-    gather->evidence.dns = answers;
     for (size_t i = 0; i < recorder->count; i++) {
         const struct dns_lookup *lookup = &recorder->lookups[i];
-        char type[16];
-        if (!lookup->answer)
+        size_t octets = lookup->answer ? answer_octets(lookup->answer) : 0;
+        if (!lookup->answer || octets > left)
             continue;
-        struct evidence_dns *out = &answers[gather->evidence.dns_count++];
-        out->name = lookup->name;
-        out->type = arena_copy(gather->arena, bytes_of(dns_type_name(lookup->type, type)));
-        out->status = bytes_of(dns_status_name(lookup->answer->status));
-        out->ttl = lookup->answer->ttl;
-        out->authenticated = lookup->answer->authenticated;
-        out->records =
-            arena_alloc_array(gather->arena, lookup->answer->count, sizeof(*out->records));
-        if (!out->records || !out->type.ptr)
+        left -= octets;
+        if (!keep_answer(gather, lookup))
             return false;
-        for (size_t r = 0; r < lookup->answer->count; r++)
-            out->records[out->record_count++] =
-                record_text(gather->arena, lookup->type, &lookup->answer->records[r]);
     }
     return true;
 }
@@ -324,7 +346,8 @@ static bool add_answers(struct gather *gather)
 enum result gather_message(struct gather *gather, struct bytes content, struct error *error)
 {
     struct evidence *evidence = &gather->evidence;
-    fiber_group_wait(&gather->checks, gather->deadline);
+    /* Their last questions end at that time; they must be seen to have failed, too. */
+    fiber_group_wait(&gather->checks, gather->deadline + SECOND);
     begin_message(gather);
     enum result result = message_parse(gather->arena, content, &gather->message, error);
     if (result == OK)

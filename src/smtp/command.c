@@ -63,13 +63,16 @@ static enum smtp_syntax strip_line_end(struct reading *r, struct bytes *line)
     return SMTP_SYNTAX_GOOD;
 }
 
+/* Invalid octets in a command that is known are a fault of its argument (rfc5321:4.1.2). */
 static enum smtp_syntax check_octets(struct reading *r, struct bytes line)
 {
+    enum smtp_syntax syntax =
+        r->command->verb == SMTP_UNKNOWN ? SMTP_SYNTAX_LINE : SMTP_SYNTAX_ARGUMENT;
     for (size_t i = 0; i < line.len; i++)
         if (ascii_is_control(line.ptr[i]) && line.ptr[i] != '\t')
-            return wrong(r, SMTP_SYNTAX_LINE, "control character in the command line");
+            return wrong(r, syntax, "control character in the command line");
     if (!utf8_is_valid(line))
-        return wrong(r, SMTP_SYNTAX_LINE, "the command line is not UTF-8");
+        return wrong(r, syntax, "the command line is not UTF-8");
     return SMTP_SYNTAX_GOOD;
 }
 
@@ -243,8 +246,6 @@ enum smtp_syntax smtp_command_parse(struct arena *arena, struct bytes line, bool
     struct reading r = {.arena = arena, .lenient = lenient, .command = out, .error = error};
     *out = (struct smtp_command){.verb = SMTP_UNKNOWN};
     enum smtp_syntax syntax = strip_line_end(&r, &line);
-    if (syntax == SMTP_SYNTAX_GOOD)
-        syntax = check_octets(&r, line);
     if (syntax != SMTP_SYNTAX_GOOD)
         return syntax;
     struct bytes trimmed = bytes_trim_end(line);
@@ -252,6 +253,9 @@ enum smtp_syntax smtp_command_parse(struct arena *arena, struct bytes line, bool
         trimmed = bytes_trim_start(trimmed);
     struct cursor c = cursor_over(trimmed);
     out->verb = find_verb(cursor_take_until(&c, ' '));
+    syntax = check_octets(&r, line);
+    if (syntax != SMTP_SYNTAX_GOOD)
+        return syntax;
     struct bytes blanks = cursor_take_while(&c, ascii_is_wsp);
     out->argument = cursor_rest(&c);
     if (blanks.len > 1 && out->verb != SMTP_UNKNOWN && !tolerate(&r))

@@ -34,7 +34,7 @@ enum smtp_verb {
 
 enum smtp_syntax {
     SMTP_SYNTAX_GOOD,
-    SMTP_SYNTAX_LINE,     /* line end, or octets that no command has: 500 5.5.2 */
+    SMTP_SYNTAX_LINE,     /* line end, or octets that no command has, and no verb: 500 5.5.2 */
     SMTP_SYNTAX_VERB,     /* 500 5.5.1 */
     SMTP_SYNTAX_ARGUMENT, /* 501 5.5.4 */
     SMTP_SYNTAX_PATH,     /* 501 5.1.7 or 5.1.3 */

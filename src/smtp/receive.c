@@ -258,7 +258,8 @@ static void refuse_chunk(struct session *s, const struct smtp_command *command, 
         return;
     if (s->transaction && s->transaction->receiving)
         fail(s);
-    if (code == 503)
+    /* Chunks behind a refused one may have been under way already (rfc3030:2): no misbehaviour. */
+    if (code == 503 && !s->transaction)
         session_bad(s, code, "5.5.1", text);
     else
         session_say(s, code, "5.5.1", text);

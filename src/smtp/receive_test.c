@@ -307,6 +307,8 @@ scenario_test(too_large_chunks_are_consumed_then_552)
         put(&s, BYTES("BDAT 40000\r\n"));
         talk_bytes(&s, bytes_from(text, sizeof(text)), i ? "552 5.3.4" : "250 ");
     }
+    for (unsigned i = 0; i <= s.server.limits.bad_commands; i++) /* under way already, rfc3030:2 */
+        talk(&s, "BDAT 2\r\nxx", "503 5.5.1");
     talk(&s, "BDAT 2 LAST\r\nxxNOOP\r\n", "503 5.5.1|250 ");
     talk(&s, "RSET\r\nMAIL FROM:<>\r\n", "250 |250 ");
     scenario_end(&s);

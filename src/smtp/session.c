@@ -409,8 +409,7 @@ static void reply_syntax(struct session *s, enum smtp_syntax syntax,
         break;
     default:
         /* Replies to HELO and EHLO have no enhanced code (rfc2034:4). */
-        session_bad(s, 501,
-                    command->verb == SMTP_HELO || command->verb == SMTP_EHLO ? "" : "5.5.4",
+        session_bad(s, 501, command->verb == SMTP_HELO || command->verb == SMTP_EHLO ? "" : "5.5.4",
                     error->text);
         break;
     }

@@ -65,7 +65,10 @@ static struct world {
     struct durable table; /* first the fake, then the kernel */
     int real[DESCRIPTORS];
     const char *broken;   /* paths that contain this cannot be created: EACCES */
-    size_t operations, syncs, sync_at[256];
+    struct sync_point {
+        size_t index, at; /* among the fake's syncs, and among its operations */
+    } sync_points[128];
+    size_t syncs;         /* of the store */
     bool users_take_mail; /* what appears in a mailbox is fetched and deleted at once */
     char taken[TAKEN_MAX][4096];
     size_t taken_count;
@@ -114,12 +117,6 @@ static char *world_path(const char *name)
 
 /* ---- the file layer ---- */
 
-static int op(void)
-{
-    world.operations++;
-    return 0;
-}
-
 static void make_parents(const char *path)
 {
     char parent[PATH_MAX];
@@ -138,7 +135,6 @@ static int *real_of(int fd)
 static int mirror_create(struct durable *durable, const char *path, mode_t mode)
 {
     (void)durable;
-    op();
     struct durable *fake = durable_fake_table(world.fake);
     if (world.broken && strstr(path, world.broken))
         return -EACCES;
@@ -154,7 +150,6 @@ static int mirror_create(struct durable *durable, const char *path, mode_t mode)
 static int mirror_write(struct durable *durable, int fd, struct bytes bytes)
 {
     (void)durable;
-    op();
     struct durable *fake = durable_fake_table(world.fake);
     int failed = fake->write(fake, fd, bytes);
     return failed ? failed : durable_kernel()->write(durable_kernel(), *real_of(fd), bytes);
@@ -163,20 +158,20 @@ static int mirror_write(struct durable *durable, int fd, struct bytes bytes)
 static int mirror_start_sync(struct durable *durable, int fd)
 {
     (void)durable;
-    op();
     return durable_fake_table(world.fake)->start_sync(durable_fake_table(world.fake), fd);
 }
 
 static void note_sync(void)
 {
-    check(world.syncs < countof(world.sync_at));
-    world.sync_at[world.syncs++] = world.operations;
+    struct durable_fake_counts counts = durable_fake_count(world.fake);
+    check(world.syncs < countof(world.sync_points));
+    world.sync_points[world.syncs++] = (struct sync_point){
+        counts.file_syncs + counts.directory_syncs, counts.operations};
 }
 
 static int mirror_sync(struct durable *durable, int fd)
 {
     (void)durable;
-    op();
     note_sync();
     return durable_fake_table(world.fake)->sync(durable_fake_table(world.fake), fd);
 }
@@ -184,7 +179,6 @@ static int mirror_sync(struct durable *durable, int fd)
 static int mirror_close(struct durable *durable, int fd)
 {
     (void)durable;
-    op();
     int failed = durable_fake_table(world.fake)->close(durable_fake_table(world.fake), fd);
     if (*real_of(fd) >= 0)
         close(*real_of(fd));
@@ -195,7 +189,6 @@ static int mirror_close(struct durable *durable, int fd)
 static int mirror_rename(struct durable *durable, const char *from, const char *to)
 {
     (void)durable;
-    op();
     int failed = durable_fake_table(world.fake)->rename(durable_fake_table(world.fake), from, to);
     if (failed)
         return failed;
@@ -206,7 +199,6 @@ static int mirror_rename(struct durable *durable, const char *from, const char *
 static int mirror_unlink(struct durable *durable, const char *path)
 {
     (void)durable;
-    op();
     int failed = durable_fake_table(world.fake)->unlink(durable_fake_table(world.fake), path);
     return failed ? failed : durable_kernel()->unlink(durable_kernel(), path);
 }
@@ -214,7 +206,6 @@ static int mirror_unlink(struct durable *durable, const char *path)
 static int mirror_make_directory(struct durable *durable, const char *path, mode_t mode)
 {
     (void)durable;
-    op();
     return durable_fake_table(world.fake)->make_directory(durable_fake_table(world.fake), path, mode);
 }
 
@@ -232,13 +223,15 @@ static void take_mail(const char *directory)
     size_t count = durable_fake_list(world.fake, arena, &files);
     for (size_t i = 0; i < count; i++) {
         struct bytes path = bytes_of(files[i].path);
-        if (!bytes_starts_with(path, bytes_of(directory)))
+        if (!bytes_starts_with(path, bytes_of(directory)) || fake->unlink(fake, files[i].path) != 0)
             continue;
         check(world.taken_count < TAKEN_MAX);
         snprintf(world.taken[world.taken_count++], sizeof(world.taken[0]), "%s\n" BYTES_FMT,
                  files[i].path, BYTES_ARG(files[i].content));
-        check(fake->unlink(fake, files[i].path) == 0 && unlink(files[i].path) == 0);
-        check(fake->sync_directory(fake, directory) == 0);
+        check(unlink(files[i].path) == 0);
+        /* Where the plug is pulled now the user has it, and it is there once more. */
+        if (fake->sync_directory(fake, directory) != 0)
+            world.taken_count--;
     }
     arena_destroy(arena);
 }
@@ -246,11 +239,9 @@ static void take_mail(const char *directory)
 static int mirror_sync_directory(struct durable *durable, const char *path)
 {
     (void)durable;
-    op();
     note_sync();
     struct durable *fake = durable_fake_table(world.fake);
     int failed = fake->sync_directory(fake, path);
-    /* Not while a fault is pending: their own file operations are no part of the story. */
     if (!failed && world.users_take_mail && is_mailbox(path))
         take_mail(path);
     return failed;
