@@ -37,7 +37,7 @@ static enum result check_certificates(const struct config *config, struct buf *e
     for (size_t i = 0; i < config->tls.certificate_count && tls; i++) {
         const struct config_certificate *certificate = &config->tls.certificates[i];
         if (tls_server_add_certificate(tls, certificate->chain, certificate->key, &error) != OK) {
-            buf_printf(errors, "certificate %s: %s\n", certificate->name, error.text);
+            buf_printf(errors, "%s: certificate %s: %s\n", config->file, certificate->name, error.text);
             result = PERM;
         }
     }

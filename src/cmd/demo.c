@@ -16,12 +16,14 @@
 #include "verdict/judge.h"
 
 #include <limits.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,8 +116,8 @@ static bool start_dns(struct demo *demo)
 {
     int fd = demo_dns_bind(demo->dns_port);
     if (fd < 0) {
-        fprintf(stderr, "vouch demo: cannot use UDP port %u of 127.0.0.1: %s\n", demo->dns_port,
-                strerror(-fd));
+        fprintf(stderr, "vouch demo: cannot use UDP port %u of 127.0.0.1: %s (--dns-port takes another)\n",
+                demo->dns_port, strerror(-fd));
         return false;
     }
     fflush(NULL);
@@ -157,20 +159,21 @@ static bool start_gateway(struct demo *demo)
 
 static const char *colour_of(unsigned code, struct bytes action)
 {
-    if (!isatty(STDOUT_FILENO) || getenv("NO_COLOR"))
+    if (!world_has_colour())
         return "";
     return code == 250 ? bytes_is(action, "junk") ? "\033[33m" : "\033[32m" : "\033[31m";
 }
 
-/* The text behind the codes of a reply, broken at 76 columns. */
+/* Broken at 76 columns, indented. */
 static void print_wrapped(const char *text)
 {
     size_t column = 0;
     struct bytes rest = bytes_of(text), word;
     while (bytes_split(&rest, ' ', &word)) {
-        if (column == 0 || column + word.len > 76)
-            column = (size_t)printf("%s      ", column ? "\n" : "");
-        column += (size_t)printf(BYTES_FMT " ", BYTES_ARG(word));
+        if (column == 0 || column + 1 + word.len > 76)
+            column = (size_t)printf("%s      " BYTES_FMT, column ? "\n" : "", BYTES_ARG(word));
+        else
+            column += (size_t)printf(" " BYTES_FMT, BYTES_ARG(word));
     }
     printf("\n");
 }
@@ -282,6 +285,26 @@ static bool read_port(const char *text, uint16_t *port)
     return true;
 }
 
+/* Kept from run to run, so that the mail of earlier ones still verifies. */
+static EVP_PKEY *open_key(struct demo *demo)
+{
+    FILE *file = fopen(path_of(demo, "dkim.pem"), "r");
+    EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
+    if (file)
+        fclose(file);
+    if (key)
+        return key;
+    key = EVP_RSA_gen(2048);
+    umask(077);
+    file = fopen(path_of(demo, "dkim.pem"), "w");
+    umask(022);
+    if (!file || !key || PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) != 1)
+        fprintf(stderr, "vouch demo: cannot keep the key in %s\n", demo->directory);
+    if (file)
+        fclose(file);
+    return key;
+}
+
 int demo_command(int argc, char **argv)
 {
     struct demo demo = {.port = SMTP_PORT, .dns_port = DNS_PORT};
@@ -300,7 +323,7 @@ int demo_command(int argc, char **argv)
         !realpath(arguments.positions[0], demo.directory))
         return arguments_fail(&arguments, "cannot make %s", arguments.positions[0]);
     demo.arena = arena_create(64 << 20);
-    demo.key = EVP_RSA_gen(2048);
+    demo.key = demo.arena ? open_key(&demo) : NULL;
     demo.zone = zone_create();
     if (demo.arena && demo.key && demo.zone && demo_zone_fill(demo.zone, demo.key))
         status = run(&demo);

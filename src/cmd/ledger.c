@@ -131,7 +131,7 @@ static bool print_entry(struct arena *arena, const struct ledger_entry *entry, b
         json_end_object(&json);
         buf_add_byte(&out, '\n');
     } else {
-        explain_write(&out, &evidence, &verdict, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+        explain_write(&out, &evidence, &verdict, world_has_colour());
         buf_printf(&out, "Policy: " BYTES_FMT "; answered %u", BYTES_ARG(entry->policy), entry->code);
         if (entry->delivery.len)
             buf_printf(&out, "; delivery: " BYTES_FMT, BYTES_ARG(entry->delivery));
@@ -152,7 +152,7 @@ int explain_command(int argc, char **argv)
     int status = arguments_read(&arguments, argc, argv);
     if (status >= 0)
         return status;
-    if (arguments.position_count != 1)
+    if (arguments.position_count != 1 || !*arguments.positions[0])
         return arguments_fail(&arguments, "wants the id of a message, as in the reply, headers and log");
     struct arena *arena = arena_create(256 << 20);
     struct ledger *ledger = arena ? open_ledger(&place, arena, &status) : NULL;
@@ -291,6 +291,9 @@ int log_command(int argc, char **argv)
         return arguments_fail(&arguments, "--last wants a number, not '%s'", last);
     if (action && !action_parse(bytes_of(action), &parsed))
         return arguments_fail(&arguments, "there is no action '%s'", action);
+    struct ip ip;
+    if (client && !ip_parse(bytes_of(client), &ip))
+        return arguments_fail(&arguments, "--client wants an IP address, not '%s'", client);
     filter.most = (unsigned)most;
     struct arena *arena = arena_create(256 << 20);
     struct ledger *ledger = arena ? open_ledger(&place, arena, &status) : NULL;

@@ -44,6 +44,35 @@ static int match(const struct command *command, int argc, char **argv)
     return used;
 }
 
+/* What could not be written was not said, whatever the command thinks (a full disk, a closed pipe). */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    perror("vouch: standard output");
+    return status == EXIT_FINE ? EXIT_TEMPORARY : status;
+}
+
+/* "spf" alone: say what there is of it. */
+static int unknown_command(const char *name)
+{
+    bool found = false;
+    struct bytes prefix = bytes_of(name);
+    for (size_t i = 0; i < countof(commands); i++) {
+        struct bytes command = bytes_of(commands[i].name);
+        if (!bytes_starts_with(command, prefix) || command.len <= prefix.len ||
+            command.ptr[prefix.len] != ' ')
+            continue;
+        if (!found)
+            fprintf(stderr, "vouch: '%s' wants a second word:\n", name);
+        found = true;
+        fprintf(stderr, "  %-16s %s\n", commands[i].name, commands[i].summary);
+    }
+    if (!found)
+        fprintf(stderr, "vouch: there is no command '%s'; `vouch help` lists them\n", name);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
@@ -58,8 +87,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < countof(commands); i++) {
         int used = match(&commands[i], argc - 1, argv + 1);
         if (used)
-            return commands[i].run(argc - used, argv + used);
+            return finish(commands[i].run(argc - used, argv + used));
     }
-    fprintf(stderr, "vouch: there is no command '%s'; `vouch help` lists them\n", argv[1]);
-    return EXIT_USAGE;
+    return unknown_command(argv[1]);
 }

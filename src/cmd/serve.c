@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* vouch serve: the gateway itself. vouch role: one of its processes. */
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "roles/master.h"
 #include "roles/role.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char usage[] =
     "usage: vouch serve [--config FILE] [--foreground] [--unprivileged]\n"
@@ -16,7 +16,8 @@ static const char usage[] =
     "\n"
     "  --config FILE    the configuration (default: /etc/vouch/vouch.conf)\n"
     "  --foreground     stay attached and log to standard error (this is always so)\n"
-    "  --unprivileged   all processes keep this account; no chroot\n"
+    "  --unprivileged   all processes keep this account; no chroot. Set data-directory and\n"
+    "                   run-directory to folders of your own\n"
     "\n"
     "examples:\n"
     "  vouch serve                                      as systemd does it\n"
@@ -26,28 +27,25 @@ static const char usage[] =
 
 int serve_command(int argc, char **argv)
 {
-    struct master_options options = {.config_file = "/etc/vouch/vouch.conf"};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            return EXIT_FINE;
-        } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
-            options.config_file = argv[++i];
-        } else if (strcmp(argv[i], "--unprivileged") == 0) {
-            options.unprivileged = true;
-        } else if (strcmp(argv[i], "--foreground") != 0) {
-            fprintf(stderr, "vouch serve: unknown argument '%s'\n%s", argv[i], usage);
-            return EXIT_USAGE;
-        }
-    }
+    const char *config = "/etc/vouch/vouch.conf";
+    bool unprivileged = false, foreground = false;
+    const struct argument table[] = {{"--config", &config, NULL},
+                                     {"--unprivileged", NULL, &unprivileged},
+                                     {"--foreground", NULL, &foreground}};
+    struct arguments arguments = {"serve", usage, table, countof(table), {NULL}, 0};
+    int status = arguments_read(&arguments, argc, argv);
+    if (status >= 0)
+        return status;
+    if (arguments.position_count)
+        return arguments_fail(&arguments, "takes no '%s'", arguments.positions[0]);
     /* The roles are started with it, maybe from another folder. */
-    char *absolute = realpath(options.config_file, NULL);
+    char *absolute = realpath(config, NULL);
     if (!absolute) {
-        fprintf(stderr, "%s: cannot be read\n", options.config_file);
+        perror(config);
         return EXIT_USAGE;
     }
-    options.config_file = absolute;
-    int status = master_main(&options);
+    struct master_options options = {.config_file = absolute, .unprivileged = unprivileged};
+    status = master_main(&options);
     free(absolute);
     return status;
 }

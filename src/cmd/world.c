@@ -112,12 +112,18 @@ int world_run(const struct arguments *arguments, const struct world_options *opt
         return EXIT_TEMPORARY;
     }
     world.now = options->now ? (int64_t)now : loop_epoch();
-    world.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    world.colour = world_has_colour();
     if (read_config(&world))
         loop_run(loop, world_fiber, &starting);
     loop_destroy(loop);
     arena_destroy(world.arena);
     return starting.status;
+}
+
+bool world_has_colour(void)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(none && *none) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
 bool world_read_message(struct world *world, const char *file, struct bytes *out)

@@ -46,6 +46,9 @@ int world_run(const struct arguments *arguments, const struct world_options *opt
 /* Reads a message file ("-": standard input) in CRLF form. False with a message on standard error. */
 bool world_read_message(struct world *world, const char *file, struct bytes *out);
 
+/* Standard output is a terminal that shows colour, and nobody asked for none (no-color.org). */
+bool world_has_colour(void);
+
 /* Prints a buf to standard output and frees it. */
 void world_print(struct buf *text);
 

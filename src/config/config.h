@@ -101,7 +101,7 @@ struct config {
         unsigned sessions_per_client; /* 50 */
         unsigned bad_commands, junk_commands, received_fields;
         int64_t greeting_delay, command_timeout, data_timeout, session_timeout, finish_timeout;
-        uint64_t session_memory, content_in_memory;
+        uint64_t session_memory, content_in_memory, content_total;
     } limits;
     struct {                       /* section "dns" */
         struct config_endpoints servers; /* empty: /etc/resolv.conf */

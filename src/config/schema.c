@@ -112,7 +112,8 @@ static const struct config_key policy_keys[] = {
      .meaning = "File junk to the folder .Junk of the Maildir; else it is only marked."},
     {"temporary-attempts", CONFIG_NUMBER, AT(temporary_attempts), .fallback = "3", .most = 1000,
      .meaning = "How often mail is put off (451) when a temporary DNS failure stands in the way of "
-                "the decision, before it is accepted and marked."},
+                "the decision, before it is accepted and marked (filed as junk where the domain asked for "
+                "quarantine or reject)."},
     {"temporary-window", CONFIG_DURATION, AT(temporary_window), .fallback = "4h", .least = MINUTE,
      .most = 7 * DAY, .meaning = "Attempts count as one within this time of the first."},
     {"trusted-forwarders", CONFIG_NETWORKS, AT(trusted_forwarders), .most = 10000,
@@ -144,7 +145,8 @@ static const struct config_key limits_keys[] = {
      .meaning = "Refused commands in a session before it is ended (421)."},
     {"junk-commands", CONFIG_NUMBER, AT(junk_commands), .fallback = "100", .least = 1,
      .most = 10000,
-     .meaning = "Commands that lead nowhere (NOOP, RSET, VRFY, HELP) before the session is ended."},
+     .meaning = "Commands that lead nowhere (NOOP, RSET, VRFY, HELP, refused RCPT) in a row without "
+                "a message before the session is ended."},
     {"received-fields", CONFIG_NUMBER, AT(received_fields), .fallback = "100", .least = 20,
      .most = 1000, .meaning = "Received fields in a message; more mean a loop (554 5.4.6)."},
     {"greeting-delay", CONFIG_DURATION, AT(greeting_delay), .fallback = "0", .most = MINUTE,
@@ -168,6 +170,10 @@ static const struct config_key limits_keys[] = {
      .most = 64 * MIB,
      .meaning = "Messages up to this size are held in the session's process, larger ones in a "
                 "memory file that is passed on."},
+    {"content-total", CONFIG_SIZE, AT(content_total), .fallback = "1G", .least = MIB,
+     .most = 1024 * GIB,
+     .meaning = "What the larger messages that one edge process receives may hold together; beyond "
+                "it they are answered 452."},
 };
 
 static const struct config_key dns_keys[] = {

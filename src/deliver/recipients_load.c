@@ -86,12 +86,10 @@ static bool is_beneath(struct bytes path, struct bytes base)
 /* "/var/mail/{domain}/{user}" lies under "/var/mail". Empty for other kinds of delivery. */
 static struct bytes base_of(const struct config_domain *domain)
 {
-    struct bytes path = bytes_of(domain->deliver);
-    if (!bytes_starts_with(path, BYTES("maildir:")))
-        return BYTES("");
-    path = bytes_skip(path, 8);
+    struct bytes path = bytes_of(domain->maildir);
     path = bytes_first(path, bytes_find_byte(path, '{'));
-    return bytes_first(path, bytes_rfind_byte(path, '/'));
+    size_t slash = bytes_rfind_byte(path, '/');
+    return slash == BYTES_NOT_FOUND ? BYTES("") : bytes_first(path, slash);
 }
 
 static void read_user_option(struct loading *loading, struct user *user, struct bytes option,
@@ -192,7 +190,7 @@ static void read_lines(struct loading *loading, const char *file, struct map *ma
     struct error error;
     loading->file = (struct bytes){NULL, 0};
     if (files_read(loading->recipients->arena, file, FILE_SIZE_MAX, &text, &error) != OK) {
-        fault(loading, "%s", error.text);
+        fault(loading, "%s file of a domain: %s", users ? "recipients" : "aliases", error.text);
         return;
     }
     loading->file = bytes_of(arena_string(loading->recipients->arena, bytes_of(file)));
@@ -208,27 +206,6 @@ static void read_lines(struct loading *loading, const char *file, struct map *ma
     loading->file = (struct bytes){NULL, 0};
 }
 
-/* Reads "maildir:PATH" or "lmtp:…" of the configuration, whose form config has checked. */
-static void read_delivery(struct loading *loading, struct place *place)
-{
-    struct bytes text = bytes_of(place->config->deliver);
-    if (bytes_starts_with(text, BYTES("maildir:"))) {
-        place->kind = CONFIG_DELIVER_MAILDIR;
-        place->maildir_template = bytes_skip(text, 8);
-        return;
-    }
-    place->kind = CONFIG_DELIVER_LMTP;
-    struct bytes target = bytes_skip(text, 5);
-    if (bytes_starts_with(target, BYTES("unix:"))) {
-        place->lmtp.path = arena_string(loading->recipients->arena, bytes_skip(target, 5));
-        return;
-    }
-    const char *problem = config_read_endpoint(target, 0, &place->lmtp);
-    if (problem)
-        fault(loading, "domain " BYTES_FMT ": cannot deliver to '%s': it %s", BYTES_ARG(place->name),
-              place->config->deliver, problem);
-}
-
 static char *copy_text(struct recipients *recipients, const char *text)
 {
     return arena_string(recipients->arena, bytes_of(text));
@@ -242,7 +219,6 @@ static const struct config_domain *copy_section(struct loading *loading,
     if (copy) {
         copy->catch_all = copy_text(recipients, domain->catch_all);
         copy->delimiter = copy_text(recipients, domain->delimiter);
-        copy->deliver = copy_text(recipients, domain->deliver);
         copy->policy = copy_text(recipients, domain->policy);
         copy->quota = domain->quota;
     }
@@ -273,7 +249,11 @@ static void read_domain(struct loading *loading, const struct config *config,
         place->config = section;
         place->users = users;
         place->aliases = aliases;
-        read_delivery(loading, place);
+        place->kind = domain->method;
+        place->maildir_template = arena_copy(recipients->arena, bytes_of(domain->maildir));
+        place->lmtp = domain->lmtp;
+        if (domain->lmtp.path)
+            place->lmtp.path = copy_text(recipients, domain->lmtp.path);
         place->ask = !has_users && place->kind == CONFIG_DELIVER_LMTP;
         if (!recipients->first)
             recipients->first = place;

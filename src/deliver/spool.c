@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "vouch-spool 1 <spooled at> <inbox|junk>" and five xtext words, which hold no space or line end. */
+/* "vouch-spool 1 <spooled at> <inbox|junk>[+utf8]" and five xtext words, which hold no space or line end. */
 #define MAGIC "vouch-spool 1 "
 
 void spool_write_line(struct buf *out, const struct spool_entry *entry)
 {
     const struct bytes words[] = {entry->id, entry->sender, entry->recipient, entry->mailbox,
                                   entry->reason};
-    buf_printf(out, MAGIC "%lld %s", (long long)entry->spooled_at, entry->junk ? "junk" : "inbox");
+    buf_printf(out, MAGIC "%lld %s%s", (long long)entry->spooled_at, entry->junk ? "junk" : "inbox",
+               entry->smtputf8 ? "+utf8" : "");
     for (size_t i = 0; i < countof(words); i++) {
         /* A leading '=' keeps an empty word a word. */
         buf_add_string(out, " =");
@@ -39,7 +40,8 @@ enum result spool_parse(struct arena *arena, struct bytes file, struct spool_ent
         !bytes_split(&line, ' ', &word))
         return error_set(error, PERM, "a damaged file of the spool");
     entry->spooled_at = (int64_t)spooled_at;
-    entry->junk = bytes_is(word, "junk");
+    entry->smtputf8 = bytes_ends_with(word, BYTES("+utf8"));
+    entry->junk = bytes_starts_with(word, BYTES("junk"));
     struct bytes *const words[] = {&entry->id, &entry->sender, &entry->recipient, &entry->mailbox,
                                    &entry->reason};
     for (size_t i = 0; i < countof(words); i++)

@@ -19,6 +19,7 @@ struct spool_entry {
     struct bytes recipient;  /* as the client gave it */
     struct bytes mailbox;    /* where it has to go: user@domain of our files */
     bool junk;               /* into .Junk */
+    bool smtputf8;           /* it came with SMTPUTF8 */
     int64_t spooled_at;      /* epoch seconds */
     struct bytes reason;     /* why it lies here */
 };

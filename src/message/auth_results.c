@@ -279,15 +279,23 @@ static bool is_token(struct bytes text)
     return text.len && utf8_is_valid(text);
 }
 
-/* [local-part] "@" domain-name. */
-static bool is_plain_address(struct bytes text)
+/* [local-part] "@" domain-name, whose local part is quoted by itself where it must be: an address
+ * is never one string as a whole (rfc8601:2.2). False: the text is no address. */
+static bool put_address(struct header_writer *w, struct bytes text)
 {
     size_t at = bytes_rfind_byte(text, '@');
     if (at == BYTES_NOT_FOUND || !utf8_is_valid(text))
         return false;
-    struct bytes domain = bytes_skip(text, at + 1);
-    return (at == 0 || structured_is_dot_atom(bytes_first(text, at))) &&
-           structured_is_dot_atom(domain) && is_token(domain);
+    struct bytes local = bytes_first(text, at), domain = bytes_skip(text, at + 1);
+    if (!structured_is_dot_atom(domain) || !is_token(domain))
+        return false;
+    if (at == 0 || structured_is_dot_atom(local))
+        header_put(w, local);
+    else
+        header_put_quoted(w, local);
+    header_put(w, BYTES("@"));
+    header_put(w, domain);
+    return true;
 }
 
 /* As much as fits into AUTH_VALUE_MAX with a backslash before each of `escaped`. */
@@ -304,9 +312,9 @@ static struct bytes cut(struct bytes text, const char *escaped)
 static void put_value(struct header_writer *w, struct bytes value, bool address_allowed)
 {
     value = cut(value, "\"\\");
-    if (is_token(value) || (address_allowed && is_plain_address(value)))
+    if (is_token(value))
         header_put(w, value);
-    else
+    else if (!address_allowed || !put_address(w, value))
         header_put_quoted(w, value);
 }
 

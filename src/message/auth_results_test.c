@@ -218,6 +218,25 @@ static void a_field_is_written_folded(void **state)
     assert_one_field(buf_bytes(&written), 78);
 }
 
+static void an_address_is_quoted_in_its_local_part_only_rfc8601_2_2(void **state)
+{
+    struct auth_property properties[] = {
+        {BYTES("smtp"), BYTES("mailfrom"), BYTES("a b@c.example")},
+        {BYTES("smtp"), BYTES("mailfrom"), BYTES("a\"..b@c.example")},
+        {BYTES("header"), BYTES("i"), BYTES("@c.example")},
+        {BYTES("smtp"), BYTES("mailfrom"), BYTES("a@[192.0.2.1]")},
+    };
+    struct auth_statement statements[] = {{.method = BYTES("spf"),
+                                           .result = AUTH_PASS,
+                                           .properties = properties,
+                                           .property_count = countof(properties)}};
+    struct auth_results r = {BYTES("mx.example"), 1, statements, 1};
+    assert_bytes(write_results(&r), "Authentication-Results: mx.example;\r\n"
+                                    " spf=pass smtp.mailfrom=\"a b\"@c.example "
+                                    "smtp.mailfrom=\"a\\\"..b\"@c.example\r\n"
+                                    " header.i=@c.example smtp.mailfrom=\"a@[192.0.2.1]\"\r\n");
+}
+
 static void values_of_a_peer_cannot_leave_their_place(void **state)
 {
     struct auth_property properties[] = {
@@ -297,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_full_arena_is_a_temporary_failure),
         cmocka_unit_test(nothing_to_say_is_none),
         cmocka_unit_test(a_field_is_written_folded),
+        cmocka_unit_test(an_address_is_quoted_in_its_local_part_only_rfc8601_2_2),
         cmocka_unit_test(values_of_a_peer_cannot_leave_their_place),
         cmocka_unit_test(no_value_makes_a_line_too_long_rfc5322_2_1_1),
         cmocka_unit_test(what_was_read_is_written_so_that_it_reads_the_same),

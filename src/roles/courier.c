@@ -117,11 +117,31 @@ static struct protocol_reply to_reply(const struct lmtp_reply *reply, struct are
 }
 
 /* What the server said, or what we say for it when it cannot be asked at all. */
-static struct protocol_reply answer_of(enum result result, const struct lmtp_reply *reply,
-                                       struct arena *arena, const struct error *error)
+static bool has_unicode_address(const struct courier_request *request)
 {
+    bool found = !utf8_is_ascii(request->sender);
+    for (size_t i = 0; i < request->recipient_count; i++)
+        found |= !utf8_is_ascii(request->recipients[i]);
+    return found;
+}
+
+/* rfc6531:3.5: where an address is not ASCII, or the header of a message that came with SMTPUTF8. (Raw
+ * octets in a header that came without it are just somebody's bad habit.) */
+static bool needs_smtputf8(const struct courier_request *request)
+{
+    struct bytes header = bytes_first(request->content, bytes_find(request->content, BYTES("\r\n\r\n")));
+    return has_unicode_address(request) || (request->smtputf8 && !utf8_is_ascii(header));
+}
+
+static struct protocol_reply answer_of(enum result result, const struct courier_request *request,
+                                       const struct lmtp_reply *reply, struct arena *arena,
+                                       const struct error *error)
+{
+    /* No reply, but a refusal: the server cannot take UTF-8 (rfc6531:3.5). */
     if (result == PERM && !reply->code)
-        return (struct protocol_reply){554, BYTES("5.3.0"), arena_printf(arena, "%s", error->text)};
+        return (struct protocol_reply){
+            554, has_unicode_address(request) ? BYTES("5.6.7") : BYTES("5.6.9"),
+            arena_printf(arena, "%s", error->text)};
     return to_reply(reply, arena);
 }
 
@@ -133,9 +153,7 @@ static enum result transact(struct lmtp *lmtp, const struct courier_request *req
     struct lmtp_envelope envelope = {.sender = request->sender,
                                      .size = deliver ? request->content.len : 0,
                                      .eight_bit = !utf8_is_ascii(request->content),
-                                     .smtputf8 = !utf8_is_ascii(request->sender)};
-    for (size_t i = 0; i < request->recipient_count; i++)
-        envelope.smtputf8 |= !utf8_is_ascii(request->recipients[i]);
+                                     .smtputf8 = needs_smtputf8(request)};
     size_t *taken = arena_alloc_array(arena, request->recipient_count, sizeof(*taken));
     struct lmtp_reply *finals =
         arena_alloc_array(arena, request->recipient_count, sizeof(*finals));
@@ -151,7 +169,7 @@ static enum result transact(struct lmtp *lmtp, const struct courier_request *req
             asked = lmtp_recipient(lmtp, request->recipients[i], arena, &reply, error);
         if (asked == OK)
             taken[taken_count++] = i;
-        replies[i] = answer_of(asked, &reply, arena, error);
+        replies[i] = answer_of(asked, request, &reply, arena, error);
     }
     if (!deliver || taken_count == 0)
         return lmtp_reset(lmtp, arena, NULL) == OK || taken_count == 0 || !deliver ? OK : TEMP;

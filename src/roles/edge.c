@@ -77,6 +77,9 @@ static void edge_connected(void *context, struct smtp_session *session, struct s
         options->lenient = true;
         options->bare_line_ends = SMTP_BARE_NORMALIZE;
     }
+    /* With TLS from the first octet a client was counted before that (accept_one). */
+    if (session->tls && !session->proxy.family)
+        return;
     if (!enter_client(edge, &session->client)) {
         smtp_reply_set(reply, session->arena, 421, "4.7.0",
                        "%s Too many connections from your address. Please try again later.",
@@ -114,6 +117,7 @@ struct accepted {
     int fd;
     struct ip client;
     uint16_t port;
+    bool counted; /* in edge->clients, by accept_one() */
 };
 
 static void serve_session(void *argument)
@@ -134,6 +138,8 @@ static void serve_session(void *argument)
         descriptor_close(descriptor);
     else
         close(accepted.fd);
+    if (accepted.counted)
+        leave_client(accepted.edge, &accepted.client);
     accepted.edge->session_count--;
 }
 
@@ -173,16 +179,27 @@ static void accept_one(struct edge *edge, const struct smtp_server *server,
         close(fd);
         return;
     }
+    /* A handshake that never ends holds a session before there is anybody to count. */
+    bool counted = server->implicit_tls && !server->proxy_protocol;
+    if (counted && !enter_client(edge, &client)) {
+        leave_client(edge, &client);
+        close(fd);
+        return;
+    }
     if (edge->session_count < edge->role->config.limits.sessions)
         accepted = malloc(sizeof(*accepted));
     if (!accepted) {
+        if (counted)
+            leave_client(edge, &client);
         turn_away(fd, edge->role->config.hostname);
         return;
     }
-    *accepted = (struct accepted){edge, server, listener, fd, client, port};
+    *accepted = (struct accepted){edge, server, listener, fd, client, port, counted};
     edge->session_count++;
     if (!fiber_group_start(&edge->sessions, "session", serve_session, accepted)) {
         edge->session_count--;
+        if (counted)
+            leave_client(edge, &client);
         free(accepted);
         turn_away(fd, edge->role->config.hostname);
     }
@@ -236,6 +253,7 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
                    .data_timeout = config->limits.data_timeout,
                    .session_timeout = config->limits.session_timeout,
                    .finish_timeout = config->limits.finish_timeout},
+        .content_room = &edge->content_room,
         .tls = listener->tls == CONFIG_TLS_NONE ? NULL : edge->tls,
         .implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT,
         .proxy_protocol = listener->proxy_protocol,
@@ -298,6 +316,7 @@ static enum result edge_prepare(struct role *role, struct error *error)
         return error_set(error, TEMP, "out of memory");
     role->state = edge;
     edge->role = role;
+    edge->content_room.most = role->config.limits.content_total;
     edge->clients = map_create();
     edge->servers =
         arena_alloc_array(role->arena, role->config.listener_count, sizeof(*edge->servers));

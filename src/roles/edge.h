@@ -16,6 +16,7 @@ struct edge {
     struct fiber_signal store_changed;
     struct fiber_group listeners, sessions;
     size_t session_count;
+    struct smtp_content_room content_room; /* of the messages of all sessions */
     struct map *clients;           /* address -> number of sessions */
     volatile bool stopping;        /* as smtp_server.stopping */
     uint64_t ids;

@@ -24,10 +24,11 @@ struct edge_mail {
     int64_t received;          /* the end of the data */
 };
 
-/* Unique among our edges and over time: microseconds, edge, counter, in base 32 without vowels. */
+/* Unique among our edges and over time: microseconds, edge, counter, in base 32. The digits ascend in
+ * ASCII, so that ids sort by time, and lack vowels that would make words of them. */
 static struct bytes make_id(struct edge *edge, struct arena *arena)
 {
-    static const char digits[] = "0123456789bcdfghjklmnpqrstvwxyzZ";
+    static const char digits[] = "0123456789abcdfghjklmnpqrstvwxyz";
     uint64_t value = ((uint64_t)loop_epoch_microseconds() << 10) |
                      ((edge->role->index & 31) << 5) | (edge->ids++ & 31);
     char text[13];
@@ -304,7 +305,8 @@ static bool make_fingerprint(struct edge_mail *mail, const struct smtp_session *
 {
     struct arena *arena = mail->gather.arena;
     const struct evidence *evidence = &mail->gather.evidence;
-    size_t count = 4 + evidence->recipient_count;
+    const struct header_field *date = message_field(&mail->gather.message, "Date", 0);
+    size_t count = 7 + evidence->recipient_count;
     struct bytes *parts = arena_alloc_array(arena, count, sizeof(*parts));
     if (!parts)
         return false;
@@ -312,8 +314,12 @@ static bool make_fingerprint(struct edge_mail *mail, const struct smtp_session *
     parts[1] = evidence->mail_from;
     parts[2] = evidence->message_id;
     parts[3] = mail->gather.message.body;
+    /* Where there is no Message-ID, reports with empty bodies differ in these alone. */
+    parts[4] = evidence->header_from;
+    parts[5] = evidence->subject;
+    parts[6] = date ? date->value : BYTES("");
     for (size_t i = 0; i < evidence->recipient_count; i++)
-        parts[4 + i] = evidence->recipients[i];
+        parts[7 + i] = evidence->recipients[i];
     return digest_parts(arena, parts, count, out);
 }
 
@@ -327,6 +333,7 @@ static bool build_delivery(struct edge_mail *mail, struct smtp_session *session,
     int64_t patience = config->limits.finish_timeout - (loop_now() - mail->received);
     *request = (struct delivery_request){
         .sender = transaction->sender,
+        .smtputf8 = transaction->smtputf8,
         .place = verdict->action == ACTION_JUNK         ? DELIVER_JUNK
                  : verdict->action == ACTION_QUARANTINE ? DELIVER_QUARANTINE
                                                         : DELIVER_INBOX,

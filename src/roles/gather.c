@@ -178,12 +178,15 @@ static bool add_dmarc(struct gather *gather, int64_t elapsed)
     item->reason = dmarc->problem;
     item->elapsed = elapsed;
     bool fine = property(gather, item, "header", "from", gather->from.domain);
-    if (dmarc->result == AUTH_PASS || dmarc->result == AUTH_FAIL)
+    bool temporary = dmarc->result == AUTH_TEMPERROR && dmarc->policy_domain.len;
+    if (dmarc->result == AUTH_PASS || dmarc->result == AUTH_FAIL || temporary)
         fine = fine &&
-               property(gather, item, "policy", "published-domain-policy",
-                        bytes_of(dmarc_policy_name(dmarc->policy))) &&
+               property(gather, item, "policy", "dmarc",
+                        bytes_of(dmarc_policy_name(dmarc->effective))) &&
                property(gather, item, "vouch", "effective",
                         bytes_of(dmarc_policy_name(dmarc->effective))) &&
+               property(gather, item, "vouch", "published",
+                        bytes_of(dmarc_policy_name(dmarc->policy))) &&
                property(gather, item, "vouch", "policy-domain", dmarc->policy_domain) &&
                property(gather, item, "vouch", "organizational-domain", dmarc->organizational_domain) &&
                property(gather, item, "vouch", "spf-aligned", bytes_of(dmarc->spf_aligned ? "yes" : "no")) &&

@@ -141,6 +141,7 @@ static void send_listeners(struct master *master, struct child *child)
 static void serve_child(void *context, struct ipc_request *request)
 {
     struct master *master = context;
+    role_close_descriptors(request->message.descriptors, true);
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *child = &master->children[i];
         if (child->used && child->control == request->channel &&

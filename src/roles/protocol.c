@@ -164,6 +164,7 @@ bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledge
 void delivery_request_write(struct buf *out, const struct delivery_request *request)
 {
     ipc_add_bytes(out, request->sender);
+    ipc_add_u8(out, request->smtputf8);
     ipc_add_u8(out, (uint8_t)request->place);
     ipc_add_bytes(out, request->fingerprint);
     ipc_add_u64(out, (uint64_t)request->patience);
@@ -184,6 +185,7 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
 {
     struct cursor cursor = cursor_over(payload);
     request->sender = ipc_take_bytes(&cursor);
+    request->smtputf8 = take_bool(&cursor);
     request->place = cursor_u8(&cursor);
     request->fingerprint = ipc_take_bytes(&cursor);
     request->patience = (int64_t)cursor_u64(&cursor);
@@ -251,6 +253,7 @@ void courier_request_write(struct buf *out, const struct courier_request *reques
                                               : bytes_of(ip_format(&request->endpoint.ip, ip)));
     ipc_add_u32(out, request->endpoint.port);
     ipc_add_bytes(out, request->sender);
+    ipc_add_u8(out, request->smtputf8);
     add_list(out, request->recipients, request->recipient_count);
     ipc_add_u8(out, request->in_descriptor);
     ipc_add_bytes(out, request->in_descriptor ? BYTES("") : request->content);
@@ -267,6 +270,7 @@ bool courier_request_read(struct bytes payload, struct arena *arena, struct cour
     if (path.len ? !request->endpoint.path || ip.len : !ip_parse(ip, &request->endpoint.ip))
         return false;
     request->sender = ipc_take_bytes(&cursor);
+    request->smtputf8 = take_bool(&cursor);
     request->recipient_count = take_list(&cursor, arena, &request->recipients);
     request->in_descriptor = take_bool(&cursor);
     request->content = ipc_take_bytes(&cursor);

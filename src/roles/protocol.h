@@ -88,6 +88,7 @@ struct delivery_recipient {
 /* STORE_DELIVER: the message with everything that is to be known of it. */
 struct delivery_request {
     struct bytes sender;
+    bool smtputf8;              /* it came with SMTPUTF8 (rfc6531:3.4) */
     enum delivery_place place;
     struct bytes fingerprint;   /* 32 octets, of client, envelope, Message-ID and body: tells a retry */
     int64_t patience;           /* microseconds until the edge gives up waiting */
@@ -120,6 +121,7 @@ bool attempt_question_read(struct bytes payload, struct attempt_question *questi
 struct courier_request {
     struct config_endpoint endpoint; /* path in the arena */
     struct bytes sender;
+    bool smtputf8;              /* the message came with SMTPUTF8 */
     struct bytes *recipients;
     size_t recipient_count;
     bool in_descriptor;

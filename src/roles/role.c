@@ -167,7 +167,7 @@ struct serving {
  * Roles send each other nothing but files in memory. Anything else is a peer that was taken over, and
  * can do harm by being closed: a TCP socket that lingers would hold this thread for hours.
  */
-static void close_descriptors(int descriptors[IPC_DESCRIPTORS_MAX], bool files_too)
+void role_close_descriptors(int descriptors[IPC_DESCRIPTORS_MAX], bool files_too)
 {
     for (size_t i = 0; i < IPC_DESCRIPTORS_MAX; i++) {
         struct stat status;
@@ -188,7 +188,7 @@ enum result role_call(struct ipc_channel *channel, struct arena *arena,
 {
     enum result result = ipc_call(channel, arena, request, answer, deadline, error);
     if (result == OK)
-        close_descriptors(answer->descriptors, true);
+        role_close_descriptors(answer->descriptors, true);
     return result;
 }
 
@@ -196,7 +196,7 @@ static void serve_request(void *context, struct ipc_request *request)
 {
     const struct serving *serving = context;
     if (!serving->is_control)
-        close_descriptors(request->message.descriptors, false);
+        role_close_descriptors(request->message.descriptors, false);
     serving->serve(serving->context, request);
 }
 
@@ -319,7 +319,10 @@ static void role_fiber(void *argument)
         /* Half of it is there, in no order; nothing is under way that would need an orderly end. */
         log_error("start", "%s", error.text);
         _exit(EXIT_CONFIGURATION);
-    } else if (!role->stopping) {
+    } else if (role->stopping) {
+        /* Told to stop before it began, because another role could not start: the same. */
+        _exit(EXIT_SUCCESS);
+    } else {
         struct ipc_message ready = {.type = CONTROL_READY, .descriptors = {-1, -1, -1, -1}};
         if (ipc_send(role->control, &ready, loop_deadline(10 * SECOND), &error) == OK)
             role->definition->run(role);

@@ -66,6 +66,10 @@ enum result role_call(struct ipc_channel *channel, struct arena *arena,
                       const struct ipc_message *request, struct ipc_message *answer,
                       int64_t deadline, struct error *error) must_check;
 
+/* Closes the descriptors that came with a message, all but those of files. No peer that is what it should
+ * be sends others, and closing them can take hours if done carelessly (a socket that lingers). */
+void role_close_descriptors(int descriptors[IPC_DESCRIPTORS_MAX], bool files_too);
+
 /* True where the sandbox will change to the account of the configuration. */
 bool role_drops_user(const struct role *role);
 /* Closes the sandbox of this role, for good; after prepare(). */

@@ -26,11 +26,12 @@ struct ipc_channel *store_courier(struct store *store, int64_t deadline)
 }
 
 enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,
-                       struct bytes sender, struct bytes *recipients, size_t count,
+                       struct bytes sender, bool smtputf8, struct bytes *recipients, size_t count,
                        struct bytes content, struct protocol_reply *replies, struct error *error)
 {
     struct courier_request asked = {.endpoint = *endpoint,
                                     .sender = sender,
+                                    .smtputf8 = smtputf8,
                                     .recipients = recipients,
                                     .recipient_count = count,
                                     .content = content};
@@ -99,7 +100,7 @@ static struct protocol_reply ask_lmtp(struct store *store, struct arena *arena,
     struct protocol_reply reply;
     struct error error;
     struct bytes recipient = destination->address;
-    if (store_lmtp(store, arena, &destination->lmtp, question->sender, &recipient, 1,
+    if (store_lmtp(store, arena, &destination->lmtp, question->sender, false, &recipient, 1,
                    (struct bytes){NULL, 0}, &reply, &error) == OK)
         return reply.code / 100 == 2 ? say(250, "2.1.5", BYTES("Ok")) : reply;
     log_warning("recipient", "LMTP for " BYTES_FMT ": %s", BYTES_ARG(recipient), error.text);
@@ -251,16 +252,14 @@ static enum result make_folder(const struct store *store, const char *path, stru
     return folder_make(path, role_drops_user(store->role) ? store->role->config.user : NULL, error);
 }
 
-/* Maildirs lie under "/var/mail/{domain}/{user}": the part before the first name is what we need. */
-static char *maildir_base(struct arena *arena, const char *deliver)
+/* Maildirs lie under "/var/mail/{domain}/{user}": the part before the first name is what we need. NULL
+ * for LMTP. */
+static char *maildir_base(struct arena *arena, const struct config_domain *domain)
 {
-    struct bytes path = bytes_of(deliver);
-    if (!bytes_starts_with(path, BYTES("maildir:")))
-        return NULL;
-    path = bytes_skip(path, 8);
+    struct bytes path = bytes_of(domain->maildir);
     path = bytes_first(path, bytes_find_byte(path, '{'));
     size_t slash = bytes_rfind_byte(path, '/');
-    return arena_string(arena, bytes_first(path, slash == 0 ? 1 : slash));
+    return slash == BYTES_NOT_FOUND ? NULL : arena_string(arena, bytes_first(path, slash == 0 ? 1 : slash));
 }
 
 static enum result make_bases(struct store *store, struct error *error)
@@ -268,7 +267,7 @@ static enum result make_bases(struct store *store, struct error *error)
     const struct config *config = &store->role->config;
     enum result result = make_folder(store, config->data_directory, error);
     for (size_t i = 0; i < config->domain_count && result == OK; i++) {
-        char *base = maildir_base(store->role->arena, config->domains[i].deliver);
+        char *base = maildir_base(store->role->arena, &config->domains[i]);
         if (base)
             result = make_folder(store, base, error);
     }
@@ -369,7 +368,7 @@ static void store_sandbox(struct role *role, struct sandbox *sandbox)
     add_path(&list, role->config.data_directory, true);
     for (size_t i = 0; i < role->config.domain_count; i++) {
         const struct config_domain *domain = &role->config.domains[i];
-        add_path(&list, maildir_base(role->arena, domain->deliver), true);
+        add_path(&list, maildir_base(role->arena, domain), true);
         /* Read again at a reload; the folder, as editors replace files. */
         add_folder_of(&list, role->arena, domain->recipients);
         add_folder_of(&list, role->arena, domain->aliases);

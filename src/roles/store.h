@@ -71,6 +71,7 @@ struct store_message {
     struct bytes content;     /* CRLF */
     struct bytes local_form;  /* both with LF, as Maildirs hold them; made when first needed */
     struct bytes whole;       /* both in one piece; made when first needed */
+    bool smtputf8;            /* it came with SMTPUTF8 (rfc6531:3.4) */
     const char *name;         /* of the file in the spool that it comes from, or NULL */
     bool junk;
 };
@@ -112,7 +113,7 @@ struct ipc_channel *store_courier(struct store *store, int64_t deadline);
 /* LMTP to one endpoint: `content` without ptr only asks whether the recipients are welcome. One reply a
  * recipient, texts in the arena. TEMP: the courier or the server cannot be reached. */
 enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,
-                       struct bytes sender, struct bytes *recipients, size_t count,
+                       struct bytes sender, bool smtputf8, struct bytes *recipients, size_t count,
                        struct bytes content, struct protocol_reply *replies, struct error *error)
     must_check;
 

@@ -250,6 +250,7 @@ static bool keep_one(struct delivering *delivering, size_t index, struct spool_e
                                   .recipient = delivering->given[index],
                                   .mailbox = delivering->destinations[index].address,
                                   .junk = delivering->message.junk,
+                                  .smtputf8 = delivering->message.smtputf8,
                                   .spooled_at = loop_epoch(),
                                   .reason = bytes_first(outcome->text, REASON_MAX)};
     if (store_spool(delivering->store, delivering->arena, &delivering->message, entry, quarantine,
@@ -488,7 +489,8 @@ static bool take_request(struct delivering *delivering, struct ipc_request *requ
                                                  .sender = asked->sender,
                                                  .prefix = asked->prefix,
                                                  .content = delivering->message.content,
-                                                 .junk = asked->place == DELIVER_JUNK};
+                                                 .junk = asked->place == DELIVER_JUNK,
+                                                 .smtputf8 = asked->smtputf8};
     delivering->channel = request->channel;
     delivering->answer_by = loop_deadline(asked->patience - ANSWER_MARGIN);
     return true;

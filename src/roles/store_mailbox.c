@@ -101,8 +101,8 @@ static bool transact(struct store *store, struct arena *arena, struct store_mess
         return false;
     for (size_t i = 0; i < count; i++)
         recipients[i] = destinations[i]->address;
-    if (store_lmtp(store, arena, &destinations[0]->lmtp, message->sender, recipients, count,
-                   message->whole, replies, &error) == OK)
+    if (store_lmtp(store, arena, &destinations[0]->lmtp, message->sender, message->smtputf8,
+                   recipients, count, message->whole, replies, &error) == OK)
         return true;
     log_warning("deliver", "LMTP for " BYTES_FMT "%s: %s", BYTES_ARG(recipients[0]),
                 count > 1 ? " and others" : "", error.text);

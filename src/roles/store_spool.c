@@ -242,6 +242,7 @@ static enum result retry_file(struct store *store, const struct spooled *spooled
         message.sender = entry.sender;
         message.prefix = BYTES("");
         message.junk = entry.junk;
+        message.smtputf8 = entry.smtputf8;
         message.name = spooled->name;
         result = retry_entry(store, arena, &entry, &message, spooled->attempts);
         if (result == OK)

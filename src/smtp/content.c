@@ -9,9 +9,10 @@
 
 enum { FIRST_CAPACITY = 8 * 1024 };
 
-void smtp_content_start(struct smtp_content *content, size_t in_memory, uint64_t expected)
+void smtp_content_start(struct smtp_content *content, struct smtp_content_room *room,
+                        size_t in_memory, uint64_t expected)
 {
-    *content = (struct smtp_content){.in_memory = in_memory, .fd = -1};
+    *content = (struct smtp_content){.room = room, .in_memory = in_memory, .fd = -1};
     content->capacity = expected < in_memory ? (size_t)expected : FIRST_CAPACITY;
     if (content->capacity < FIRST_CAPACITY)
         content->capacity = FIRST_CAPACITY;
@@ -30,8 +31,23 @@ static bool write_all(int fd, struct bytes bytes)
     return true;
 }
 
+static bool take_room(struct smtp_content *content, uint64_t octets)
+{
+    struct smtp_content_room *room = content->room;
+    if (!room)
+        return true;
+    uint64_t others = room->held - content->held;
+    if (room->most && others && room->held + octets > room->most)
+        return false;
+    room->held += octets;
+    content->held += octets;
+    return true;
+}
+
 static bool move_to_memfd(struct smtp_content *content)
 {
+    if (!take_room(content, content->length))
+        return false;
     content->fd = memfd_create("vouch-content", MFD_CLOEXEC);
     if (content->fd < 0 || !write_all(content->fd, bytes_from(content->heap, content->length)))
         return false;
@@ -60,7 +76,7 @@ static bool add(struct smtp_content *content, struct bytes bytes)
         !move_to_memfd(content))
         return false;
     if (content->fd >= 0)
-        return write_all(content->fd, bytes);
+        return take_room(content, bytes.len) && write_all(content->fd, bytes);
     if (!reserve(content, (size_t)content->length + bytes.len))
         return false;
     memcpy(content->heap + content->length, bytes.ptr, bytes.len);
@@ -102,5 +118,8 @@ void smtp_content_free(struct smtp_content *content)
     if (content->fd >= 0)
         close(content->fd);
     free(content->heap);
-    *content = (struct smtp_content){.in_memory = content->in_memory, .fd = -1};
+    if (content->room)
+        content->room->held -= content->held;
+    *content = (struct smtp_content){
+        .room = content->room, .in_memory = content->in_memory, .fd = -1};
 }

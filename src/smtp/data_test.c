@@ -147,7 +147,7 @@ static void received_fields_are_counted_in_the_header_only(void **state)
 static void check_content(size_t total, size_t in_memory, uint64_t expected, bool in_file)
 {
     struct smtp_content content;
-    smtp_content_start(&content, in_memory, expected);
+    smtp_content_start(&content, NULL, in_memory, expected);
     uint8_t *reference = malloc(total);
     for (size_t i = 0; i < total; i++)
         reference[i] = (uint8_t)(i * 31 + i / 251);
@@ -177,6 +177,33 @@ static void content_moves_to_a_memfd_when_it_is_large(void **state)
     check_content(100, 0, 0, true);
 }
 
+static void large_contents_share_a_room_and_small_ones_need_none(void **state)
+{
+    static uint8_t octets[3000];
+    struct smtp_content_room room = {.most = 4000};
+    struct smtp_content first, second, small;
+    struct bytes whole;
+    smtp_content_start(&first, &room, 1000, 0);
+    smtp_content_start(&second, &room, 1000, 0);
+    smtp_content_start(&small, &room, 1000, 0);
+    smtp_content_add(&first, bytes_from(octets, 3000));
+    smtp_content_add(&second, bytes_from(octets, 900));
+    assert_int_equal(room.held, 3000);
+    smtp_content_add(&second, bytes_from(octets, 900));
+    assert_true(second.failed);
+    smtp_content_add(&small, bytes_from(octets, 1000));
+    assert_true(smtp_content_finish(&small, &whole));
+    smtp_content_free(&second);
+    smtp_content_free(&small);
+    assert_int_equal(room.held, 3000);
+    /* Alone it may be larger than the room. */
+    smtp_content_add(&first, bytes_from(octets, 3000));
+    assert_true(smtp_content_finish(&first, &whole));
+    assert_int_equal(whole.len, 6000);
+    smtp_content_free(&first);
+    assert_int_equal(room.held, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +215,7 @@ int main(void)
         cmocka_unit_test(the_longest_line_is_measured_across_pieces),
         cmocka_unit_test(received_fields_are_counted_in_the_header_only),
         cmocka_unit_test(content_moves_to_a_memfd_when_it_is_large),
+        cmocka_unit_test(large_contents_share_a_room_and_small_ones_need_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,8 @@ static void begin(struct session *s, bool chunked)
     t->receiving = true;
     t->public.chunked = chunked;
     smtp_data_start(&t->data, chunked);
-    smtp_content_start(&t->content, s->server->limits.content_in_memory, t->public.declared_size);
+    smtp_content_start(&t->content, s->server->content_room, s->server->limits.content_in_memory,
+                       t->public.declared_size);
 }
 
 static bool refuses_bare(const struct session *s)

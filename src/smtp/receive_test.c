@@ -75,6 +75,19 @@ scenario_test(too_many_junk_commands_end_the_session_and_mail_forgives_them)
     scenario_end(&s);
 }
 
+scenario_test(who_tries_recipients_one_after_the_other_is_cut_off)
+{
+    scenario_defaults(&s);
+    s.server.limits.junk_commands = 3;
+    scenario_greet(&s);
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<unknown@here.example>\r\n", "250 |550 ");
+    talk(&s, "RCPT TO:<unknown@here.example>\r\n", "550 ");
+    talk(&s, "RCPT TO:<b@here.example>\r\n", "250 ");
+    talk(&s, "RCPT TO:<unknown@here.example>\r\n", "421 4.7.0");
+    expect_closed(&s);
+    scenario_end(&s);
+}
+
 scenario_test(an_oversized_message_is_read_to_its_end_then_552_rfc1870_6)
 {
     static char text[70000];
@@ -355,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_line_without_end_is_not_read_for_ever),
         cmocka_unit_test(too_many_errors_end_the_session_with_421),
         cmocka_unit_test(too_many_junk_commands_end_the_session_and_mail_forgives_them),
+        cmocka_unit_test(who_tries_recipients_one_after_the_other_is_cut_off),
         cmocka_unit_test(an_oversized_message_is_read_to_its_end_then_552_rfc1870_6),
         cmocka_unit_test(a_message_of_exactly_the_limit_is_taken),
         cmocka_unit_test(text_lines_up_to_the_limit_are_taken),

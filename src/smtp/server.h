@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/ip.h"
 #include "fiber/stream.h"
+#include "smtp/content.h"
 #include "tls/tls.h"
 
 /* A reply to be. `enhanced` is "" for those that have none (220, 250 EHLO, 354). Long texts are cut
@@ -130,6 +131,7 @@ struct smtp_server {
     const char *hostname;
     const char *greeting;        /* behind "hostname ESMTP "; may be "" */
     struct smtp_limits limits;
+    struct smtp_content_room *content_room; /* of all servers of the process; NULL: no limit */
     struct tls_server *tls;      /* NULL: no STARTTLS */
     bool implicit_tls;
     bool proxy_protocol;         /* the first octets must be a PROXY header */

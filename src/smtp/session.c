@@ -128,8 +128,7 @@ SMTP_NOINLINE void session_bad(struct session *s, unsigned code, const char *enh
         session_say(s, code, enhanced, text);
 }
 
-/* Commands that do nothing for mail: some are fine, many are a nuisance. */
-static bool count_junk(struct session *s)
+bool session_count_junk(struct session *s)
 {
     unsigned limit = s->server->limits.junk_commands;
     s->public.junk_commands++;
@@ -265,7 +264,7 @@ SMTP_NOINLINE static void reply_extensions(struct session *s)
 SMTP_NOINLINE static void run_hello(struct session *s, const struct smtp_command *command)
 {
     /* A second one resets the session (rfc5321:4.1.4). */
-    if (s->public.helo.len && !count_junk(s))
+    if (s->public.helo.len && !session_count_junk(s))
         return;
     struct bytes name = arena_copy(s->public.arena, command->argument), before = s->public.helo;
     bool extended = s->public.esmtp;
@@ -318,7 +317,7 @@ SMTP_NOINLINE static void run_starttls(struct session *s)
 
 static void run_junk(struct session *s, enum smtp_verb verb)
 {
-    if (!count_junk(s))
+    if (!session_count_junk(s))
         return;
     switch (verb) {
     case SMTP_RSET:

@@ -63,6 +63,9 @@ void session_shield(struct session *s);
 void session_unshield(struct session *s);
 /* A reply that counts as a bad command, too many of which end the session. */
 void session_bad(struct session *s, unsigned code, const char *enhanced, const char *text);
+/* Counts what does nothing for mail: some of it is fine, much is a nuisance. False when it was too
+ * much and the session has been ended. */
+bool session_count_junk(struct session *s);
 static inline bool smtp_reply_is_positive(const struct smtp_reply *reply)
 {
     return reply->code < 400;

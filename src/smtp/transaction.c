@@ -414,5 +414,8 @@ SMTP_NOINLINE void transaction_recipient(struct session *s, const struct smtp_co
     add_recipient(s, &recipient, &reply);
     if (!smtp_reply_is_positive(&reply))
         s->public.rejected_recipients++;
+    /* Who tries names one after the other does so in sessions of bounded length. */
+    if (reply.code >= 500 && !session_count_junk(s))
+        return;
     session_reply(s, &reply);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "state/ledger.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 5000 };
 
@@ -101,9 +104,15 @@ enum result ledger_open(const char *file, enum ledger_mode mode, struct ledger *
     int code = sqlite3_open_v2(file, &ledger->database, flags, NULL);
     enum result result;
     if (code != SQLITE_OK) {
-        result = error_set(error, code == SQLITE_CANTOPEN && mode == LEDGER_READ ? NONE : TEMP,
-                           "ledger: cannot open %s: %s", file,
-                           ledger->database ? sqlite3_errmsg(ledger->database) : "out of memory");
+        /* SQLite does not say why; the kernel does. */
+        bool absent = access(file, F_OK) != 0 && errno == ENOENT;
+        bool denied = !absent && access(file, R_OK) != 0;
+        result = error_set(error, absent && mode == LEDGER_READ ? NONE : TEMP, "ledger: cannot open %s: %s",
+                           file,
+                           absent             ? "there is none"
+                           : denied           ? strerror(errno)
+                           : ledger->database ? sqlite3_errmsg(ledger->database)
+                                              : "out of memory");
     } else {
         sqlite3_busy_timeout(ledger->database, BUSY_TIMEOUT_MS);
         result = set_up(ledger, mode, error);

@@ -5,8 +5,10 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One context for each set of names; certificates of different key types for the same names share
  * one, and OpenSSL picks what the client can verify. */
@@ -223,6 +225,14 @@ static bool load_files(SSL_CTX *context, const char *chain_file, const char *key
                        struct error *error)
 {
     char what[512];
+    const char *const files[] = {chain_file, key_file};
+    for (size_t i = 0; i < countof(files); i++) {
+        /* The library says "system lib" of what the kernel has a sentence for. */
+        if (access(files[i], R_OK) != 0) {
+            error_set(error, PERM, "cannot read %s: %s", files[i], strerror(errno));
+            return false;
+        }
+    }
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(context, chain_file) != 1) {
         snprintf(what, sizeof(what), "cannot load certificates from %s", chain_file);

@@ -3,6 +3,8 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "message/date.h"
+#include "message/mailbox.h"
 
 struct ink {
     struct buf *out;
@@ -125,6 +127,13 @@ static void add_verdict(struct ink *ink, const struct verdict *verdict)
     }
 }
 
+static void add_time(struct ink *ink, int64_t epoch)
+{
+    buf_printf(ink->out, "  %-10s ", "received");
+    date_write(ink->out, epoch, 0);
+    buf_add_byte(ink->out, '\n');
+}
+
 void explain_write(struct buf *out, const struct evidence *evidence, const struct verdict *verdict,
                    bool colour)
 {
@@ -133,6 +142,7 @@ void explain_write(struct buf *out, const struct evidence *evidence, const struc
     buf_add_string(out, "Message ");
     add_clean(&ink, evidence->id);
     buf_add_byte(out, '\n');
+    add_time(&ink, evidence->received_at);
     add_line(&ink, "client", evidence->client.family ? bytes_of(ip_format(&evidence->client, client))
                                                      : BYTES(""));
     add_line(&ink, "name", evidence->client_name);
@@ -142,6 +152,9 @@ void explain_write(struct buf *out, const struct evidence *evidence, const struc
         add_line(&ink, i ? "" : "rcpt to", evidence->recipients[i]);
     add_line(&ink, "from", evidence->header_from);
     add_line(&ink, "subject", evidence->subject);
+    add_line(&ink, "message-id", evidence->message_id);
+    if (evidence->size)
+        buf_printf(out, "  %-10s %llu octets\n", "size", (unsigned long long)evidence->size);
     add_line(&ink, "tls", evidence->tls);
     buf_add_string(out, "Evidence:\n");
     for (size_t i = 0; i < evidence->item_count; i++)
@@ -173,6 +186,18 @@ static const char *method_of(enum check check)
     }
 }
 
+/* Values of Authentication-Results have no quotes of their own: the writer puts those that are due
+ * (rfc8601:2.2). An address of SMTP stands in the evidence as it was given. */
+static struct bytes unquoted(struct arena *arena, struct bytes value)
+{
+    struct mailbox mailbox;
+    if (!bytes_starts_with(value, BYTES("\"")) ||
+        mailbox_parse(arena, value, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL) != OK)
+        return value;
+    return arena_printf(arena, BYTES_FMT "@" BYTES_FMT, BYTES_ARG(mailbox.local),
+                        BYTES_ARG(mailbox.domain));
+}
+
 enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
                                  struct bytes authserv_id, struct auth_results *out)
 {
@@ -193,9 +218,13 @@ enum result explain_auth_results(struct arena *arena, const struct evidence *evi
         if (!statement->properties)
             return TEMP;
         /* Our own properties are for the ledger; only registered ones stand in the header. */
-        for (size_t p = 0; p < item->property_count; p++)
-            if (!bytes_is(item->properties[p].type, "vouch"))
-                statement->properties[statement->property_count++] = item->properties[p];
+        for (size_t p = 0; p < item->property_count; p++) {
+            if (bytes_is(item->properties[p].type, "vouch"))
+                continue;
+            struct auth_property *property = &statement->properties[statement->property_count++];
+            *property = item->properties[p];
+            property->value = unquoted(arena, property->value);
+        }
         out->statement_count++;
     }
     return OK;

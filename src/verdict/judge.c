@@ -305,6 +305,27 @@ static bool aligned_key_failed(const struct court *court, const struct evidence_
 }
 
 /*
+ * Put off, and when that was done often enough, junk where the domain asks for more than nothing.
+ * Whoever forges can bring the failure about, with a signature in the name of a subdomain whose DNS
+ * is broken; so it must not open the inbox. A real failure loses no mail.
+ */
+static bool put_off_or_junk(struct court *court, const struct evidence_item *dmarc,
+                            const char *enhanced, enum check check, const char *what)
+{
+    struct bytes domain = evidence_value(dmarc, "header", "from");
+    struct bytes asked = evidence_value(dmarc, "vouch", "effective");
+    if (put_off(court, enhanced, check, what, domain))
+        return true;
+    if (!(bytes_is(asked, "reject") || bytes_is(asked, "quarantine")) || trusted_path(court))
+        return false;
+    court->verdict->trust = TRUST_THIRD;
+    decide(court, court->policy->junk_folder ? ACTION_JUNK : ACTION_ACCEPT, 250, "2.0.0", check,
+           "%s could not be checked for " BYTES_FMT " (DMARC p=" BYTES_FMT ").", what,
+           BYTES_ARG(domain), BYTES_ARG(asked));
+    return true;
+}
+
+/*
  * What the author's domain asked for. rfc9989:7.4: not on p=reject alone; a failure under p=reject is
  * refused when nothing trusted speaks for the message, else treated as p=quarantine.
  */
@@ -322,10 +343,10 @@ static bool dmarc_failed(struct court *court, const struct evidence_item *dmarc)
     }
     /* Had DNS answered, this might have been a pass: put off at first, later accepted and marked. */
     if (aligned_key_failed(court, dmarc))
-        return put_off(court, "4.7.5", CHECK_DKIM, "the DKIM signature", domain);
+        return put_off_or_junk(court, dmarc, "4.7.5", CHECK_DKIM, "the DKIM signature");
     if (has_result(item_of(court, CHECK_SPF), AUTH_TEMPERROR) &&
         is_aligned(dmarc, evidence_value(item_of(court, CHECK_SPF), "vouch", "domain")))
-        return put_off(court, "4.7.24", CHECK_SPF, "SPF", domain);
+        return put_off_or_junk(court, dmarc, "4.7.24", CHECK_SPF, "SPF");
     court->verdict->trust = TRUST_FORGED;
     if (reject && (policy->dmarc == JUDGE_DMARC_STRICT || !trusted_path(court))) {
         decide(court, ACTION_REJECT, 550, "5.7.26", CHECK_DMARC,
@@ -357,7 +378,7 @@ static bool rule_dmarc(struct court *court)
         return dmarc_failed(court, dmarc);
     case AUTH_TEMPERROR:
         return court->policy->dmarc != JUDGE_DMARC_MARK &&
-               put_off(court, "4.7.5", CHECK_DMARC, "DMARC", domain);
+               put_off_or_junk(court, dmarc, "4.7.5", CHECK_DMARC, "DMARC");
     case AUTH_PERMERROR:
         add_reason(court, CHECK_DMARC, REASON_NOTES,
                    "the DMARC record of " BYTES_FMT " is unusable: " BYTES_FMT, BYTES_ARG(domain),

@@ -233,13 +233,24 @@ static void key_failure_of_a_stranger_does_not_put_off(void **state)
     judged(ACTION_REJECT, 550, "5.7.26");
 }
 
-static void key_failure_is_accepted_and_marked_in_the_end(void **state)
+/* A forger can name a subdomain whose DNS is broken: that must not open the inbox. */
+static void key_failure_goes_to_junk_in_the_end(void **state)
 {
     (void)state;
     add_dkim(AUTH_TEMPERROR, "bank.example");
     add_dmarc(AUTH_FAIL, "reject");
     set_attempts("3");
-    judged(ACTION_ACCEPT, 250, "2.0.0");
+    judged(ACTION_JUNK, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
+}
+
+static void dmarc_that_stays_unknown_goes_to_junk_where_the_policy_is_known(void **state)
+{
+    (void)state;
+    add_dmarc(AUTH_TEMPERROR, "reject");
+    judged(ACTION_TEMPFAIL, 451, "4.7.5");
+    set_attempts("3");
+    judged(ACTION_JUNK, 250, "2.0.0");
     assert_int_equal(verdict.trust, TRUST_THIRD);
 }
 
@@ -377,11 +388,22 @@ static void explanation_is_clean(void **state)
     buf_free(&out);
 }
 
+static void a_quoted_sender_is_reported_as_an_address_rfc8601_2_2(void **state)
+{
+    (void)state;
+    struct auth_results results;
+    struct evidence_item *item = add(CHECK_SPF, AUTH_PASS);
+    assert_true(evidence_property(arena, item, "smtp", "mailfrom", BYTES("\"a b\"@c.example")));
+    assert_int_equal(explain_auth_results(arena, &evidence, BYTES("mx.example"), &results), OK);
+    assert_true(bytes_is(results.statements[0].properties[0].value, "a b@c.example"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(a_quoted_sender_is_reported_as_an_address_rfc8601_2_2),
         CASE(dmarc_reject_refuses_a_forgery),
         CASE(dmarc_quarantine_goes_to_junk),
         CASE(dmarc_none_only_marks),
@@ -397,7 +419,8 @@ int main(void)
         CASE(dns_failure_puts_off_then_accepts),
         CASE(key_failure_puts_off_only_where_it_decides),
         CASE(key_failure_of_a_stranger_does_not_put_off),
-        CASE(key_failure_is_accepted_and_marked_in_the_end),
+        CASE(key_failure_goes_to_junk_in_the_end),
+        CASE(dmarc_that_stays_unknown_goes_to_junk_where_the_policy_is_known),
         CASE(spf_fail_counts_where_dmarc_is_switched_off),
         CASE(a_strangers_signature_gives_no_class),
         CASE(spf_failure_of_dns_is_4_7_24),
