@@ -10,9 +10,8 @@
 #include "deliver/recipients.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "roles/children.h"
 #include "roles/folder.h"
-#include "roles/listeners.h"
-#include "roles/role.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,37 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHILDREN_MAX = 512, EXIT_CONFIGURATION = 2 };
+enum { EXIT_CONFIGURATION = 2 };
 #define START_TIMEOUT (30 * SECOND)
 #define FAST_DEATH (10 * SECOND)
 #define RESTART_PAUSE_MAX (10 * SECOND)
-
-struct child {
-    bool used;
-    enum role_kind kind;
-    unsigned index, generation;
-    pid_t pid;                   /* 0: dead, to be started at restart_at */
-    struct ipc_channel *control;
-    bool ready, stopping;
-    int64_t started_at, restart_at, pause;
-};
-
-struct master {
-    const struct master_options *options;
-    struct arena *arena;         /* of the current configuration */
-    struct config config;
-    struct listeners listeners;
-    struct child children[CHILDREN_MAX];
-    struct fiber_group fibers;
-    struct fiber_signal changed;
-    struct descriptor *signals;
-    unsigned generation;
-    bool stopping, reload_wanted;
-    bool serving;                /* all were ready once */
-    bool replacing;              /* the edges of the newest generation are being tried */
-    bool unusable;               /* one of those that are started cannot use the configuration */
-    int exit_status;
-};
 
 static enum result load(const struct master_options *options, struct arena *arena,
                         struct config *config)
@@ -76,171 +48,13 @@ static enum result load(const struct master_options *options, struct arena *aren
     return result;
 }
 
-static void send_control(struct child *child, uint16_t type, struct buf *payload, int fd)
-{
-    struct error error;
-    struct ipc_message message = {type, payload ? buf_bytes(payload) : BYTES(""), {fd, -1, -1, -1}};
-    if (!child->control || ipc_send(child->control, &message, loop_deadline(5 * SECOND), &error) != OK)
-        log_warning("master", "%s %u does not take messages", role_kind_name(child->kind),
-                    child->index);
-}
-
-static void send_peer(struct child *to, const struct child *peer, int fd)
-{
-    struct buf payload;
-    buf_init(&payload, 64);
-    ipc_add_u8(&payload, (uint8_t)peer->kind);
-    ipc_add_u32(&payload, peer->index);
-    send_control(to, CONTROL_PEER, &payload, fd);
-    buf_free(&payload);
-}
-
-/* A channel between two roles; the master keeps neither end. */
-static void join_children(struct child *a, struct child *b)
-{
-    int pair[2];
-    if (ipc_pair(pair) != 0) {
-        log_error("master", "cannot make a channel");
-        return;
-    }
-    send_peer(a, b, pair[0]);
-    send_peer(b, a, pair[1]);
-    close(pair[0]);
-    close(pair[1]);
-}
-
-static bool are_peers(enum role_kind a, enum role_kind b)
-{
-    return (a == ROLE_EDGE && b == ROLE_STORE) || (a == ROLE_STORE && b == ROLE_COURIER) ||
-           (a == ROLE_EDGE && b == ROLE_KEYS);
-}
-
-static void join_all(struct master *master, struct child *child)
-{
-    for (size_t i = 0; i < CHILDREN_MAX; i++) {
-        struct child *other = &master->children[i];
-        if (other->used && other->pid && other->control && !other->stopping && other != child &&
-            (are_peers(child->kind, other->kind) || are_peers(other->kind, child->kind)))
-            join_children(child, other);
-    }
-}
-
-static void send_listeners(struct master *master, struct child *child)
-{
-    for (size_t i = 0; i < master->listeners.count; i++) {
-        struct buf payload;
-        if (master->listeners.items[i].listener == LISTENER_UNWANTED)
-            continue;
-        buf_init(&payload, 64);
-        ipc_add_u32(&payload, master->listeners.items[i].listener);
-        send_control(child, CONTROL_LISTENER, &payload, master->listeners.items[i].fd);
-        buf_free(&payload);
-    }
-}
-
-static void serve_child(void *context, struct ipc_request *request)
-{
-    struct master *master = context;
-    role_close_descriptors(request->message.descriptors, true);
-    for (size_t i = 0; i < CHILDREN_MAX; i++) {
-        struct child *child = &master->children[i];
-        if (child->used && child->control == request->channel &&
-            request->message.type == CONTROL_READY) {
-            child->ready = true;
-            fiber_signal_all(&master->changed);
-        }
-    }
-    ipc_request_free(request);
-}
-
-struct control {
-    struct master *master;
-    struct ipc_channel *channel;
-};
-
-/* Ends when the child does; SIGCHLD tells how. */
-static void serve_control(void *argument)
-{
-    struct control *control = argument;
-    struct fiber_group requests;
-    fiber_group_open(&requests);
-    enum result ignored = ipc_run(control->channel, &requests, serve_child, control->master, NULL);
-    (void)ignored;
-    fiber_group_close(&requests);
-    for (size_t i = 0; i < CHILDREN_MAX; i++)
-        if (control->master->children[i].control == control->channel)
-            control->master->children[i].control = NULL;
-    ipc_channel_close(control->channel);
-    free(control);
-}
-
-static bool open_control(struct master *master, struct child *child, int fd)
-{
-    struct control *control = malloc(sizeof(*control));
-    child->control = ipc_channel_open(fd, role_kind_name(child->kind));
-    if (control)
-        *control = (struct control){master, child->control};
-    return control && child->control &&
-           fiber_group_start(&master->fibers, "control", serve_control, control);
-}
-
-static void start_child(struct master *master, struct child *child)
-{
-    char index[16];
-    int pair[2];
-    snprintf(index, sizeof(index), "%u", child->index);
-    const char *arguments[] = {
-        "vouch",  "role", role_kind_name(child->kind),   "--index",
-        index,    "--config", master->options->config_file,
-        master->options->unprivileged ? "--unprivileged" : NULL, NULL};
-    child->ready = false;
-    child->started_at = loop_now();
-    child->pid = 0;
-    if (ipc_pair(pair) == 0) {
-        pid_t pid = process_spawn(arguments, &pair[1], 1);
-        close(pair[1]);
-        if (pid > 0 && open_control(master, child, pair[0])) {
-            child->pid = pid;
-            log_debug("master", "started %s %u as %d", role_kind_name(child->kind), child->index,
-                      (int)pid);
-            if (child->kind == ROLE_EDGE)
-                send_listeners(master, child);
-            join_all(master, child);
-            send_control(child, CONTROL_START, NULL, -1);
-            return;
-        }
-        if (pid > 0)
-            kill(pid, SIGKILL);
-    }
-    log_error("master", "cannot start %s %u", role_kind_name(child->kind), child->index);
-    child->restart_at = loop_deadline(SECOND);
-}
-
-static struct child *add_child(struct master *master, enum role_kind kind, unsigned index)
-{
-    for (size_t i = 0; i < CHILDREN_MAX; i++) {
-        struct child *child = &master->children[i];
-        if (child->used)
-            continue;
-        *child = (struct child){.used = true,
-                                .kind = kind,
-                                .index = index,
-                                .generation = master->generation,
-                                .restart_at = NO_DEADLINE};
-        start_child(master, child);
-        return child;
-    }
-    log_error("master", "too many processes");
-    return NULL;
-}
-
 static void start_edges(struct master *master)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned edges = master->config.edges ? master->config.edges : cores > 0 ? (unsigned)cores : 1;
     master->generation++;
     for (unsigned i = 0; i < edges; i++)
-        add_child(master, ROLE_EDGE, i + (master->generation % 2 ? 0 : 16));
+        children_add(master, ROLE_EDGE, i + (master->generation % 2 ? 0 : 16));
 }
 
 static bool all_ready(const struct master *master)
@@ -324,7 +138,7 @@ static int64_t restart_due(struct master *master)
         if (!child->used || child->pid || child->stopping)
             continue;
         if (child->restart_at <= loop_now())
-            start_child(master, child);
+            children_start(master, child);
         else if (child->restart_at < next)
             next = child->restart_at;
     }
@@ -348,7 +162,7 @@ static void stop_child(struct child *child)
 {
     child->stopping = true;
     if (child->pid && child->control)
-        send_control(child, CONTROL_STOP, NULL, -1);
+        children_send(child, CONTROL_STOP, NULL, -1);
     else if (!child->pid)
         child->used = false;
 }
@@ -471,7 +285,7 @@ static void reload(struct master *master)
         for (size_t i = 0; i < CHILDREN_MAX; i++) {
             struct child *child = &master->children[i];
             if (child->used && child->pid && (child->kind == ROLE_STORE || child->kind == ROLE_KEYS))
-                send_control(child, CONTROL_RELOAD, NULL, -1);
+                children_send(child, CONTROL_RELOAD, NULL, -1);
         }
         log_info("reload", "configuration reloaded");
     } else {
@@ -503,9 +317,9 @@ static void master_fiber(void *argument)
     fiber_group_open(&master->fibers);
     if (!fiber_group_start(&master->fibers, "signals", take_signals, master))
         panic("cannot take signals");
-    add_child(master, ROLE_STORE, 0);
-    add_child(master, ROLE_COURIER, 0);
-    add_child(master, ROLE_KEYS, 0);
+    children_add(master, ROLE_STORE, 0);
+    children_add(master, ROLE_COURIER, 0);
+    children_add(master, ROLE_KEYS, 0);
     start_edges(master);
     if (wait_ready(master, START_TIMEOUT)) {
         master->serving = true;

@@ -198,8 +198,7 @@ static void bring_store(void)
 static void lose_store(void)
 {
     ipc_channel_break(world.store, "the store died");
-    for (int i = 0; i < 10; i++)
-        fiber_yield();
+    fiber_sleep(MILLISECOND);
 }
 
 /* ---- the world ---- */
@@ -215,7 +214,9 @@ static const char zone_text[] =
     "slow.example DELAY 5s\n"
     "slower.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\n"
     "slower.example DELAY 5m\n"
-    "down.example TXT FAIL\n";
+    "_dmarc.slower.example TXT \"v=DMARC1; p=reject\"\n"
+    "down.example TXT FAIL\n"
+    "_dmarc.down.example TXT FAIL\n";
 
 static struct edge *the_edge(void)
 {
@@ -324,8 +325,7 @@ static void connect_from(struct client *client, const char *ip)
 static void hang_up(struct client *client)
 {
     stream_close(client->stream);
-    for (int i = 0; i < 10; i++)
-        fiber_yield();
+    fiber_sleep(MILLISECOND); /* nobody has anything left to do then */
 }
 
 static void put(struct client *client, const char *text)
