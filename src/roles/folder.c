@@ -33,7 +33,9 @@ enum result folder_account(const char *user, uid_t *uid, gid_t *gid, struct erro
 
 static enum result cannot_make(const char *path, int number, struct error *error)
 {
-    return error_set(error, TEMP, "cannot make %s: %s", path, strerror(number));
+    bool may_pass = number == ENOSPC || number == EDQUOT || number == ENOMEM || number == EIO ||
+                    number == EMFILE || number == ENFILE;
+    return error_set(error, may_pass ? TEMP : PERM, "cannot make %s: %s", path, strerror(number));
 }
 
 static enum result make_parents(const char *path, struct error *error)

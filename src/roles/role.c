@@ -318,7 +318,8 @@ static void role_fiber(void *argument)
     if (result != OK) {
         /* Half of it is there, in no order; nothing is under way that would need an orderly end. */
         log_error("start", "%s", error.text);
-        _exit(EXIT_CONFIGURATION);
+        /* What may pass (a full disk) is worth another start: the master tries again. */
+        _exit(result == PERM ? EXIT_CONFIGURATION : 1);
     } else if (role->stopping) {
         /* Told to stop before it began, because another role could not start: the same. */
         _exit(EXIT_SUCCESS);

@@ -223,10 +223,10 @@ syslog off
         self.assertIn("spf=pass", mail.fields("Authentication-Results")[0])
 
     def test_smtputf8_undeclared(self):
-        """a UTF-8 address without SMTPUTF8 is refused"""
+        """a UTF-8 address without SMTPUTF8 is refused (rfc6531:3.5)"""
         with world.Client(self.port) as client:
             client.hello()
-            self.assertEqual(client.command("MAIL FROM:<jürgen@grün.example>").code, 553)
+            self.assertEqual(client.command("MAIL FROM:<jürgen@grün.example>").code, 550)
             self.assertEqual(client.command("MAIL FROM:<anna@sender.example>").code, 250)
             self.assertEqual(client.command("RCPT TO:<grün@here.example>").code, 553)
 
