@@ -312,6 +312,7 @@ static bool reads_endpoint(struct bytes path, struct bytes ip, uint32_t port)
     ipc_add_bytes(&written, ip);
     ipc_add_u32(&written, port);
     ipc_add_bytes(&written, BYTES(""));
+    ipc_add_u8(&written, 0); /* smtputf8 */
     ipc_add_u32(&written, 1);
     ipc_add_bytes(&written, BYTES("a@example.org"));
     ipc_add_u8(&written, 0);
