@@ -6,12 +6,11 @@
 #include "roles/memfd.h"
 #include "roles/parcel.h"
 
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORKERS = 4, PATHS_MAX = 64 };
+enum { WORKERS = 4 };
 #define COUNTERS_SIZE ((size_t)1 << 30)
 #define COURIER_TIMEOUT (50 * SECOND)
 
@@ -219,27 +218,6 @@ static void serve_edge(void *context, struct ipc_request *request)
 
 /* The role */
 
-static enum result load_recipients(struct store *store, const struct config *config,
-                                   struct error *error)
-{
-    struct recipients *loaded;
-    struct buf errors;
-    buf_init(&errors, 64 * 1024);
-    enum result result = recipients_load(config, &loaded, &errors);
-    if (result == OK) {
-        recipients_free(store->recipients);
-        store->recipients = loaded;
-    } else {
-        struct bytes rest = buf_bytes(&errors), line;
-        while (rest.len && bytes_split(&rest, '\n', &line))
-            if (line.len)
-                log_error("recipients", BYTES_FMT, BYTES_ARG(line));
-        error_set(error, result, "the recipient files cannot be used");
-    }
-    buf_free(&errors);
-    return result;
-}
-
 static char *data_path(struct store *store, const char *name)
 {
     struct bytes path =
@@ -252,22 +230,12 @@ static enum result make_folder(const struct store *store, const char *path, stru
     return folder_make(path, role_drops_user(store->role) ? store->role->config.user : NULL, error);
 }
 
-/* Maildirs lie under "/var/mail/{domain}/{user}": the part before the first name is what we need. NULL
- * for LMTP. */
-static char *maildir_base(struct arena *arena, const struct config_domain *domain)
-{
-    struct bytes path = bytes_of(domain->maildir);
-    path = bytes_first(path, bytes_find_byte(path, '{'));
-    size_t slash = bytes_rfind_byte(path, '/');
-    return slash == BYTES_NOT_FOUND ? NULL : arena_string(arena, bytes_first(path, slash == 0 ? 1 : slash));
-}
-
 static enum result make_bases(struct store *store, struct error *error)
 {
     const struct config *config = &store->role->config;
     enum result result = make_folder(store, config->data_directory, error);
     for (size_t i = 0; i < config->domain_count && result == OK; i++) {
-        char *base = maildir_base(store->role->arena, &config->domains[i]);
+        char *base = store_maildir_base(store->role->arena, &config->domains[i]);
         if (base)
             result = make_folder(store, base, error);
     }
@@ -331,54 +299,12 @@ static enum result store_prepare(struct role *role, struct error *error)
     store->postmaster = data_path(store, "postmaster");
     if (!store->quota || !store->spool || !store->quarantine || !store->postmaster)
         return error_set(error, TEMP, "out of memory");
-    enum result result = load_recipients(store, &role->config, error);
+    enum result result = store_load_recipients(store, &role->config, error);
     if (result == OK)
         result = make_bases(store, error);
     if (result == OK)
         result = open_state(store, error);
     return result;
-}
-
-struct path_list {
-    struct sandbox_path *paths;
-    size_t count;
-};
-
-static void add_path(struct path_list *list, const char *path, bool write)
-{
-    if (!path || !*path || list->count == PATHS_MAX)
-        return;
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->paths[i].path, path) == 0 && list->paths[i].write >= write)
-            return;
-    list->paths[list->count++] = (struct sandbox_path){path, write};
-}
-
-static void add_folder_of(struct path_list *list, struct arena *arena, const char *file)
-{
-    char *copy = file && *file ? arena_string(arena, bytes_of(file)) : NULL;
-    if (copy)
-        add_path(list, dirname(copy), false);
-}
-
-static void store_sandbox(struct role *role, struct sandbox *sandbox)
-{
-    static struct sandbox_path paths[PATHS_MAX];
-    struct path_list list = {paths, 0};
-    add_path(&list, role->config.data_directory, true);
-    for (size_t i = 0; i < role->config.domain_count; i++) {
-        const struct config_domain *domain = &role->config.domains[i];
-        add_path(&list, maildir_base(role->arena, domain), true);
-        /* Read again at a reload; the folder, as editors replace files. */
-        add_folder_of(&list, role->arena, domain->recipients);
-        add_folder_of(&list, role->arena, domain->aliases);
-    }
-    add_folder_of(&list, role->arena, role->config_file);
-    sandbox->files = SANDBOX_FILES;
-    sandbox->paths = paths;
-    sandbox->path_count = list.count;
-    /* The Maildirs lie in many places: Landlock holds the store to them, not a chroot. */
-    sandbox->chroot_to = NULL;
 }
 
 static void store_peer(struct role *role, enum role_kind kind, unsigned index, int fd)
@@ -396,24 +322,6 @@ static void store_peer(struct role *role, enum role_kind kind, unsigned index, i
         role_serve(role, channel, serve_edge, store);
     else
         close(fd);
-}
-
-static void store_reload(struct role *role)
-{
-    struct store *store = role->state;
-    struct buf errors;
-    struct error error;
-    struct arena *arena = arena_create(64 << 20);
-    struct config *config = arena ? arena_new(arena, struct config) : NULL;
-    buf_init(&errors, 64 * 1024);
-    if (config && config_load(arena, role->config_file, config, &errors) == OK &&
-        load_recipients(store, config, &error) == OK)
-        log_info("reload", "recipients reloaded");
-    else
-        log_error("reload", "the old recipients stay in force. " BYTES_FMT,
-                  BYTES_ARG(buf_bytes(&errors)));
-    buf_free(&errors);
-    arena_destroy(arena);
 }
 
 static void start(struct store *store, struct fiber_group *group, const char *name,

@@ -4,6 +4,7 @@
  * quarantine, ledger and counters.
  *
  * store.c        the role; questions about recipients and attempts
+ * store_config.c what it takes from the configuration: recipients, folders, reload
  * store_commit.c writes files durably, many at a time, for all fibers
  * store_deliver.c one message to its recipients
  * store_mailbox.c one message to one mailbox
@@ -26,8 +27,15 @@ struct delivering;
 struct ledger_line;
 struct spooled;
 
+/* What the sandbox lets the store reach. */
+struct store_paths {
+    struct sandbox_path *paths;
+    size_t count, capacity;
+};
+
 struct store {
     struct role *role;
+    struct store_paths paths;
     struct durable *durable;
     struct recipients *recipients;
     struct quota *quota;
@@ -75,6 +83,13 @@ struct store_message {
     const char *name;         /* of the file in the spool that it comes from, or NULL */
     bool junk;
 };
+
+enum result store_load_recipients(struct store *store, const struct config *config,
+                                  struct error *error) must_check;
+/* The folder above all Maildirs of a domain; NULL for LMTP. */
+char *store_maildir_base(struct arena *arena, const struct config_domain *domain);
+void store_sandbox(struct role *role, struct sandbox *sandbox);
+void store_reload(struct role *role);
 
 /* Waits until the file is durable (or failed): job->result. */
 void store_commit(struct store *store, struct maildir_job *job);
