@@ -282,6 +282,7 @@ static void reload(struct master *master)
     if (try_reload(master, arena, &error) == OK) {
         arena_destroy(master->arena);
         master->arena = arena;
+        role_log_to_stderr(&master->config, "master");
         for (size_t i = 0; i < CHILDREN_MAX; i++) {
             struct child *child = &master->children[i];
             if (child->used && child->pid && (child->kind == ROLE_STORE || child->kind == ROLE_KEYS))

@@ -24,7 +24,7 @@ static const struct role_definition *const definitions[ROLE_KINDS] = {
     [ROLE_KEYS] = &keys_role,
 };
 
-static char log_name[64];
+static char log_name[64], log_filter[1024];
 static bool log_stamped;
 
 static void write_log(void *context, enum log_level level, struct bytes line)
@@ -89,7 +89,9 @@ void role_log_to_stderr(const struct config *config, const char *name)
     /* The first call reads the time zone's file; later ones may not. */
     tzset();
     log_set_sink(write_log, NULL, config->log.json ? LOG_FORMAT_JSON : LOG_FORMAT_PLAIN, least);
-    log_set_filter(config->log.filter);
+    /* A copy: the master's configuration goes at a reload. */
+    snprintf(log_filter, sizeof(log_filter), "%s", config->log.filter);
+    log_set_filter(log_filter);
 }
 
 static void wake_all(struct role *role)

@@ -19,8 +19,8 @@ struct counters {
 
 static enum result lmdb_error(struct error *error, int code, const char *doing)
 {
-    return error_set(error, code == MDB_CORRUPTED || code == MDB_VERSION_MISMATCH ? PERM : TEMP,
-                     "counters: %s: %s", doing, mdb_strerror(code));
+    bool damaged = code == MDB_CORRUPTED || code == MDB_INVALID || code == MDB_VERSION_MISMATCH;
+    return error_set(error, damaged ? PERM : TEMP, "counters: %s: %s", doing, mdb_strerror(code));
 }
 
 static int open_table(struct counters *counters)

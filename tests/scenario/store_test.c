@@ -645,6 +645,91 @@ STORY(a_reload_while_a_delivery_waits_is_harmless)
     world_destroy();
 }
 
+/* ---- start, reload, upkeep ---- */
+
+static bool ends_at_reload(const char *addition)
+{
+    struct sandbox sandbox = {0};
+    world_create();
+    store_start();
+    store_role.sandbox(&world.role, &sandbox); /* what it may reach; not entered here */
+    write_file("vouch.conf", arena_printf(world.arena, BYTES_FMT "%s\n", BYTES_ARG(world.config),
+                                          addition));
+    world.role.definition->reload(&world.role);
+    bool ends = world.role.stopping;
+    if (!ends) {
+        const struct mail mail = {.id = "m1", .recipients = "alice@vouch.example"};
+        check(deliver_code(&mail) == 250);
+    }
+    store_stop();
+    world_destroy();
+    return ends;
+}
+
+/* The sandbox cannot grow, so the master starts another store; else it goes on. */
+STORY(a_configuration_that_the_store_cannot_follow_ends_it)
+{
+    check(!ends_at_reload(""));
+    check(!ends_at_reload("policy other { dmarc = off }"));
+    check(!ends_at_reload("domain more.example { recipients = users deliver = \"lmtp:unix:/x\" }"));
+    check(ends_at_reload("domain more.example { recipients = users deliver = \"maildir:/var/x/{user}\" }"));
+    check(ends_at_reload("limits { message-size = 10M }"));
+    check(ends_at_reload("ledger { keep = 1d }"));
+    /* Not for a configuration with errors. */
+    check(!ends_at_reload("nonsense"));
+}
+
+static bool count_entry(void *context, const struct ledger_entry *entry)
+{
+    check(entry->id.len > 0);
+    ++*(size_t *)context;
+    return true;
+}
+
+STORY(the_ledger_gets_rid_of_all_that_is_old_however_much_it_is)
+{
+    struct ledger *ledger;
+    struct error error;
+    struct bytes to = BYTES("alice@vouch.example");
+    world_create();
+    check(files_make_directories(world_path("data"), 0700) == 0);
+    check(ledger_open(world_path("data/ledger.sqlite"), LEDGER_WRITE, &ledger, &error) == OK);
+    struct ledger_entry *entries = arena_alloc_array(world.arena, 5001, sizeof(*entries));
+    for (size_t i = 0; i < 5001; i++)
+        entries[i] = (struct ledger_entry){
+            .id = arena_printf(world.arena, "old%zu", i),
+            .received_at = i < 5000 ? START_EPOCH - 31 * 86400 : START_EPOCH,
+            .client = BYTES("192.0.2.1"), .recipients = &to, .recipient_count = 1,
+            .action = BYTES("accept"), .evidence = BYTES("{}"), .verdict = BYTES("{}")};
+    check(ledger_append(ledger, entries, 5001, &error) == OK);
+    store_start();
+    fiber_sleep(30 * SECOND);
+    size_t left = 0;
+    const struct ledger_filter all = {.most = 0};
+    check(ledger_select(ledger, &all, count_entry, &left, &error) == OK);
+    check(left == 1);
+    ledger_close(ledger);
+    store_stop();
+    world_destroy();
+}
+
+STORY(damaged_counters_are_put_aside)
+{
+    char garbage[8192];
+    memset(garbage, 'x', sizeof(garbage));
+    world_create();
+    check(files_make_directories(world_path("data/counters"), 0700) == 0);
+    write_file("data/counters/data.mdb", bytes_from(garbage, sizeof(garbage)));
+    store_start();
+    const struct mail mail = {.id = "m1", .recipients = "alice@vouch.example", .patience = 1};
+    (void)deliver_code(&mail);
+    fiber_sleep(SECOND);
+    check(in_mailbox("m1", alice) == 1);
+    check(access(world_path("data/counters.damaged"), F_OK) == 0);
+    store_stop();
+    world_destroy();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -673,6 +758,9 @@ int main(void)
         cmocka_unit_test(a_clock_set_forward_does_not_give_up_mail),
         cmocka_unit_test(a_clock_set_back_does_not_stop_the_spool),
         cmocka_unit_test(a_reload_while_a_delivery_waits_is_harmless),
+        cmocka_unit_test(a_configuration_that_the_store_cannot_follow_ends_it),
+        cmocka_unit_test(the_ledger_gets_rid_of_all_that_is_old_however_much_it_is),
+        cmocka_unit_test(damaged_counters_are_put_aside),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

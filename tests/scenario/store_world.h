@@ -64,6 +64,7 @@ static struct world {
     struct durable_fake *fake;
     struct durable table; /* first the fake, then the kernel */
     int real[DESCRIPTORS];
+    struct bytes config;  /* the text */
     const char *broken;   /* paths that contain this cannot be created: EACCES */
     struct sync_point {
         size_t index, at; /* among the fake's syncs, and among its operations */
@@ -289,7 +290,7 @@ static void world_create(void)
         world.real[i] = -1;
     snprintf(world.folder, sizeof(world.folder), "/tmp/vouch-store-XXXXXX");
     check(mkdtemp(world.folder) != NULL);
-    struct bytes config = arena_printf(
+    world.config = arena_printf(
         world.arena,
         "hostname = mx.vouch.example\ndata-directory = \"%s/data\"\nrun-directory = \"%s/run\"\n"
         "listener smtp { address = [127.0.0.1:25] }\n"
@@ -297,7 +298,7 @@ static void world_create(void)
         "domain lmtp.example { deliver = \"lmtp:unix:%s/lmtp\" }\n"
         "domain other.example { deliver = \"lmtp:127.0.0.1:24\" }\n",
         world.folder, world.folder, world.folder, world.folder);
-    write_file("vouch.conf", config);
+    write_file("vouch.conf", world.config);
     write_file("users", BYTES("alice\nbob\ncarol quota=1M\n"));
     write_file("aliases", BYTES("team: alice, bob, carol\n"));
     durable_fake_add_directory(world.fake, world_path("data"));
@@ -431,9 +432,10 @@ static void store_start(void)
     buf_free(&errors);
     fiber_group_open(&world.role.fibers);
     fiber_group_open(&world.group);
-    if (store_role.prepare(&world.role, &error) != OK)
+    enum result prepared = store_role.prepare(&world.role, &error);
+    if (prepared != OK)
         fprintf(stderr, "%s\n", error.text);
-    check(!error.text[0]);
+    check(prepared == OK);
     the_store()->durable = &world.table;
     check(fiber_group_start(&world.group, "store", run_role, NULL));
     world.edge = join(ROLE_EDGE);
