@@ -32,6 +32,7 @@ enum {
 struct delivering {
     struct delivering *next; /* in store->under_way */
     struct ipc_channel *channel;
+    int64_t begun;           /* loop time */
     int64_t answer_by;       /* loop time; later the peer has given up on us */
     struct store *store;
     struct arena *arena;
@@ -492,7 +493,9 @@ static bool take_request(struct delivering *delivering, struct ipc_request *requ
                                                  .junk = asked->place == DELIVER_JUNK,
                                                  .smtputf8 = asked->smtputf8};
     delivering->channel = request->channel;
-    delivering->answer_by = loop_deadline(asked->patience - ANSWER_MARGIN);
+    /* The peer waits since the request came, also while that waited for room. */
+    delivering->answer_by =
+        loop_deadline(asked->patience - ANSWER_MARGIN - (loop_now() - delivering->begun));
     return true;
 }
 
@@ -501,6 +504,7 @@ void store_deliver(struct store *store, struct ipc_request *request)
     struct delivery_request asked;
     struct delivering delivering = {.store = store,
                                     .request = &asked,
+                                    .begun = loop_now(),
                                     .recipients = recipients_hold(store->recipients)};
     struct delivery_answer answer = {
         .reply = {451, BYTES("4.3.0"), BYTES("Cannot be delivered now. Please try again.")}};
