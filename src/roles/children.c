@@ -52,7 +52,8 @@ static void join_all(struct master *master, struct child *child)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *other = &master->children[i];
-        if (other->used && other->pid && other->control && !other->stopping && other != child &&
+        /* One that is stopping, too: an old edge may still hand over a message that it is receiving. */
+        if (other->used && other->pid && other->control && other != child &&
             (are_peers(child->kind, other->kind) || are_peers(other->kind, child->kind)))
             join_children(child, other);
     }
