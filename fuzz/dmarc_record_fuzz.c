@@ -13,6 +13,9 @@ static void check(const struct dmarc_record *record, enum result result, struct 
     require(bytes_find(text, BYTES("DMARC1")) != BYTES_NOT_FOUND);
     require(record->psd == 'y' || record->psd == 'n' || record->psd == 'u');
     require(record->percent <= 100);
+    require(record->failure_options && record->failure_options < 16);
+    require((record->failure_options & 3) != 3);
+    require(record->ruf.len || record->failure_options == DMARC_FAILURE_ALL);
     require(record->rua.len + record->ruf.len + record->fo.len < text.len);
     if (result == PERM || !record->has_subdomain_policy)
         require(record->subdomain_policy == record->policy);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENIENT = 1, NORMALIZE = 2, DSN = 4, PROXY = 8, DELAY = 16 };
+enum { LENIENT = 1, NORMALIZE = 2, DSN = 4, PROXY = 8, DELAY = 16, SUBMITTER = 32 };
 
 struct run {
     struct bytes input;
@@ -43,10 +43,20 @@ static void check_content(struct bytes content)
     check(!content.len || bytes_ends_with(content, BYTES("\r\n")));
 }
 
+static void check_submitter(const struct smtp_transaction *t, const struct run *run)
+{
+    check(t->submitter_given == (t->submitter.len > 0));
+    check(t->submitter_given == (t->submitter_domain.len > 0));
+    check(!t->submitter_given || (run->switches & SUBMITTER));
+    for (size_t i = 0; i < t->submitter.len; i++)
+        check(t->submitter.ptr[i] >= ' ' && t->submitter.ptr[i] != 0x7f);
+}
+
 static void on_mail(void *context, struct smtp_session *session, struct smtp_reply *reply)
 {
     ((struct run *)context)->transactions++;
     check(session->helo.len > 0);
+    check_submitter(session->transaction, context);
     if (bytes_starts_with(session->transaction->sender_local, BYTES("no")))
         smtp_reply_set(reply, session->transaction->arena, 550, "5.7.1", "Not " BYTES_FMT,
                        BYTES_ARG(session->transaction->sender));
@@ -155,6 +165,7 @@ static void run_session(struct run *run, struct bytes input, unsigned switches, 
         .proxy_protocol = switches & PROXY,
         .lenient = switches & LENIENT,
         .offer_dsn = switches & DSN,
+        .offer_submitter = switches & SUBMITTER,
         .bare_line_ends = switches & NORMALIZE ? SMTP_BARE_NORMALIZE : SMTP_BARE_REJECT,
         .handler = {.context = run,
                     .mail = on_mail,

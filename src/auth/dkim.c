@@ -57,6 +57,8 @@ static void describe(struct attempt *attempt)
     result->signature = signature->signature_text;
     result->header_list = signature->header_list;
     result->body_length_used = signature->has_length;
+    result->made = signature->has_time ? signature->time : 0;
+    result->expires = signature->has_expiration ? signature->expiration : 0;
 }
 
 /* A syntax error or a broken rule is a permanent error (rfc6376:6.1.1); what is merely not known
@@ -86,6 +88,8 @@ static void read_signature(struct verification *v, struct attempt *attempt)
     enum result result = dkim_signature_parse(v->arena, attempt->field->value,
                                               v->options->historic, &attempt->signature, &error);
     describe(attempt);
+    attempt->result->from_future = attempt->signature.has_time &&
+                                   attempt->signature.time > v->options->now + DKIM_CLOCK_SKEW;
     if (result != OK) {
         decide(v, attempt, result_of_parse(result), error.text);
         return;
@@ -311,7 +315,10 @@ static void judge_good(const struct attempt *attempt, const struct dkim_options 
 {
     bool rsa = dkim_key_record(key)->type == DKIM_KEY_RSA;
     unsigned bits = dkim_key_bits(key);
-    if (attempt->signature.algorithm == DKIM_RSA_SHA1)
+    if (dkim_key_record(key)->testing)
+        judged(j, RANK_GOOD, AUTH_POLICY,
+               "the signature verifies, but its key is in testing (t=y): as good as unsigned");
+    else if (attempt->signature.algorithm == DKIM_RSA_SHA1)
         judged(j, RANK_GOOD, AUTH_POLICY, "the signature verifies, but rsa-sha1 is retired");
     else if (rsa && bits < DKIM_RSA_BITS_MIN)
         judged(j, RANK_GOOD, AUTH_POLICY, "the signature verifies, but its key is too short");
@@ -321,6 +328,17 @@ static void judge_good(const struct attempt *attempt, const struct dkim_options 
         judged(j, RANK_GOOD, AUTH_POLICY, "the body is signed in part only (l=)");
     else
         judged(j, RANK_GOOD, AUTH_PASS, "");
+}
+
+/* A key in testing makes no fail: such mail is to be treated like unsigned mail, even should the
+ * signature not verify (rfc6376:3.6.1). */
+static void judge_misfit(const struct dkim_key *key, struct judgement *j, const char *problem,
+                         const char *problem_in_testing)
+{
+    if (dkim_key_record(key)->testing)
+        judged(j, RANK_FAIL, AUTH_NEUTRAL, problem_in_testing);
+    else
+        judged(j, RANK_FAIL, AUTH_FAIL, problem);
 }
 
 /* True when the next record need not be looked at. */
@@ -344,14 +362,16 @@ static bool try_record(struct attempt *attempt, const struct dkim_options *optio
     attempt->result->key_bits = dkim_key_bits(key);
     attempt->result->key_testing = dkim_key_record(key)->testing;
     if (!body_matches(attempt)) {
-        judged(j, RANK_FAIL, AUTH_FAIL, "the body is not the one that was signed");
+        judge_misfit(key, j, "the body is not the one that was signed",
+                     "the body is not the one that was signed; the key is in testing (t=y)");
         return true;
     }
     if (dkim_key_verify(key, attempt->signature.algorithm, hash, attempt->signature.signature)) {
         judge_good(attempt, options, key, j);
         return true;
     }
-    judged(j, RANK_FAIL, AUTH_FAIL, "the signature does not fit header and key");
+    judge_misfit(key, j, "the signature does not fit header and key",
+                 "the signature does not fit header and key; the key is in testing (t=y)");
     return ++*tried == KEYS_TRIED_MAX;
 }
 

@@ -179,7 +179,7 @@ static void the_flags_of_a_key_count_rfc6376_3_6_1(void **state)
 {
     struct fixture *f = *state;
     add_key(f, "t=y:s; ", rsa_2048);
-    expect_tags(f, GOOD_TAGS "; i=ann@EXAMPLE.org", "pass", "");
+    expect_tags(f, GOOD_TAGS "; i=ann@EXAMPLE.org", "policy", "t=y");
     assert_true(f->results.signatures[0].key_testing);
     expect_tags(f, GOOD_TAGS "; i=ann@sub.example.org", "permerror", "t=s");
 }

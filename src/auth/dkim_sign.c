@@ -16,7 +16,7 @@
 enum { LINE_MAX_COLUMN = 76, FIELD_TEXT_MAX = 100 * 1024 };
 
 /* rfc6376:5.4.1, and the fields that decide how the body is shown. */
-static const char *const default_headers[] = {
+const char *const dkim_default_headers[] = {
     "From",         "Reply-To",     "Subject",          "Date",
     "To",           "Cc",           "Message-ID",       "In-Reply-To",
     "References",   "MIME-Version", "Content-Type",     "Content-Transfer-Encoding",
@@ -25,7 +25,7 @@ static const char *const default_headers[] = {
     "List-Subscribe", "List-Post",  "List-Owner",       "List-Archive",
     NULL};
 /* Those that a replayer would add; not those that lists and forwarders rightly add. */
-static const char *const default_sealed[] = {
+const char *const dkim_default_sealed[] = {
     "From", "Reply-To", "Subject",      "Date",         "To", "Cc", "Message-ID", "In-Reply-To",
     "References", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
     NULL};
@@ -101,16 +101,23 @@ static void write_name(struct writer *w, const char *name, size_t times)
 }
 
 static void write_header_list(struct writer *w, const struct message *message,
-                              const char *const *headers, const char *const *sealed)
+                              const struct dkim_signing *signing)
 {
+    const char *const *headers = signing->headers ? signing->headers : dkim_default_headers;
+    const char *const *sealed = signing->sealed ? signing->sealed : dkim_default_sealed;
+    const char *const *extra = signing->extra_headers;
     fold(w);
     write_word(w, BYTES("h="));
     if (!is_in(headers, "From"))
         write_name(w, "From", message_field_count(message, "From") + 1);
-    for (; *headers; headers++) {
-        bool once_more = is_in(sealed, *headers) || bytes_is_nocase(bytes_of(*headers), "From");
-        write_name(w, *headers, message_field_count(message, *headers) + once_more);
+    for (const char *const *name = headers; *name; name++) {
+        bool once_more = is_in(sealed, *name) || bytes_is_nocase(bytes_of(*name), "From");
+        write_name(w, *name, message_field_count(message, *name) + once_more);
     }
+    /* One that stands in the list already would be signed once more, that is, sealed. */
+    for (; extra && *extra; extra++)
+        if (!is_in(headers, *extra) && !bytes_is_nocase(bytes_of(*extra), "From"))
+            write_name(w, *extra, message_field_count(message, *extra));
     write_word(w, BYTES(";"));
 }
 
@@ -150,31 +157,44 @@ static enum result check(const struct message *message, const struct dkim_signin
     if (!message_field_count(message, "From"))
         return error_set(error, PERM, "a message without From cannot be signed");
     if ((signing->headers && !names_are_valid(signing->headers)) ||
-        (signing->sealed && !names_are_valid(signing->sealed)))
+        (signing->sealed && !names_are_valid(signing->sealed)) ||
+        (signing->extra_headers && !names_are_valid(signing->extra_headers)))
         return error_set(error, PERM, "the list of fields to sign holds an invalid name");
     return OK;
 }
 
-static bool write_body_hash(struct writer *w, const struct message *message,
-                            const struct dkim_signing *signing)
+static bool hash_body(const struct message *message, const struct dkim_signing *signing,
+                      struct dkim_unsigned *out)
 {
+    if (signing->body_hash.len == sizeof(out->body_hash)) {
+        memcpy(out->body_hash, signing->body_hash.ptr, sizeof(out->body_hash));
+        return true;
+    }
     struct dkim_body_hash body = {
         .canonicalization = signing->body_canonicalization,
         .digest = dkim_digest(signing->algorithm),
     };
     struct dkim_body_hash *const wanted[] = {&body};
     dkim_hash_bodies(message->body, wanted, 1);
+    if (body.failed || body.hash.len != sizeof(out->body_hash))
+        return false;
+    memcpy(out->body_hash, body.hash.octets, sizeof(out->body_hash));
+    return true;
+}
+
+static bool write_body_hash(struct writer *w, const struct dkim_unsigned *out)
+{
     struct buf text;
     buf_init(&text, 128);
-    base64_encode(&text, bytes_from(body.hash.octets, body.hash.len));
+    base64_encode(&text, bytes_from(out->body_hash, sizeof(out->body_hash)));
     write_tag(w, "bh", buf_bytes(&text));
-    bool good = !body.failed && !text.failed;
+    bool good = !text.failed;
     buf_free(&text);
     return good;
 }
 
 static bool write_field(struct writer *w, const struct message *message,
-                        const struct dkim_signing *signing)
+                        const struct dkim_signing *signing, struct dkim_unsigned *out)
 {
     char canonicalization[32];
     int length = snprintf(canonicalization, sizeof(canonicalization), "%s/%s",
@@ -190,9 +210,8 @@ static bool write_field(struct writer *w, const struct message *message,
         write_tag(w, "i", signing->identity);
     write_time(w, "t", signing->time);
     write_time(w, "x", signing->expiration);
-    write_header_list(w, message, signing->headers ? signing->headers : default_headers,
-                      signing->sealed ? signing->sealed : default_sealed);
-    if (!write_body_hash(w, message, signing))
+    write_header_list(w, message, signing);
+    if (!hash_body(message, signing, out) || !write_body_hash(w, out))
         return false;
     fold(w);
     write_word(w, BYTES("b="));
@@ -234,7 +253,7 @@ enum result dkim_sign_prepare(struct arena *arena, const struct message *message
         return result;
     struct writer w = {.column = 0};
     buf_init(&w.text, FIELD_TEXT_MAX);
-    if (write_field(&w, message, signing))
+    if (write_field(&w, message, signing, out))
         out->field = arena_copy(arena, buf_bytes(&w.text));
     buf_free(&w.text);
     if (!out->field.ptr)

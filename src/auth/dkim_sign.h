@@ -21,18 +21,23 @@ struct dkim_signing {
     int64_t time;                   /* t=, epoch seconds; 0: not written */
     int64_t expiration;             /* x=; 0: not written */
     /* Names of fields to sign: each as often as it stands in the message, and names in `sealed`
-     * once more, so that none can be added. NULL: the default lists. "From" is always among both.
-     * */
+     * once more, so that none can be added. NULL: the default lists. "From" is always among both. */
     const char *const *headers, *const *sealed; /* each ends with NULL */
+    const char *const *extra_headers; /* beyond those of `headers`, not sealed; NULL: none */
+    struct bytes body_hash;         /* of the body in body_canonicalization, SHA-256; empty: computed */
 };
 
 /* relaxed/relaxed, rsa-sha256, the default lists. */
 void dkim_signing_init(struct dkim_signing *signing, struct bytes domain, struct bytes selector);
 
+/* The default lists; each ends with NULL. */
+extern const char *const dkim_default_headers[], *const dkim_default_sealed[];
+
 /* What is to be signed, and the field that waits for its signature. */
 struct dkim_unsigned {
     enum dkim_algorithm algorithm;
     uint8_t hash[32];   /* SHA-256 over header and field */
+    uint8_t body_hash[32]; /* for the next signature of this message */
     struct bytes field; /* "DKIM-Signature: ... b=", folded, without b='s value and line end */
 };
 

@@ -10,6 +10,9 @@
 #include <string.h>
 
 enum { TIME_DIGITS_MAX = 12, LENGTH_DIGITS_MAX = 76, DIGEST_SHA256 = 32, DIGEST_SHA1 = 20 };
+/* Names in h= of a signature of ARC, of which a message can have fifty: more than fields twice over
+ * cannot be of use. */
+enum { ARC_HEADER_NAMES_MAX = 2 * HEADER_FIELDS_MAX };
 
 const char *dkim_algorithm_name(enum dkim_algorithm algorithm)
 {
@@ -105,9 +108,9 @@ static enum result read_query(const struct dkim_tags *tags, struct error *error)
                      BYTES_ARG(bytes_first(tag->value, 32)));
 }
 
-/* Splits h= at its colons into names without white space around them; false if one is empty or is
- * no field name. */
-static bool split_header_list(struct bytes text, struct dkim_signature *out)
+/* Splits h= at its colons into names without white space around them; false if one is no field name,
+ * or is empty where that is not `lenient`ly passed over. */
+static bool split_header_list(struct bytes text, bool lenient, struct dkim_signature *out)
 {
     size_t at = 0;
     do {
@@ -116,8 +119,9 @@ static bool split_header_list(struct bytes text, struct dkim_signature *out)
         size_t start = at;
         while (at < text.len && ascii_is_graph(text.ptr[at]) && text.ptr[at] != ':')
             at++;
-        out->header_names[out->header_name_count++] = bytes_slice(text, start, at);
-        if (at == start)
+        if (at > start)
+            out->header_names[out->header_name_count++] = bytes_slice(text, start, at);
+        else if (!lenient)
             return false;
         while (at < text.len && ascii_is_space(text.ptr[at]))
             at++;
@@ -127,7 +131,7 @@ static bool split_header_list(struct bytes text, struct dkim_signature *out)
     return true;
 }
 
-static enum result read_header_list(struct arena *arena, struct dkim_signature *out,
+static enum result read_header_list(struct arena *arena, bool arc, struct dkim_signature *out,
                                     struct error *error)
 {
     struct bytes list = out->header_list;
@@ -137,11 +141,15 @@ static enum result read_header_list(struct arena *arena, struct dkim_signature *
         lower[i] = ascii_lower(list.ptr[i]);
         count += lower[i] == ':';
     }
+    if (arc && count > ARC_HEADER_NAMES_MAX)
+        return error_set(error, PERM, "h= lists more than %d fields", ARC_HEADER_NAMES_MAX);
     out->header_names = arena_alloc_array(arena, count, sizeof(*out->header_names));
     if (!lower || !out->header_names)
         return error_set(error, TEMP, "out of memory for this message");
-    if (!split_header_list(bytes_from(lower, list.len), out))
+    if (!split_header_list(bytes_from(lower, list.len), arc, out))
         return error_set(error, PERM, "h= holds something that is no field name");
+    if (arc)
+        return OK;
     for (size_t i = 0; i < out->header_name_count; i++)
         if (bytes_is(out->header_names[i], "from"))
             return OK;
@@ -246,33 +254,35 @@ static bool read_number(struct bytes text, size_t digits, uint64_t *out)
     return true;
 }
 
+static enum result read_time(const struct dkim_tags *tags, const char *name, bool *has,
+                             int64_t *out, struct error *error)
+{
+    const struct dkim_tag *tag = dkim_tags_find(tags, name);
+    uint64_t number;
+    if (!tag)
+        return OK;
+    if (!read_number(tag->value, TIME_DIGITS_MAX, &number))
+        return error_set(error, PERM, "%s= is not a time", name);
+    *has = true;
+    *out = (int64_t)number;
+    return OK;
+}
+
 static enum result read_numbers(const struct dkim_tags *tags, struct dkim_signature *out,
                                 struct error *error)
 {
     const struct dkim_tag *length = dkim_tags_find(tags, "l");
-    const struct dkim_tag *time = dkim_tags_find(tags, "t");
-    const struct dkim_tag *expiration = dkim_tags_find(tags, "x");
-    uint64_t number;
     if (length) {
         if (!read_number(length->value, LENGTH_DIGITS_MAX, &out->length))
             return error_set(error, PERM, "l= is not a number");
         out->has_length = true;
     }
-    if (time) {
-        if (!read_number(time->value, TIME_DIGITS_MAX, &number))
-            return error_set(error, PERM, "t= is not a time");
-        out->has_time = true;
-        out->time = (int64_t)number;
-    }
-    if (expiration) {
-        if (!read_number(expiration->value, TIME_DIGITS_MAX, &number))
-            return error_set(error, PERM, "x= is not a time");
-        out->has_expiration = true;
-        out->expiration = (int64_t)number;
-    }
-    if (time && expiration && out->expiration <= out->time)
+    enum result result = read_time(tags, "t", &out->has_time, &out->time, error);
+    if (result == OK)
+        result = read_time(tags, "x", &out->has_expiration, &out->expiration, error);
+    if (result == OK && out->has_time && out->has_expiration && out->expiration <= out->time)
         return error_set(error, PERM, "the signature expires (x=) before it was made (t=)");
-    return OK;
+    return result;
 }
 
 static enum result check_names(struct arena *arena, const struct dkim_signature *out,
@@ -304,11 +314,49 @@ enum result dkim_signature_parse(struct arena *arena, struct bytes value, bool h
         (result = read_algorithm(out, error)) != OK ||
         (result = read_canonicalization(&tags, out, error)) != OK ||
         (result = read_query(&tags, error)) != OK ||
-        (result = read_header_list(arena, out, error)) != OK ||
+        (result = read_header_list(arena, false, out, error)) != OK ||
         (result = read_identity(arena, &tags, out, error)) != OK ||
         (result = read_hashes(arena, &tags, out, error)) != OK)
         return result;
     return read_numbers(&tags, out, error);
+}
+
+static enum result read_arc_message_tags(struct arena *arena, const struct dkim_tags *tags,
+                                         struct dkim_signature *out, struct error *error)
+{
+    enum result result;
+    if (!dkim_tags_find(tags, "c"))
+        out->header_canonicalization = out->body_canonicalization = DKIM_RELAXED;
+    if ((result = read_canonicalization(tags, out, error)) != OK ||
+        (result = read_query(tags, error)) != OK ||
+        (result = read_header_list(arena, true, out, error)) != OK ||
+        (result = read_hashes(arena, tags, out, error)) != OK)
+        return result;
+    return read_numbers(tags, out, error);
+}
+
+enum result dkim_signature_parse_arc(struct arena *arena, const struct dkim_tags *tags, bool seal,
+                                     struct dkim_signature *out, struct error *error)
+{
+    static const char *const required[] = {"a", "b", "d", "s", "bh", "h"};
+    enum { OF_SEAL = 4 };
+    enum result result;
+    *out = (struct dkim_signature){0};
+    read_texts(arena, tags, out);
+    for (size_t i = 0; i < (seal ? OF_SEAL : countof(required)); i++)
+        if (!dkim_tags_find(tags, required[i]))
+            return error_set(error, PERM, "there is no %s= tag", required[i]);
+    out->signature_span = dkim_tags_find(tags, "b")->span;
+    if ((result = check_names(arena, out, error)) != OK ||
+        (result = read_algorithm(out, error)) != OK)
+        return result;
+    if (out->algorithm == DKIM_RSA_SHA1)
+        return error_set(error, PERM, "rsa-sha1 is no longer acceptable (RFC 8301)");
+    if (!seal)
+        return read_arc_message_tags(arena, tags, out, error);
+    out->header_canonicalization = DKIM_RELAXED;
+    result = read_base64(arena, tags, "b", &out->signature, error);
+    return result == OK ? read_time(tags, "t", &out->has_time, &out->time, error) : result;
 }
 
 bool dkim_signature_is_expired(const struct dkim_signature *signature, int64_t now)

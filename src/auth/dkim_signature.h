@@ -46,6 +46,17 @@ struct dkim_signature {
 enum result dkim_signature_parse(struct arena *arena, struct bytes value, bool historic,
                                  struct dkim_signature *out, struct error *error) must_check;
 
+struct dkim_tags;
+
+/*
+ * The same for the signatures of ARC, from a tag list that was read (rfc8617:4.1.2, 4.1.3): v= and i=
+ * are not DKIM's there, and h= need not name From; it may be empty, and so may words of it. A `seal`
+ * has no h=, bh= and c=: its header is relaxed. Where a message signature has no c= it is
+ * relaxed/relaxed, as the common test suite has it, not simple/simple. rsa-sha1 is PERM.
+ */
+enum result dkim_signature_parse_arc(struct arena *arena, const struct dkim_tags *tags, bool seal,
+                                     struct dkim_signature *out, struct error *error) must_check;
+
 /* Whether x= lies before `now`. */
 bool dkim_signature_is_expired(const struct dkim_signature *signature, int64_t now);
 

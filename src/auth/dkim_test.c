@@ -312,6 +312,44 @@ static void simple_headers_bear_no_change_of_white_space_rfc6376_3_4_1(void **st
 
 /* ---- l= ---- */
 
+static void a_time_in_the_future_is_noted_and_no_reason_to_fail_rfc6376_3_5(void **state)
+{
+    struct fixture *f = *state;
+    add_key(f, "", rsa_2048);
+    expect_tags(f, GOOD_TAGS "; t=1700000900; x=1800000000", "pass", "");
+    assert_false(f->results.signatures[0].from_future);
+    assert_int_equal(f->results.signatures[0].made, 1700000900);
+    assert_int_equal(f->results.signatures[0].expires, 1800000000);
+    expect_tags(f, GOOD_TAGS "; t=1700000901", "pass", "");
+    assert_true(f->results.signatures[0].from_future);
+    expect_tags(f, GOOD_TAGS, "pass", "");
+    assert_false(f->results.signatures[0].from_future);
+    assert_int_equal(f->results.signatures[0].made, 0);
+}
+
+static void a_key_in_testing_makes_neither_pass_nor_fail_rfc6376_3_6_1(void **state)
+{
+    struct fixture *f = *state;
+    add_key(f, "v=DKIM1; t=y; ", rsa_2048);
+    struct bytes signature = sign(f, rsa_2048, GOOD_TAGS);
+    verify_with(f, signature);
+    expect(f, "policy", "t=y");
+    assert_true(f->results.signatures[0].key_testing);
+    f->body = "another\r\n";
+    verify_with(f, signature);
+    expect(f, "neutral", "body is not the one that was signed; the key is in testing");
+    f->body = PLAIN_BODY;
+    f->headers = "From: Eve <eve@example.org>\r\nSubject: a test\r\n";
+    verify_with(f, signature);
+    expect(f, "neutral", "does not fit header and key; the key is in testing");
+    /* Other flags are no testing. */
+    f->headers = PLAIN_HEADERS;
+    add_record(f, "t._domainkey.example.org",
+               arena_printf(f->arena, "t=yes:z; p=" BYTES_FMT, BYTES_ARG(public_text(f, rsa_2048))));
+    verify_with(f, sign(f, rsa_2048, "v=1; a=rsa-sha256; d=example.org; s=t; h=From"));
+    expect(f, "pass", "");
+}
+
 static void a_partly_signed_body_is_never_a_pass(void **state)
 {
     struct fixture *f = *state;
@@ -496,6 +534,8 @@ int main(void)
         TEST(a_name_listed_once_more_seals_the_field_rfc6376_5_4),
         TEST(other_signatures_may_be_signed_but_never_the_field_itself_rfc6376_3_7),
         TEST(simple_headers_bear_no_change_of_white_space_rfc6376_3_4_1),
+        TEST(a_time_in_the_future_is_noted_and_no_reason_to_fail_rfc6376_3_5),
+        TEST(a_key_in_testing_makes_neither_pass_nor_fail_rfc6376_3_6_1),
         TEST(a_partly_signed_body_is_never_a_pass),
         TEST(a_length_beyond_the_body_is_a_permanent_error_rfc6376_3_5),
         TEST(signatures_beyond_ten_are_counted_and_left),

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The text of a DMARC record (rfc9989:4.7, 4.8). Declared in dmarc.h. */
 #include "auth/dmarc.h"
+#include "auth/dmarc_uri.h"
 
 #include "base/ascii.h"
 
 /* Tag values as they stand; ptr NULL: the tag is not there. */
 struct record_tags {
-    struct bytes p, sp, np, adkim, aspf, psd, t, pct, rua, ruf, fo;
+    struct bytes p, sp, np, adkim, aspf, psd, t, pct, ri, rf, rua, ruf, fo;
 };
 
 static bool skip_wsp(struct bytes *text)
@@ -42,8 +43,9 @@ static struct bytes *place_of(struct record_tags *tags, struct bytes name)
         struct bytes *place;
     } known[] = {{"p", &tags->p},         {"sp", &tags->sp},   {"np", &tags->np},
                  {"adkim", &tags->adkim}, {"aspf", &tags->aspf}, {"psd", &tags->psd},
-                 {"t", &tags->t},         {"pct", &tags->pct}, {"rua", &tags->rua},
-                 {"ruf", &tags->ruf},     {"fo", &tags->fo}};
+                 {"t", &tags->t},         {"pct", &tags->pct}, {"ri", &tags->ri},
+                 {"rf", &tags->rf},       {"rua", &tags->rua}, {"ruf", &tags->ruf},
+                 {"fo", &tags->fo}};
     for (size_t i = 0; i < countof(known); i++)
         if (bytes_is_nocase(name, known[i].name))
             return known[i].place;
@@ -86,39 +88,12 @@ static bool read_policy(struct bytes value, enum dmarc_policy *out)
     return false;
 }
 
-static bool is_uri_octet(uint8_t c)
-{
-    return ascii_is_alnum(c) ||
-           bytes_find_byte(BYTES("-._~:/?#[]@!$&'()*+,;=%"), c) != BYTES_NOT_FOUND;
-}
-
-/* A scheme and something behind it, in the octets of RFC 3986. */
-static bool is_uri(struct bytes text)
-{
-    size_t colon = bytes_find_byte(text, ':');
-    if (colon == BYTES_NOT_FOUND || colon == 0 || colon + 1 == text.len ||
-        !ascii_is_alpha(text.ptr[0]))
-        return false;
-    for (size_t i = 0; i < colon; i++)
-        if (!ascii_is_alnum(text.ptr[i]) && text.ptr[i] != '+' && text.ptr[i] != '-' &&
-            text.ptr[i] != '.')
-            return false;
-    for (size_t i = colon; i < text.len; i++)
-        if (!is_uri_octet(text.ptr[i]))
-            return false;
-    return true;
-}
-
-/* At least one report address; "!10m" behind one is the old size limit and does not count. */
 static bool has_report_address(struct bytes list)
 {
     struct bytes address;
-    while (bytes_split(&list, ',', &address)) {
-        address = bytes_trim(address);
-        size_t size = bytes_find_byte(address, '!');
-        if (is_uri(bytes_first(address, size == BYTES_NOT_FOUND ? address.len : size)))
+    while (bytes_split(&list, ',', &address))
+        if (dmarc_uri_is_valid(address))
             return true;
-    }
     return false;
 }
 
@@ -151,6 +126,52 @@ static enum result read_policies(const struct record_tags *tags, struct dmarc_re
     return OK;
 }
 
+/* Each option once, "0" and "1" not together (rfc9989:4.8); anything else is the default. */
+static unsigned read_failure_options(const struct record_tags *tags)
+{
+    static const char letters[] = "01ds";
+    struct bytes rest = tags->fo, option;
+    unsigned options = 0;
+    if (!tags->ruf.len || !tags->fo.ptr)
+        return DMARC_FAILURE_ALL;
+    while (bytes_split(&rest, ':', &option)) {
+        unsigned flag = 0;
+        option = bytes_trim(option);
+        for (unsigned i = 0; option.len == 1 && i < 4; i++)
+            if (ascii_lower(option.ptr[0]) == letters[i])
+                flag = 1u << i;
+        if (!flag || options & flag)
+            return DMARC_FAILURE_ALL;
+        options |= flag;
+    }
+    bool both = options & DMARC_FAILURE_ALL && options & DMARC_FAILURE_ANY;
+    return both ? DMARC_FAILURE_ALL : options;
+}
+
+/* rf= names the formats that are wanted; of other ones than afrf nobody knows (rfc7489:6.3). */
+static bool wants_afrf(struct bytes formats)
+{
+    struct bytes format;
+    if (!formats.ptr)
+        return true;
+    while (bytes_split(&formats, ':', &format))
+        if (bytes_is_nocase(bytes_trim(format), "afrf"))
+            return true;
+    return false;
+}
+
+/* Numbers of RFC 7489; what is no such number is as good as absent. */
+static void read_numbers(const struct record_tags *tags, struct dmarc_record *out)
+{
+    uint64_t percent = 100, interval = DMARC_INTERVAL_DEFAULT;
+    if (tags->pct.len > 3 || !bytes_to_uint(tags->pct, 100, &percent))
+        percent = 100;
+    if (!bytes_to_uint(tags->ri, UINT32_MAX, &interval))
+        interval = DMARC_INTERVAL_DEFAULT;
+    out->percent = (unsigned)percent;
+    out->interval = (unsigned)interval;
+}
+
 static char read_psd(struct bytes value)
 {
     return bytes_is_nocase(value, "y") ? 'y' : bytes_is_nocase(value, "n") ? 'n' : 'u';
@@ -166,8 +187,7 @@ enum result dmarc_record_parse(struct arena *arena, struct bytes text, struct dm
                                struct error *error)
 {
     struct record_tags tags = {0};
-    uint64_t percent = 100;
-    *out = (struct dmarc_record){.psd = 'u', .percent = 100};
+    *out = (struct dmarc_record){.psd = 'u', .percent = 100, .interval = DMARC_INTERVAL_DEFAULT};
     if (!take_version(&text))
         return error_set(error, NONE, "not a DMARC record");
     read_tags(text, &tags);
@@ -175,8 +195,9 @@ enum result dmarc_record_parse(struct arena *arena, struct bytes text, struct dm
     out->strict_spf = bytes_is_nocase(tags.aspf, "s");
     out->psd = read_psd(tags.psd);
     out->testing = bytes_is_nocase(tags.t, "y");
-    if (bytes_to_uint(tags.pct, 100, &percent))
-        out->percent = (unsigned)percent;
+    out->failure_options = read_failure_options(&tags);
+    out->wants_afrf = wants_afrf(tags.rf);
+    read_numbers(&tags, out);
     out->rua = arena_copy(arena, tags.rua);
     out->ruf = arena_copy(arena, tags.ruf);
     out->fo = arena_copy(arena, tags.fo);

@@ -79,6 +79,58 @@ static void all_tags_are_read_rfc9989_4_7(void **state)
     assert_true(bytes_is(record.fo, "1:d"));
 }
 
+static void failure_options_are_read_where_reports_are_wanted_rfc9989_4_7(void **state)
+{
+    static const struct {
+        const char *fo;
+        unsigned options;
+    } cases[] = {{"0", DMARC_FAILURE_ALL},
+                 {"1", DMARC_FAILURE_ANY},
+                 {"1:d:s", DMARC_FAILURE_ANY | DMARC_FAILURE_DKIM | DMARC_FAILURE_SPF},
+                 {"d", DMARC_FAILURE_DKIM},
+                 {"S : 0", DMARC_FAILURE_SPF | DMARC_FAILURE_ALL},
+                 {"0:1", DMARC_FAILURE_ALL}, /* syntax errors: the default (rfc9989:4.8) */
+                 {"d:d", DMARC_FAILURE_ALL},
+                 {"x", DMARC_FAILURE_ALL},
+                 {"d:", DMARC_FAILURE_ALL},
+                 {"dd", DMARC_FAILURE_ALL},
+                 {"", DMARC_FAILURE_ALL}};
+    char text[200];
+    for (size_t i = 0; i < countof(cases); i++) {
+        snprintf(text, sizeof(text), "v=DMARC1; p=none; ruf=mailto:a@b.example; fo=%s", cases[i].fo);
+        assert_int_equal(parse(text), OK);
+        assert_int_equal(record.failure_options, cases[i].options);
+    }
+    assert_int_equal(parse("v=DMARC1; p=none; fo=d"), OK);
+    assert_int_equal(record.failure_options, DMARC_FAILURE_ALL);
+    assert_int_equal(parse("v=DMARC1; p=none; ruf=mailto:a@b.example"), OK);
+    assert_int_equal(record.failure_options, DMARC_FAILURE_ALL);
+}
+
+static void interval_format_and_percentage_are_read_rfc7489_6_3(void **state)
+{
+    static const struct {
+        const char *tags;
+        unsigned interval, percent;
+        bool afrf;
+    } cases[] = {{"", 86400, 100, true},
+                 {"; ri=3600; pct=0; rf=afrf", 3600, 0, true},
+                 {"; ri=4294967295; pct=007; rf=iodef : AFRF", 4294967295, 7, true},
+                 {"; ri=4294967296; pct=101; rf=iodef", 86400, 100, false},
+                 {"; ri=1h; pct=-1; rf=", 86400, 100, false},
+                 {"; ri=; pct=; rf=afrfx", 86400, 100, false},
+                 {"; pct=0100", 86400, 100, true}, /* 1*3DIGIT */
+                 {"; pct=50%", 86400, 100, true}};
+    char text[200];
+    for (size_t i = 0; i < countof(cases); i++) {
+        snprintf(text, sizeof(text), "v=DMARC1; p=none%s", cases[i].tags);
+        assert_int_equal(parse(text), OK);
+        assert_int_equal(record.interval, cases[i].interval);
+        assert_int_equal(record.percent, cases[i].percent);
+        assert_int_equal(record.wants_afrf, cases[i].afrf);
+    }
+}
+
 static void np_defaults_to_sp_rfc9989_4_7(void **state)
 {
     assert_int_equal(parse("v=DMARC1; p=none; sp=reject"), OK);
@@ -141,6 +193,8 @@ int main(void)
         cmocka_unit_test(the_version_comes_first_and_exactly_rfc9989_4_7),
         cmocka_unit_test(absent_tags_have_their_defaults_rfc9989_4_7),
         cmocka_unit_test(all_tags_are_read_rfc9989_4_7),
+        cmocka_unit_test(failure_options_are_read_where_reports_are_wanted_rfc9989_4_7),
+        cmocka_unit_test(interval_format_and_percentage_are_read_rfc7489_6_3),
         cmocka_unit_test(np_defaults_to_sp_rfc9989_4_7),
         cmocka_unit_test(without_a_usable_policy_only_reports_are_left_rfc9989_4_10_1),
         cmocka_unit_test(only_a_valid_report_address_saves_such_a_record_rfc9989_4_10_1),

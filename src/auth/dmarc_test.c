@@ -261,7 +261,99 @@ static void t_lowers_the_policy_by_one_step_rfc9989_4_7(void **state)
     assert_int_equal(f->result.effective, DMARC_POLICY_NONE);
 }
 
+static void the_source_of_a_policy_is_told_rfc9989_4_10_1(void **state)
+{
+    struct fixture *f = *state;
+    zone(f, "_dmarc.bank TXT \"v=DMARC1; p=none; np=reject; psd=y\"\n"
+            "_dmarc.x.example TXT \"v=DMARC1; p=quarantine; sp=reject\"\n"
+            "_dmarc.n.example TXT \"v=DMARC1; p=quarantine; psd=n\"\n"
+            "x.bank A 192.0.2.1\na.x.example A 192.0.2.1\n");
+    static const struct {
+        const char *author, *tag;
+        enum dmarc_policy_source policy;
+        enum dmarc_organization_source organization;
+    } cases[] = {
+        {"x.example", "p", DMARC_FROM_AUTHOR, DMARC_ORGANIZATION_SHORTEST},
+        {"a.x.example", "sp", DMARC_FROM_ORGANIZATION, DMARC_ORGANIZATION_SHORTEST},
+        {"a.n.example", "p", DMARC_FROM_ORGANIZATION, DMARC_ORGANIZATION_PSD_N},
+        {"x.bank", "p", DMARC_FROM_PUBLIC_SUFFIX, DMARC_ORGANIZATION_BELOW_PSD},
+        {"absent.bank", "np", DMARC_FROM_PUBLIC_SUFFIX, DMARC_ORGANIZATION_BELOW_PSD},
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        f->request.author_domain = bytes_of(cases[i].author);
+        assert_int_equal(dmarc_discover(zone_dns(f->zone), f->arena, &f->request, &f->result), OK);
+        assert_string_equal(f->result.policy_tag, cases[i].tag);
+        assert_int_equal(f->result.policy_source, cases[i].policy);
+        assert_int_equal(f->result.organization_source, cases[i].organization);
+    }
+    check(f, "x.example");
+    assert_int_equal(f->result.organization_source, DMARC_ORGANIZATION_NOT_SOUGHT);
+}
+
+static void discovery_needs_no_message_rfc9989_4_10_1(void **state)
+{
+    struct fixture *f = *state;
+    struct dns *dns = zone_dns(f->zone);
+    f->request.spf = NULL;
+    f->request.dkim = NULL;
+    zone(f, "_dmarc.example.org TXT \"v=DMARC1; p=reject; t=y\"\n"
+            "_dmarc.bad.example TXT \"v=DMARC1; p=x\"\n"
+            "_dmarc.broken.example FAIL\n"
+            "_dmarc.below.failing TXT \"v=DMARC1; p=reject\"\n_dmarc.failing FAIL\n");
+    f->request.author_domain = BYTES("Mail.example.org");
+    assert_int_equal(dmarc_discover(dns, f->arena, &f->request, &f->result), OK);
+    assert_int_equal(f->result.policy, DMARC_POLICY_REJECT);
+    assert_int_equal(f->result.effective, DMARC_POLICY_QUARANTINE);
+    assert_bytes(f->result.organizational_domain, "example.org");
+    assert_int_equal(f->result.identifier_count, 0);
+    static const struct {
+        const char *name;
+        enum result result;
+    } others[] = {{"example.net", NONE}, {"bad.example", PERM}, {"broken.example", TEMP},
+                  {"a..b", PERM}, {"below.failing", TEMP}};
+    for (size_t i = 0; i < countof(others); i++) {
+        f->request.author_domain = bytes_of(others[i].name);
+        assert_int_equal(dmarc_discover(dns, f->arena, &f->request, &f->result), others[i].result);
+        assert_true(f->result.problem.len > 0);
+    }
+}
+
 /* ---- Alignment ---- */
+
+static void what_became_of_each_identifier_is_told_rfc9989_5_3_4(void **state)
+{
+    struct fixture *f = *state;
+    zone(f, "_dmarc.example.org TXT \"v=DMARC1; p=reject; adkim=s\"\n");
+    spf(f, AUTH_PASS, "Mail.example.org");
+    dkim(f, AUTH_FAIL, "example.org");
+    dkim(f, AUTH_PASS, "mail.example.org");
+    dkim(f, AUTH_PASS, "example.org");
+    dkim(f, AUTH_PASS, "example.net");
+    check(f, "example.org");
+    assert_int_equal(f->result.identifier_count, 5);
+    const struct dmarc_identifier *list = f->result.identifiers;
+    assert_string_equal(list[0].method, "spf");
+    assert_int_equal(list[0].alignment, DMARC_ALIGNED);
+    assert_bytes(list[0].organization, "example.org");
+    assert_false(list[0].strict);
+    assert_int_equal(list[1].alignment, DMARC_NOT_LOOKED_AT);
+    assert_int_equal(list[2].alignment, DMARC_NOT_ALIGNED);
+    assert_true(list[2].strict);
+    assert_int_equal(list[3].alignment, DMARC_ALIGNED);
+    assert_int_equal(list[4].alignment, DMARC_NOT_LOOKED_AT);
+    assert_int_equal(f->result.dkim_index, 2);
+}
+
+static void a_signature_of_a_key_in_testing_is_no_identifier_rfc6376_3_6_1(void **state)
+{
+    struct fixture *f = *state;
+    zone(f, "_dmarc.example.org TXT \"v=DMARC1; p=reject\"\n");
+    dkim(f, AUTH_POLICY, "example.org");
+    f->signatures[0].key_testing = true;
+    expect(f, "example.org", "fail");
+    f->signatures[0].result = AUTH_NEUTRAL;
+    expect(f, "example.org", "fail");
+}
 
 static void relaxed_alignment_is_a_common_organizational_domain_rfc9989_4_10_2(void **state)
 {
@@ -501,6 +593,48 @@ static void several_records_end_discovery_under_rfc7489_6_6_3(void **state)
     expect_policy(f, "b.example.org", "reject");
 }
 
+static void pct_lowers_the_policy_of_the_rest_by_one_step_rfc7489_6_6_4(void **state)
+{
+    struct dmarc_result result = {.effective = DMARC_POLICY_REJECT, .percent = 30};
+    unsigned rejected = 0;
+    for (uint32_t chance = 0; chance < 100; chance++) {
+        enum dmarc_policy policy = dmarc_sample(&result, chance);
+        rejected += policy == DMARC_POLICY_REJECT;
+        assert_true(policy >= DMARC_POLICY_QUARANTINE);
+    }
+    assert_int_equal(rejected, 30);
+    assert_int_equal(dmarc_sample(&result, 29), DMARC_POLICY_REJECT);
+    assert_int_equal(dmarc_sample(&result, 30), DMARC_POLICY_QUARANTINE);
+    result.effective = DMARC_POLICY_QUARANTINE;
+    assert_int_equal(dmarc_sample(&result, 29), DMARC_POLICY_QUARANTINE);
+    assert_int_equal(dmarc_sample(&result, 99), DMARC_POLICY_NONE);
+    result.effective = DMARC_POLICY_NONE;
+    assert_int_equal(dmarc_sample(&result, 99), DMARC_POLICY_NONE);
+    result = (struct dmarc_result){.effective = DMARC_POLICY_REJECT, .percent = 0};
+    assert_int_equal(dmarc_sample(&result, 0), DMARC_POLICY_QUARANTINE);
+    result.percent = 100;
+    assert_int_equal(dmarc_sample(&result, 99), DMARC_POLICY_REJECT);
+}
+
+static void each_generation_has_its_own_tags_rfc9989_4_7(void **state)
+{
+    struct fixture *f = *state;
+    zone(f, "_dmarc.example.org TXT \"v=DMARC1; p=reject; pct=7; ri=60; rf=x; np=none; t=y\"\n");
+    expect_policy(f, "absent.example.org", "none");
+    assert_int_equal(f->result.percent, 100);
+    assert_int_equal(f->result.record.interval, 86400);
+    assert_true(f->result.record.wants_afrf);
+    f->request.mode = DMARC_SUFFIX_LIST;
+    expect_policy(f, "absent.example.org", "reject");
+    assert_int_equal(f->result.effective, DMARC_POLICY_REJECT);
+    assert_int_equal(f->result.percent, 7);
+    assert_int_equal(f->result.record.interval, 60);
+    assert_false(f->result.record.wants_afrf);
+    assert_int_equal(f->result.organization_source, DMARC_ORGANIZATION_LIST);
+    expect(f, "org", "none");
+    assert_int_equal(f->result.organization_source, DMARC_ORGANIZATION_SUFFIX);
+}
+
 static void an_exhausted_arena_never_makes_a_fail(void **state)
 {
     struct fixture *f = *state;
@@ -532,6 +666,10 @@ int main(void)
         TEST(psd_ends_the_walk_rfc9989_4_10),
         TEST(dns_failures_are_temporary_errors_rfc9989_5_3_6),
         TEST(t_lowers_the_policy_by_one_step_rfc9989_4_7),
+        TEST(the_source_of_a_policy_is_told_rfc9989_4_10_1),
+        TEST(discovery_needs_no_message_rfc9989_4_10_1),
+        TEST(what_became_of_each_identifier_is_told_rfc9989_5_3_4),
+        TEST(a_signature_of_a_key_in_testing_is_no_identifier_rfc6376_3_6_1),
         TEST(relaxed_alignment_is_a_common_organizational_domain_rfc9989_4_10_2),
         TEST(strict_alignment_is_the_same_name_rfc9989_4_4),
         TEST(only_pass_makes_an_identifier_rfc9989_4_3),
@@ -546,6 +684,8 @@ int main(void)
         TEST(a_suffix_far_below_a_long_name_counts_its_labels_rfc9989_4_10_2),
         TEST(the_suffix_list_decides_under_rfc7489_3_2),
         TEST(several_records_end_discovery_under_rfc7489_6_6_3),
+        TEST(pct_lowers_the_policy_of_the_rest_by_one_step_rfc7489_6_6_4),
+        TEST(each_generation_has_its_own_tags_rfc9989_4_7),
         TEST(an_exhausted_arena_never_makes_a_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

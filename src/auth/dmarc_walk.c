@@ -106,18 +106,25 @@ enum result dmarc_walk(struct dmarc_discovery *discovery, struct bytes start,
     return OK;
 }
 
-struct bytes dmarc_walk_organization(const struct dmarc_walk *walk, struct bytes start)
+struct bytes dmarc_walk_organization(const struct dmarc_walk *walk, struct bytes start,
+                                     enum dmarc_organization_source *source)
 {
     struct bytes shortest = start;
+    *source = DMARC_ORGANIZATION_START;
     for (size_t i = 0; i < walk->count; i++) {
         const struct dmarc_lookup *lookup = walk->lookups[i];
         if (lookup->status != DMARC_LOOKUP_RECORD)
             continue;
-        if (lookup->record.psd == 'n')
+        if (lookup->record.psd == 'n') {
+            *source = DMARC_ORGANIZATION_PSD_N;
             return lookup->domain;
+        }
         /* A public suffix where the walk began is taken as a domain like any other. */
-        if (lookup->record.psd == 'y' && i > 0)
+        if (lookup->record.psd == 'y' && i > 0) {
+            *source = DMARC_ORGANIZATION_BELOW_PSD;
             return domain_last_labels(start, domain_label_count(lookup->domain) + 1);
+        }
+        *source = DMARC_ORGANIZATION_SHORTEST;
         shortest = lookup->domain;
     }
     return shortest;

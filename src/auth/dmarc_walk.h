@@ -55,8 +55,9 @@ struct dmarc_walk {
 /* TEMP when a question failed: what was found before it is no answer then. */
 enum result dmarc_walk(struct dmarc_discovery *discovery, struct bytes start,
                        struct dmarc_walk *out) must_check;
-/* rfc9989:4.10.2; a part of `start`. */
-struct bytes dmarc_walk_organization(const struct dmarc_walk *walk, struct bytes start);
+/* rfc9989:4.10.2; a part of `start`. `source` becomes how it was found. */
+struct bytes dmarc_walk_organization(const struct dmarc_walk *walk, struct bytes start,
+                                     enum dmarc_organization_source *source);
 
 /* A name in the one form in which names are compared here: A-labels, lower case, no trailing dot.
  * Empty if it is no valid name. */

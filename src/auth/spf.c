@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "dns/name.h"
 #include "message/idn.h"
+#include "message/structured.h"
 
 #include <string.h>
 
@@ -71,17 +72,20 @@ bool spf_target_name(struct spf_check *check, struct bytes spec, struct bytes *n
 /*
  * Whether there is a point in asking for a record of `name`: well-formed and with several labels
  * (rfc7208:4.3). What a peer gave must besides look like a host's name: an address literal, an
- * address or free text is no domain. Hyphens may stand anywhere; DNS does not mind.
+ * address or free text is no domain. Hyphens may stand anywhere; DNS does not mind. A domain of a
+ * header field may have all that an atom has (rfc5322:3.4.1).
  */
-static bool is_domain(struct bytes name, bool from_peer)
+static bool is_domain(const struct spf_check *check, struct bytes name, bool from_peer)
 {
     if (!name_is_valid(name) || bytes_find_byte(name, '.') == BYTES_NOT_FOUND)
         return false;
     if (!from_peer)
         return true;
+    bool atoms = check->scope != SPF_SCOPE_NONE;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.ptr[i];
-        if (!ascii_is_alnum(c) && c != '-' && c != '_' && c != '.')
+        if (!ascii_is_alnum(c) && c != '-' && c != '_' && c != '.' &&
+            !(atoms && c < 0x80 && structured_is_atext(c)))
             return false;
     }
     struct bytes last = domain_last_labels(name, 1);
@@ -93,9 +97,27 @@ static bool is_domain(struct bytes name, bool from_peer)
 
 /* ---- Records (rfc7208:4.4, 4.5) ---- */
 
+static enum auth_result no_record(struct spf_check *check, struct bytes domain,
+                                  const struct dns_answer *answer)
+{
+    struct bytes name = bytes_first(domain, SPF_NAME_MAX);
+    if (answer->status != DNS_NO_NAME) {
+        error_set(&check->error, NONE, "the domain " BYTES_FMT " has no %s record", BYTES_ARG(name),
+                  check->scope == SPF_SCOPE_NONE ? "SPF" : "Sender ID or SPF");
+        return AUTH_NONE;
+    }
+    error_set(&check->error, NONE, "the domain " BYTES_FMT " does not exist", BYTES_ARG(name));
+    if (check->scope != SPF_SCOPE_PRA)
+        return AUTH_NONE;
+    /* rfc4406:4.3. It changes check_host() itself, so it holds for include and redirect, too. */
+    if (check->depth == 0)
+        check->name_missing = true;
+    return AUTH_FAIL;
+}
+
 /* AUTH_PASS when there is a record to evaluate. */
 static enum auth_result select_record(struct spf_check *check, struct bytes domain,
-                                      struct bytes *text)
+                                      struct sender_id_choice *choice)
 {
     const struct dns_answer *answer = spf_query(check, domain, DNS_TXT);
     struct bytes name = bytes_first(domain, SPF_NAME_MAX);
@@ -104,32 +126,29 @@ static enum auth_result select_record(struct spf_check *check, struct bytes doma
                   BYTES_ARG(name), answer->problem ? answer->problem : "failure");
         return AUTH_TEMPERROR;
     }
-    size_t count = 0;
-    for (size_t i = 0; i < answer->count; i++) {
-        if (!spf_record_has_version(answer->records[i].text))
-            continue;
-        *text = answer->records[i].text;
-        count++;
-    }
-    if (count == 1)
+    for (size_t i = 0; i < answer->count; i++)
+        sender_id_choose(choice, answer->records[i].text, check->scope);
+    if (choice->count == 1)
         return AUTH_PASS;
-    if (count > 1) {
-        error_set(&check->error, PERM, BYTES_FMT " has %zu SPF records", BYTES_ARG(name), count);
-        return AUTH_PERMERROR;
-    }
-    error_set(&check->error, NONE,
-              answer->status == DNS_NO_NAME ? "the domain " BYTES_FMT " does not exist"
-                                            : "the domain " BYTES_FMT " has no SPF record",
-              BYTES_ARG(name));
-    return AUTH_NONE;
+    if (choice->count == 0)
+        return no_record(check, domain, answer);
+    if (choice->spf2)
+        error_set(&check->error, PERM, BYTES_FMT " has %zu spf2.0 records of one scope",
+                  BYTES_ARG(name), choice->count);
+    else
+        error_set(&check->error, PERM, BYTES_FMT " has %zu SPF records", BYTES_ARG(name),
+                  choice->count);
+    return AUTH_PERMERROR;
 }
 
 static enum auth_result parse_record(struct spf_check *check, struct bytes domain,
-                                     struct bytes text, struct spf_record *record)
+                                     const struct sender_id_choice *choice,
+                                     struct spf_record *record)
 {
     struct error error;
     struct bytes where;
-    enum result parsed = spf_record_parse(check->arena, text, record, &where, &error);
+    enum result parsed = spf_record_parse_terms(check->arena, choice->record, choice->version_len,
+                                                record, &where, &error);
     if (parsed == OK)
         return AUTH_PASS;
     error_set(&check->error, parsed, "the SPF record of " BYTES_FMT ": %s",
@@ -142,22 +161,25 @@ static enum auth_result parse_record(struct spf_check *check, struct bytes domai
 static enum auth_result fetch_record(struct spf_check *check, struct bytes domain, bool from_peer,
                                      struct spf_record *record)
 {
-    struct bytes text = {0};
+    struct sender_id_choice choice = {0};
     enum auth_result result = AUTH_NONE;
     struct spf_step *step = spf_step_begin(check, (struct bytes){0});
-    if (!is_domain(domain, from_peer))
+    if (!is_domain(check, domain, from_peer))
         error_set(&check->error, NONE, "\"" BYTES_FMT "\" is not a domain name",
                   BYTES_ARG(bytes_first(domain, SPF_NAME_MAX)));
     else
-        result = select_record(check, domain, &text);
-    if (result == AUTH_PASS) {
-        if (!check->result->record.ptr && check->depth == 0 && from_peer)
-            check->result->record = text;
-        result = parse_record(check, domain, text, record);
+        result = select_record(check, domain, &choice);
+    bool found = result == AUTH_PASS;
+    if (found) {
+        if (!check->result->record.ptr && check->depth == 0 && from_peer) {
+            check->result->record = choice.record;
+            check->spf2 = choice.spf2;
+        }
+        result = parse_record(check, domain, &choice, record);
     }
     if (step) {
         step->name = domain;
-        step->found = text.ptr ? text : arena_copy(check->arena, bytes_of(check->error.text));
+        step->found = found ? choice.record : arena_copy(check->arena, bytes_of(check->error.text));
         if (result == AUTH_TEMPERROR || result == AUTH_PERMERROR)
             spf_step_end(step, result == AUTH_TEMPERROR ? SPF_TEMPERROR : SPF_PERMERROR);
     }
@@ -356,8 +378,9 @@ static struct identity identify(struct arena *arena, struct bytes sender)
     return identity;
 }
 
-void spf_check_host(struct dns *dns, struct arena *arena, const struct spf_request *request,
-                    struct bytes domain, struct bytes sender, struct spf_result *result)
+void spf_check_in_scope(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                        enum spf_scope scope, struct bytes domain, struct bytes sender,
+                        struct spf_result *result, bool *spf2)
 {
     struct identity identity = identify(arena, sender);
     *result = (struct spf_result){.result = AUTH_NONE,
@@ -368,6 +391,7 @@ void spf_check_host(struct dns *dns, struct arena *arena, const struct spf_reque
         .request = request,
         .result = result,
         .limits = effective_limits(&request->limits),
+        .scope = scope,
         /* However the caller made it, a mapped address is an IPv4 client (rfc7208:5). */
         .ip = request->ip.family == 6 ? ip_from_v6(request->ip.octets) : request->ip,
         .values = {.sender = identity.sender,
@@ -390,8 +414,16 @@ void spf_check_host(struct dns *dns, struct arena *arena, const struct spf_reque
         result->result = AUTH_TEMPERROR;
     }
     if (result->result == AUTH_NONE || result->result == AUTH_TEMPERROR ||
-        result->result == AUTH_PERMERROR)
+        result->result == AUTH_PERMERROR || check.name_missing)
         result->problem = arena_copy(arena, bytes_of(check.error.text));
+    if (spf2)
+        *spf2 = check.spf2;
+}
+
+void spf_check_host(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                    struct bytes domain, struct bytes sender, struct spf_result *result)
+{
+    spf_check_in_scope(dns, arena, request, SPF_SCOPE_NONE, domain, sender, result, NULL);
 }
 
 void spf_check_helo(struct dns *dns, struct arena *arena, const struct spf_request *request,

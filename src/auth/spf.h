@@ -80,6 +80,14 @@ void spf_check_helo(struct dns *dns, struct arena *arena, const struct spf_reque
 void spf_check_host(struct dns *dns, struct arena *arena, const struct spf_request *request,
                     struct bytes domain, struct bytes sender, struct spf_result *result);
 
+/*
+ * Best guess: what "v=spf1 a/24 mx/24 ptr" would give for a domain that publishes no record. A hint for
+ * people, never a result: it feeds no policy. permerror becomes neutral; none for top-level names and
+ * public suffixes, where ptr would pass half the world. result->record is the guess.
+ */
+void spf_check_guess(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                     struct spf_result *result);
+
 /* Appends "Received-SPF: …\r\n" (rfc7208:9.1). `identity` is "mailfrom" or "helo". */
 void spf_write_received(struct buf *out, const struct spf_request *request,
                         const struct spf_result *result, const char *identity);

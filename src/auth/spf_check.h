@@ -8,6 +8,7 @@
 #ifndef VOUCH_AUTH_SPF_CHECK_H
 #define VOUCH_AUTH_SPF_CHECK_H
 
+#include "auth/sender_id_record.h"
 #include "auth/spf.h"
 #include "auth/spf_macro.h"
 #include "auth/spf_record.h"
@@ -32,11 +33,20 @@ struct spf_check {
     struct ip ip;
     struct spf_macro_values values; /* values.domain is <domain> of the current record */
     struct spf_client_names names;
-    unsigned depth;      /* of includes */
-    bool in_explanation; /* %{p} does not count then (rfc7208:4.6.4) */
-    bool over_limit;     /* %{p} passed the limit of terms */
-    struct error error;  /* the sentence for result->problem */
+    enum spf_scope scope; /* of Sender ID; none for SPF */
+    unsigned depth;       /* of includes */
+    bool in_explanation;  /* %{p} does not count then (rfc7208:4.6.4) */
+    bool over_limit;      /* %{p} passed the limit of terms */
+    bool spf2;            /* the record of result->domain is an "spf2.0" one */
+    bool name_missing;    /* the fail is that of a domain that does not exist (rfc4406:4.3) */
+    struct error error;   /* the sentence for result->problem */
 };
+
+/* spf.c: check_host() with the scope of Sender ID (rfc4406:4.1). *spf2 (may be NULL): the record
+ * chosen for the domain was an "spf2.0" one. */
+void spf_check_in_scope(struct dns *dns, struct arena *arena, const struct spf_request *request,
+                        enum spf_scope scope, struct bytes domain, struct bytes sender,
+                        struct spf_result *result, bool *spf2);
 
 /* A and AAAA as the client's family asks (rfc7208:5). */
 static inline enum dns_type spf_address_type(const struct spf_check *check)

@@ -263,16 +263,14 @@ static bool make_room(struct arena *arena, struct spf_record *record, size_t *ro
     return true;
 }
 
-enum result spf_record_parse(struct arena *arena, struct bytes text, struct spf_record *out,
-                             struct bytes *where, struct error *error)
+enum result spf_record_parse_terms(struct arena *arena, struct bytes text, size_t start,
+                                   struct spf_record *out, struct bytes *where, struct error *error)
 {
     struct parser p = {.record = out};
     *out = (struct spf_record){.text = text};
     if (where)
         *where = (struct bytes){0};
-    if (!spf_record_has_version(text))
-        return error_set(error, PERM, "not an SPF record");
-    struct bytes rest = bytes_skip(text, version.len);
+    struct bytes rest = bytes_skip(text, start);
     size_t count = 0, room = 0;
     while (next_term(&rest, &p.term)) {
         if (++count > SPF_RECORD_TERMS_MAX)
@@ -288,4 +286,15 @@ enum result spf_record_parse(struct arena *arena, struct bytes text, struct spf_
                          p.problem);
     }
     return OK;
+}
+
+enum result spf_record_parse(struct arena *arena, struct bytes text, struct spf_record *out,
+                             struct bytes *where, struct error *error)
+{
+    if (spf_record_has_version(text))
+        return spf_record_parse_terms(arena, text, version.len, out, where, error);
+    *out = (struct spf_record){.text = text};
+    if (where)
+        *where = (struct bytes){0};
+    return error_set(error, PERM, "not an SPF record");
 }

@@ -41,4 +41,9 @@ bool spf_record_has_version(struct bytes text);
 enum result spf_record_parse(struct arena *arena, struct bytes text, struct spf_record *out,
                              struct bytes *where, struct error *error) must_check;
 
+/* The same for a text of any version, whose terms begin at octet `start`. */
+enum result spf_record_parse_terms(struct arena *arena, struct bytes text, size_t start,
+                                   struct spf_record *out, struct bytes *where,
+                                   struct error *error) must_check;
+
 #endif

@@ -39,6 +39,14 @@ static const char *overall(const struct dkim_results *dkim, int *status)
     return name;
 }
 
+static void write_time(struct json *json, int64_t time)
+{
+    if (time)
+        json_add_integer(json, time);
+    else
+        json_add_null(json);
+}
+
 static void write_json(struct buf *out, const struct dkim_results *dkim, const char *result)
 {
     struct json json = json_into(out);
@@ -58,6 +66,12 @@ static void write_json(struct buf *out, const struct dkim_results *dkim, const c
         json_member_bytes(&json, "headers", signature->header_list);
         json_member_bool(&json, "testing", signature->key_testing);
         json_member_bool(&json, "body_length_used", signature->body_length_used);
+        json_member_bool(&json, "expired", signature->expired);
+        json_member_bool(&json, "from_future", signature->from_future);
+        json_key(&json, "made");
+        write_time(&json, signature->made);
+        json_key(&json, "expires");
+        write_time(&json, signature->expires);
         json_member_bytes(&json, "problem", signature->problem);
         json_end_object(&json);
     }
@@ -65,6 +79,18 @@ static void write_json(struct buf *out, const struct dkim_results *dkim, const c
     json_member_integer(&json, "ignored", (int64_t)dkim->ignored);
     json_end_object(&json);
     buf_add_byte(out, '\n');
+}
+
+/* What an administrator should know and the result does not say. */
+static void write_notes(struct buf *out, const struct dkim_signature_result *signature)
+{
+    if (signature->body_length_used)
+        buf_add_string(out, "  note: anything can be added behind the part of the body that is signed (l=);\n"
+                            "        such a signature gets no credit\n");
+    if (signature->key_testing)
+        buf_add_string(out, "  note: the domain is testing this key (t=y); its mail counts as unsigned\n");
+    if (signature->from_future)
+        buf_add_string(out, "  note: it was made in the future (t=); the signer's clock is wrong, or ours\n");
 }
 
 static void write_text(struct buf *out, const struct dkim_results *dkim, const char *result)
@@ -81,9 +107,11 @@ static void write_text(struct buf *out, const struct dkim_results *dkim, const c
         if (signature->problem.len)
             buf_printf(out, ": " BYTES_FMT, BYTES_ARG(signature->problem));
         buf_add_byte(out, '\n');
+        write_notes(out, signature);
     }
     if (dkim->ignored)
-        buf_printf(out, "%zu further signatures were not looked at\n", dkim->ignored);
+        buf_printf(out, "%zu further signature%s not looked at: %d are the limit\n", dkim->ignored,
+                   dkim->ignored == 1 ? " was" : "s were", DKIM_SIGNATURES_MAX);
 }
 
 static int run_verify(struct world *world)

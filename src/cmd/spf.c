@@ -3,6 +3,7 @@
 #include "auth/spf.h"
 #include "base/json.h"
 #include "cmd/command.h"
+#include "cmd/spf_steps.h"
 #include "cmd/world.h"
 #include "fiber/loop.h"
 
@@ -42,18 +43,7 @@ static void write_json(struct buf *out, const struct spf_result *spf)
     json_member_integer(&json, "dns_terms", spf->terms);
     json_member_integer(&json, "void_lookups", spf->void_lookups);
     json_key(&json, "steps");
-    json_begin_array(&json);
-    for (size_t i = 0; i < spf->step_count; i++) {
-        const struct spf_step *step = &spf->steps[i];
-        json_begin_object(&json);
-        json_member_integer(&json, "depth", step->depth);
-        json_member_bytes(&json, "term", step->term);
-        json_member_bytes(&json, "name", step->name);
-        json_member_bytes(&json, "found", step->found);
-        json_member(&json, "outcome", spf_step_outcome_name(step->outcome));
-        json_end_object(&json);
-    }
-    json_end_array(&json);
+    spf_steps_write_json(&json, spf->steps, spf->step_count);
     json_end_object(&json);
     buf_add_byte(out, '\n');
 }
@@ -70,18 +60,7 @@ static void write_text(struct buf *out, const struct spf_result *spf)
         buf_printf(out, "  explanation  " BYTES_FMT "\n", BYTES_ARG(spf->explanation));
     buf_printf(out, "  used         %u of 10 DNS terms, %u of 2 void look-ups\n", spf->terms,
                spf->void_lookups);
-    for (size_t i = 0; i < spf->step_count; i++) {
-        const struct spf_step *step = &spf->steps[i];
-        buf_printf(out, "  %*s", (int)(step->depth * 2), "");
-        if (step->term.len)
-            buf_printf(out, BYTES_FMT " -> %s", BYTES_ARG(step->term),
-                       spf_step_outcome_name(step->outcome));
-        else
-            buf_printf(out, BYTES_FMT ":", BYTES_ARG(step->name));
-        if (step->found.len)
-            buf_printf(out, " " BYTES_FMT, BYTES_ARG(step->found));
-        buf_add_byte(out, '\n');
-    }
+    spf_steps_write_text(out, spf->steps, spf->step_count);
 }
 
 static int run_check(struct world *world)

@@ -96,6 +96,42 @@ static void check_domain(struct checker *c, const struct config_block *block)
                      nearest ? "'?)" : "");
 }
 
+static bool signs_for(const struct config *config, struct bytes domain)
+{
+    for (size_t i = 0; i < config->signing_count; i++)
+        for (size_t d = 0; d < config->signings[i].domains.count; d++)
+            if (bytes_equal_nocase(bytes_of(config->signings[i].domains.items[d]), domain))
+                return true;
+    return false;
+}
+
+static void check_seal(struct checker *c, const struct config_block *block)
+{
+    const struct config_domain *domain = block->element;
+    struct bytes seal = bytes_of(domain->arc_seal);
+    if (seal.len && !signs_for(c->config, seal))
+        config_fault_add(c->faults, place_of(block, "arc-seal"),
+                         "arc-seal needs a section 'signing %s'", config_quote(c->arena, seal));
+}
+
+static void check_forwarder(struct checker *c, const struct config_block *block)
+{
+    const struct config_forwarder *forwarder = block->element;
+    if (!forwarder->networks.count && !forwarder->names.count && !forwarder->include[0])
+        config_fault_add(c->faults, block->name.at,
+                         "forwarder %s names no host: it needs networks, names or include",
+                         config_quote(c->arena, bytes_of(forwarder->name)));
+}
+
+/* What is signed with secrets needs some. */
+static void check_secrets(struct checker *c, const struct config_block *block, bool wanted,
+                          const char *secrets)
+{
+    if (wanted && !secrets[0])
+        config_fault_add(c->faults, block->name.at, "section %s has no secrets",
+                         config_quote(c->arena, block->name.text));
+}
+
 void config_check(struct arena *arena, const struct config_block *root,
                   struct config_faults *faults, const struct config *config)
 {
@@ -109,5 +145,15 @@ void config_check(struct arena *arena, const struct config_block *root,
             check_listener(&c, block);
         else if (bytes_is(block->name.text, "domain") && config->policy_count <= CONFIG_POLICIES)
             check_domain(&c, block);
+        if (bytes_is(block->name.text, "domain"))
+            check_seal(&c, block);
+        else if (bytes_is(block->name.text, "forwarder"))
+            check_forwarder(&c, block);
+        else if (bytes_is(block->name.text, "srs"))
+            check_secrets(&c, block, config->srs.domain[0], config->srs.secrets);
+        else if (bytes_is(block->name.text, "batv"))
+            check_secrets(&c, block, config->batv.domains.count, config->batv.secrets);
+        else if (bytes_is(block->name.text, "ses"))
+            check_secrets(&c, block, config->ses.domains.count, config->ses.secrets);
     }
 }

@@ -63,11 +63,33 @@ struct config_domain {             /* section "domain NAME [NAME ...]" */
     struct config_endpoint lmtp;   /* family 0 and path NULL for Maildir */
     uint64_t quota;                /* octets, 0: none */
     char *policy;                  /* name of a policy section; default "default" */
+    char *arc_seal;                /* arc-seal: signing domain that seals what is handed on; "": none */
 };
 
 enum config_dmarc { CONFIG_DMARC_OFF, CONFIG_DMARC_MARK, CONFIG_DMARC_ON, CONFIG_DMARC_STRICT };
 enum config_dmarc_discovery { CONFIG_DMARC_TREE_WALK, CONFIG_DMARC_SUFFIX_LIST };
-enum config_spf_fail { CONFIG_SPF_MARK, CONFIG_SPF_REJECT };
+enum config_spf_fail { CONFIG_SPF_MARK, CONFIG_SPF_REJECT }; /* also sender-id-fail, bad-helo, … */
+
+struct config_forwarder {          /* section "forwarder NAME" */
+    char *name;
+    struct config_networks networks;
+    struct config_strings names;   /* HELO names; ".example.org": and all below */
+    char *include;                 /* a domain whose SPF record lists its hosts; "" */
+    bool filters;                  /* it has filtered what it forwards */
+};
+
+struct config_upstream {           /* section "upstream NAME": a relay of ours before this one */
+    char *name;
+    struct config_networks networks;
+    struct config_strings authserv_ids; /* whose Authentication-Results are read */
+    unsigned hops;                 /* Received fields down to the one that names the client; 0: none does */
+};
+
+struct config_signing {            /* section "signing DOMAIN [DOMAIN ...]" */
+    struct config_strings domains; /* d=; keys lie in key-directory/DOMAIN */
+    int64_t expire;                /* x=, microseconds; 14d */
+    struct config_strings headers; /* further fields to sign */
+};
 
 struct config_policy {             /* section "policy NAME"; "default" always exists */
     char *name;
@@ -80,6 +102,9 @@ struct config_policy {             /* section "policy NAME"; "default" always ex
     struct config_networks trusted_forwarders; /* trusted-forwarders */
     struct config_strings trusted_sealers;     /* trusted-sealers: ARC d= domains */
     struct config_strings trusted_lists;       /* trusted-lists: DKIM or SPF domains with a history as list */
+    int sender_id_fail;            /* sender-id-fail: mark | reject; default mark */
+    int submitter_mismatch;        /* submitter-mismatch: mark | reject; default reject (rfc4405:4.2) */
+    int bad_helo;                  /* bad-helo: mark | reject; default mark */
 };
 
 struct config {
@@ -91,6 +116,7 @@ struct config {
     char *user;                    /* account of the roles; "vouch" */
     unsigned edges;                /* 0: one a core */
     struct config_networks own_networks; /* own-networks; loopback is not implied */
+    char *key_directory;           /* key-directory: of vouch dkim keygen; /etc/vouch/keys */
     char *postmaster;              /* mailbox that postmaster and abuse resolve to when no file names them */
 
     struct {                       /* section "limits" */
@@ -120,7 +146,23 @@ struct config {
         int dmarc_discovery;       /* tree-walk | suffix-list */
         char *suffix_list;         /* file */
         int64_t timeout;           /* all checks of one message */
+        bool helo, spf_guess, sender_id, domainkeys, adsp, arc, smime, openpgp, replays;
+        unsigned hashcash;         /* zero bits demanded; 0: not looked at */
+        struct config_strings vbr_certifiers; /* empty: VBR is not looked at */
     } authentication;
+    struct {                       /* section "srs" */
+        char *domain;              /* of our SRS addresses; "": off */
+        char *secrets;             /* file, one a line, the first signs; read by the keys role only */
+        int64_t age;               /* 21d */
+    } srs;
+    struct {                       /* section "batv" */
+        struct config_strings domains; /* whose return paths are tagged; empty: off */
+        char *secrets;
+    } batv;
+    struct {                       /* section "ses" */
+        struct config_strings domains;
+        char *secrets;
+    } ses;
     struct {                       /* section "ledger" */
         int64_t keep;              /* 30d */
     } ledger;
@@ -135,6 +177,12 @@ struct config {
     size_t listener_count;
     struct config_domain *domains;
     size_t domain_count;
+    struct config_forwarder *forwarders;
+    size_t forwarder_count;
+    struct config_upstream *upstreams;
+    size_t upstream_count;
+    struct config_signing *signings;
+    size_t signing_count;
     struct config_policy *policies; /* the first is "default" */
     size_t policy_count;
     char *file;                    /* where it came from */

@@ -32,6 +32,9 @@ static const struct config_key top_keys[] = {
      .example = "[192.0.2.0/24, 2001:db8::/32]",
      .meaning = "Clients in these networks are ours: their mail is not judged, sloppy commands are taken "
                 "and bare line ends mended. Loopback is not implied."},
+    {"key-directory", CONFIG_PATH, AT(key_directory), .fallback = "/etc/vouch/keys",
+     .meaning = "Where vouch dkim keygen puts signing keys, a folder for each domain. Only the process "
+                "that signs reads them."},
     {"postmaster", CONFIG_TEXT, AT(postmaster), .fallback = "postmaster",
      .check = config_check_mailbox,
      .meaning = "The mailbox that receives the mail of postmaster and abuse where no recipients or "
@@ -82,6 +85,46 @@ static const struct config_key domain_keys[] = {
                 "otherwise for a user. 0: no limit."},
     {"policy", CONFIG_TEXT, AT(policy), .fallback = "default",
      .meaning = "The policy section that judges this domain's mail."},
+    {"arc-seal", CONFIG_TEXT, AT(arc_seal), .example = "example.org",
+     .meaning = "A signing section's domain that adds an ARC set (RFC 8617) to this domain's mail, for the "
+                "mail server that it is handed to. Unset: none is added."},
+};
+
+static const struct config_key forwarder_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_forwarder, member)
+    {"networks", CONFIG_NETWORKS, AT(networks), .most = 10000, .example = "[192.0.2.25]",
+     .meaning = "Addresses of its hosts."},
+    {"names", CONFIG_NAMES, AT(names), .most = 1000, .example = "[mx.example.org, .example.net]",
+     .meaning = "What its hosts say in HELO, if it resolves to them. A dot in front: all names below, too."},
+    {"include", CONFIG_TEXT, AT(include), .example = "forwarders.example.org",
+     .meaning = "A domain whose SPF record lists its hosts, as include: in a record would."},
+    {"filters", CONFIG_BOOL, AT(filters), .fallback = "no",
+     .meaning = "It has filtered what it forwards: what fails DMARC only because it was forwarded is "
+                "delivered to the inbox rather than filed as junk."},
+};
+
+static const struct config_key upstream_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_upstream, member)
+    {"networks", CONFIG_NETWORKS, AT(networks), .required = true, .most = 1000,
+     .example = "[192.0.2.7]",
+     .meaning = "Addresses of relays of ours that hand mail on to this one."},
+    {"authserv-ids", CONFIG_TOKENS, AT(authserv_ids), .most = 100, .example = "[mx.example.org]",
+     .meaning = "Whose Authentication-Results fields are believed, where they stand above the field that "
+                "the relay added (RFC 8601, 4)."},
+    {"hops", CONFIG_NUMBER, AT(hops), .fallback = "1", .most = 20,
+     .meaning = "Which Received field, from the top, names the client that the mail came from: SPF and "
+                "the other checks of the client are made for that one. 0: none does."},
+};
+
+static const struct config_key signing_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config_signing, member)
+    {"expire", CONFIG_DURATION, AT(expire), .fallback = "14d", .least = 7 * DAY, .most = 365 * DAY,
+     .meaning = "How long signatures hold (x=). Longer than any queue keeps mail."},
+    {"headers", CONFIG_TOKENS, AT(headers), .most = 50, .example = "[X-Ticket]",
+     .meaning = "Header fields to sign beyond the usual ones."},
 };
 
 static const struct config_key certificate_keys[] = {
@@ -124,6 +167,17 @@ static const struct config_key policy_keys[] = {
     {"trusted-lists", CONFIG_DOMAINS, AT(trusted_lists), .most = 10000,
      .example = "[lists.example.org]",
      .meaning = "Domains, authenticated by DKIM or SPF, that are known as mailing lists."},
+    {"sender-id-fail", CONFIG_CHOICE, AT(sender_id_fail), .fallback = "mark",
+     .choices = {"mark", "reject"},
+     .meaning = "What follows from a Sender ID fail where DMARC decides nothing."},
+    {"submitter-mismatch", CONFIG_CHOICE, AT(submitter_mismatch), .fallback = "reject",
+     .choices = {"mark", "reject"},
+     .meaning = "What follows when the SUBMITTER of the envelope is not the responsible address of the "
+                "message (RFC 4405, 4.2)."},
+    {"bad-helo", CONFIG_CHOICE, AT(bad_helo), .fallback = "mark", .choices = {"mark", "reject"},
+     .meaning = "What follows when a client calls itself by our name or address, by somebody else's "
+                "address, or by nothing that is a name. That a name does not resolve to the client is "
+                "never a reason to refuse (RFC 5321, 4.1.4)."},
 };
 
 static const struct config_key limits_keys[] = {
@@ -221,6 +275,61 @@ static const struct config_key authentication_keys[] = {
      .meaning = "File of the public suffix list. Unset: the system's."},
     {"timeout", CONFIG_DURATION, AT(timeout), .fallback = "20s", .least = SECOND,
      .most = 5 * MINUTE, .meaning = "For all checks of one message."},
+    {"helo", CONFIG_BOOL, AT(helo), .fallback = "yes",
+     .meaning = "Look whether the name in HELO resolves to the client, or pretends to be ours."},
+    {"spf-guess", CONFIG_BOOL, AT(spf_guess), .fallback = "no",
+     .meaning = "Where a domain has no SPF record, note what v=spf1 a/24 mx/24 ptr would say. A hint for "
+                "people; nothing follows from it."},
+    {"sender-id", CONFIG_BOOL, AT(sender_id), .fallback = "no",
+     .meaning = "Check Sender ID (RFC 4406) for the purported responsible address, and offer SUBMITTER "
+                "(RFC 4405)."},
+    {"domainkeys", CONFIG_BOOL, AT(domainkeys), .fallback = "no",
+     .meaning = "Verify DomainKeys signatures (RFC 4870). Reported; nothing follows from it."},
+    {"adsp", CONFIG_BOOL, AT(adsp), .fallback = "no",
+     .meaning = "Look up Author Domain Signing Practices (RFC 5617). Reported; nothing follows from it."},
+    {"arc", CONFIG_BOOL, AT(arc), .fallback = "yes",
+     .meaning = "Verify ARC chains (RFC 8617). Only those of a policy's trusted-sealers count."},
+    {"vbr-certifiers", CONFIG_DOMAINS, AT(vbr_certifiers), .most = 5, .example = "[certifier.example]",
+     .meaning = "Who is believed when he vouches for a sender (RFC 5518). Unset: VBR is not looked at."},
+    {"hashcash", CONFIG_NUMBER, AT(hashcash), .fallback = "0", .most = 64,
+     .meaning = "Zero bits that a hashcash stamp must have to count in favour of a message. 0: stamps are "
+                "not looked at."},
+    {"smime", CONFIG_BOOL, AT(smime), .fallback = "no",
+     .meaning = "Verify S/MIME signatures against the system's authorities. Reported (RFC 7281)."},
+    {"openpgp", CONFIG_BOOL, AT(openpgp), .fallback = "no",
+     .meaning = "Note who claims to have signed with OpenPGP. Reported."},
+    {"replays", CONFIG_BOOL, AT(replays), .fallback = "yes",
+     .meaning = "Count how often each good DKIM signature was seen, and say so in the evidence."},
+};
+
+static const struct config_key srs_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, srs.member)
+    {"domain", CONFIG_TEXT, AT(domain), .example = "srs.example.org",
+     .meaning = "The domain of our rewritten return paths (SRS). Mail to it is for nobody else. Unset: off."},
+    {"secrets", CONFIG_PATH, AT(secrets), .example = "/etc/vouch/srs.secrets",
+     .meaning = "File of secrets, one a line: the first makes addresses, all are accepted."},
+    {"age", CONFIG_DURATION, AT(age), .fallback = "21d", .least = DAY, .most = 365 * DAY,
+     .meaning = "How long an address takes reports back."},
+};
+
+static const struct config_key batv_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, batv.member)
+    {"domains", CONFIG_DOMAINS, AT(domains), .most = 10000, .example = "[example.org]",
+     .meaning = "Domains whose return paths carry tags (prvs=); mail to a tagged address goes to the "
+                "address in it if the tag is ours and in time, and is refused otherwise."},
+    {"secrets", CONFIG_PATH, AT(secrets), .example = "/etc/vouch/batv.secrets",
+     .meaning = "File of secrets, one a line: the first makes tags, all are accepted."},
+};
+
+static const struct config_key ses_keys[] = {
+#undef AT
+#define AT(member) .offset = offsetof(struct config, ses.member)
+    {"domains", CONFIG_DOMAINS, AT(domains), .most = 10000, .example = "[example.org]",
+     .meaning = "Domains whose return paths are signed envelope senders (SES=)."},
+    {"secrets", CONFIG_PATH, AT(secrets), .example = "/etc/vouch/ses.secrets",
+     .meaning = "File of secrets, one a line: the first signs, all are accepted."},
 };
 
 static const struct config_key ledger_keys[] = {
@@ -273,16 +382,36 @@ const struct config_section config_sections[] = {
      .meaning = "How mail is judged. The policy called default always exists; another one takes "
                 "what it does not set from the defaults written here.",
      KEYS(policy_keys)},
+    {"forwarder", "NAME", .example = "alumni",
+     ARRAY(struct config_forwarder, forwarders, forwarder_count),
+     .argument = offsetof(struct config_forwarder, name),
+     .meaning = "Hosts that forward mail to our users, and so break its SPF. From them a fail of SPF or "
+                "DMARC alone is no forgery.",
+     KEYS(forwarder_keys)},
+    {"upstream", "NAME", .example = "relay",
+     ARRAY(struct config_upstream, upstreams, upstream_count),
+     .argument = offsetof(struct config_upstream, name),
+     .meaning = "A relay of ours that the mail comes through before it comes here.",
+     KEYS(upstream_keys)},
+    {"signing", "DOMAIN ...", .many_arguments = true, .example = "example.org",
+     ARRAY(struct config_signing, signings, signing_count),
+     .argument = offsetof(struct config_signing, domains),
+     .meaning = "Domains whose mail from own-networks is signed with DKIM, by the active keys in "
+                "key-directory.",
+     KEYS(signing_keys)},
     {"limits", .meaning = "What one client may ask of us.", KEYS(limits_keys)},
     {"dns", .meaning = "Look-ups.", KEYS(dns_keys)},
     {"tls", .meaning = "Encryption on listeners.", KEYS(tls_keys)},
     {"authentication", .meaning = "Which checks are made.", KEYS(authentication_keys)},
+    {"srs", .meaning = "Rewritten return paths of mail that we forward.", KEYS(srs_keys)},
+    {"batv", .meaning = "Tagged return paths (bounce address tag validation).", KEYS(batv_keys)},
+    {"ses", .meaning = "Signed return paths (signed envelope sender).", KEYS(ses_keys)},
     {"ledger", .meaning = "The record of what was decided and why.", KEYS(ledger_keys)},
     {"log", .meaning = "The log.", KEYS(log_keys)},
 };
 const size_t config_section_count = countof(config_sections);
 
-_Static_assert(countof(limits_keys) <= CONFIG_KEYS, "CONFIG_KEYS is too small");
+_Static_assert(countof(limits_keys) <= CONFIG_KEYS && countof(authentication_keys) <= CONFIG_KEYS, "CONFIG_KEYS is too small");
 _Static_assert(CONFIG_TLS_STARTTLS == 1 && CONFIG_TLS_IMPLICIT == 2, "choices of tls");
 _Static_assert(CONFIG_DMARC_MARK == 1 && CONFIG_DMARC_ON == 2 && CONFIG_DMARC_STRICT == 3,
                "choices of dmarc");
@@ -319,6 +448,8 @@ const char *config_type_name(enum config_type type)
         [CONFIG_PATH] = "file",
         [CONFIG_DOMAIN] = "host name",
         [CONFIG_DOMAINS] = "list of domains",
+        [CONFIG_NAMES] = "list of names",
+        [CONFIG_TOKENS] = "list of words",
         [CONFIG_NETWORKS] = "list of networks",
         [CONFIG_ENDPOINTS] = "list of addresses with ports",
     };

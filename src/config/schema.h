@@ -23,11 +23,13 @@ enum config_type {
     CONFIG_PATH,        /* char *, made relative to the file */
     CONFIG_DOMAIN,      /* char *, as written */
     CONFIG_DOMAINS,     /* struct config_strings, lower case */
+    CONFIG_NAMES,       /* the same; a name may begin with a dot: all below it */
+    CONFIG_TOKENS,      /* struct config_strings: words of letters, digits, '-', '_' and '.' */
     CONFIG_NETWORKS,    /* struct config_networks */
     CONFIG_ENDPOINTS    /* struct config_endpoints */
 };
 
-enum { CONFIG_CHOICES = 4, CONFIG_KEYS = 20 };
+enum { CONFIG_CHOICES = 4, CONFIG_KEYS = 24 };
 
 struct config_key {
     const char *name;

@@ -135,15 +135,40 @@ static void *list_room(struct store *s, const struct config_value *value, size_t
     return arena_alloc_array(s->arena, value->count, item);
 }
 
-static void store_domains(struct store *s, const struct config_value *value)
+static bool read_domain(struct arena *arena, struct bytes text, struct bytes *name)
+{
+    return config_read_domain(arena, text, name);
+}
+
+/* ".example.org": what follows the dot is the domain. */
+static bool read_name(struct arena *arena, struct bytes text, struct bytes *name)
+{
+    bool below = bytes_starts_with(text, BYTES("."));
+    if (!config_read_domain(arena, below ? bytes_skip(text, 1) : text, name))
+        return false;
+    if (below)
+        *name = arena_printf(arena, "." BYTES_FMT, BYTES_ARG(*name));
+    return true;
+}
+
+static bool read_token(struct arena *arena, struct bytes text, struct bytes *name)
+{
+    (void)arena;
+    *name = text;
+    return text.len && !config_check_token(text);
+}
+
+static void store_strings(struct store *s, const struct config_value *value,
+                          bool (*read)(struct arena *, struct bytes, struct bytes *),
+                          const char *fault)
 {
     struct config_strings *list = s->target;
     char **items = list_room(s, value, sizeof(*items));
     size_t count = 0;
     for (const struct config_word *word = value->words; items && word; word = word->next) {
         struct bytes name;
-        if (!config_read_domain(s->arena, word->text, &name))
-            complain(s, word, "must be domain names");
+        if (!read(s->arena, word->text, &name))
+            complain(s, word, fault);
         else
             items[count++] = arena_string(s->arena, name);
     }
@@ -203,7 +228,13 @@ void config_store(struct arena *arena, struct config_faults *faults, const struc
     struct store s = {arena, faults, key, (char *)element + key->offset};
     switch (key->type) {
     case CONFIG_DOMAINS:
-        store_domains(&s, value);
+        store_strings(&s, value, read_domain, "must be domain names");
+        return;
+    case CONFIG_NAMES:
+        store_strings(&s, value, read_name, "must be host names, or .example.org for all below it");
+        return;
+    case CONFIG_TOKENS:
+        store_strings(&s, value, read_token, "must be words without blanks");
         return;
     case CONFIG_NETWORKS:
         store_networks(&s, value);

@@ -356,22 +356,37 @@ static void write_statement(struct header_writer *w, const struct auth_statement
     }
 }
 
-void auth_results_write(struct buf *out, const struct auth_results *results)
+/* authres-payload (rfc8601:2.2) and the end of the field. */
+static void write_payload(struct header_writer *w, const struct auth_results *results)
 {
-    struct header_writer w;
     size_t written = 0;
-    header_begin(&w, out, "Authentication-Results");
-    header_space(&w);
-    put_value(&w, results->authserv_id, false);
+    header_space(w);
+    put_value(w, results->authserv_id, false);
     if (results->version > 1)
-        put_number(&w, " ", results->version);
+        put_number(w, " ", results->version);
     for (size_t i = 0; i < results->statement_count; i++) {
         if (!is_keyword(results->statements[i].method))
             continue;
-        write_statement(&w, &results->statements[i]);
+        write_statement(w, &results->statements[i]);
         written++;
     }
     if (written == 0)
-        header_put(&w, BYTES("; none"));
-    header_end(&w);
+        header_put(w, BYTES("; none"));
+    header_end(w);
+}
+
+void auth_results_write(struct buf *out, const struct auth_results *results)
+{
+    struct header_writer w;
+    header_begin(&w, out, "Authentication-Results");
+    write_payload(&w, results);
+}
+
+void auth_results_write_arc(struct buf *out, const struct auth_results *results, unsigned instance)
+{
+    struct header_writer w;
+    header_begin(&w, out, "ARC-Authentication-Results");
+    put_number(&w, " i=", instance);
+    header_put(&w, BYTES(";"));
+    write_payload(&w, results);
 }

@@ -59,5 +59,7 @@ enum result auth_results_parse(struct arena *arena, struct bytes value, struct a
  * statement whose method, or a property whose type or name, is no Keyword is left out. result_text
  * is written only where it is a name that auth_result_parse() does not know. */
 void auth_results_write(struct buf *out, const struct auth_results *results);
+/* The same as "ARC-Authentication-Results: i=<instance>; …\r\n" (rfc8617:4.1.1). */
+void auth_results_write_arc(struct buf *out, const struct auth_results *results, unsigned instance);
 
 #endif

@@ -42,10 +42,14 @@ static void join_children(struct child *a, struct child *b)
     close(pair[1]);
 }
 
-static bool are_peers(enum role_kind a, enum role_kind b)
+static bool are_peers(const struct child *a, const struct child *b)
 {
-    return (a == ROLE_EDGE && b == ROLE_STORE) || (a == ROLE_STORE && b == ROLE_COURIER) ||
-           (a == ROLE_EDGE && b == ROLE_KEYS);
+    /* An edge signs with the keys of its own generation: which keys there are belongs to the
+     * configuration that it was started with. */
+    if (a->kind == ROLE_EDGE && b->kind == ROLE_KEYS)
+        return a->generation == b->generation && !b->stopping;
+    return (a->kind == ROLE_EDGE && b->kind == ROLE_STORE) ||
+           (a->kind == ROLE_STORE && b->kind == ROLE_COURIER);
 }
 
 static void join_all(struct master *master, struct child *child)
@@ -54,7 +58,7 @@ static void join_all(struct master *master, struct child *child)
         struct child *other = &master->children[i];
         /* One that is stopping, too: an old edge may still hand over a message that it is receiving. */
         if (other->used && other->pid && other->control && other != child &&
-            (are_peers(child->kind, other->kind) || are_peers(other->kind, child->kind)))
+            (are_peers(child, other) || are_peers(other, child)))
             join_children(child, other);
     }
 }

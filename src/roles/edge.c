@@ -11,6 +11,7 @@
 #include "dns/cache.h"
 #include "dns/transport.h"
 #include "os/socket.h"
+#include "roles/keys_client.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,14 @@ struct ipc_channel *edge_store(struct edge *edge, int64_t deadline)
         if (fiber_signal_wait(&edge->store_changed, deadline) != 0)
             return NULL;
     return edge->store;
+}
+
+struct ipc_channel *edge_keys(struct edge *edge, int64_t deadline)
+{
+    while (!edge->keys || !ipc_channel_is_open(edge->keys))
+        if (fiber_signal_wait(&edge->keys_changed, deadline) != 0)
+            return NULL;
+    return edge->keys;
 }
 
 /* Sessions */
@@ -258,6 +267,7 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
         .implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT,
         .proxy_protocol = listener->proxy_protocol,
         .lenient = listener->lenient,
+        .offer_submitter = config->authentication.sender_id,
         .bare_line_ends = SMTP_BARE_REJECT,
         .handler = {.context = edge,
                     .connected = edge_connected,
@@ -318,18 +328,24 @@ static enum result edge_prepare(struct role *role, struct error *error)
     edge->role = role;
     edge->content_room.most = role->config.limits.content_total;
     edge->clients = map_create();
+    edge->keys_cache = keys_cache_create();
+    edge->seen = edge_seen_create();
     edge->servers =
         arena_alloc_array(role->arena, role->config.listener_count, sizeof(*edge->servers));
     fiber_group_open(&edge->listeners);
     fiber_group_open(&edge->sessions);
-    if (!edge->clients || !edge->servers)
+    if (!edge->clients || !edge->servers || !edge->keys_cache || !edge->seen)
         return error_set(error, TEMP, "out of memory");
     const char *list = role->config.authentication.suffix_list;
     if (role->config.authentication.dmarc_discovery == CONFIG_DMARC_SUFFIX_LIST &&
         organization_load(*list ? list : NULL, error) != OK)
         return PERM;
     dkim_prepare();
+    for (size_t i = 0; i < role->config.domain_count; i++)
+        edge->seals |= role->config.domains[i].arc_seal[0] != '\0';
     enum result result = open_tls(edge, error);
+    if (result == OK && role->config.authentication.smime)
+        result = smime_authorities_load(NULL, &edge->authorities, error);
     if (result == OK)
         result = open_dns(edge, error);
     for (size_t i = 0; i < role->config.listener_count && result == OK; i++)
@@ -371,12 +387,15 @@ static void edge_peer(struct role *role, enum role_kind kind, unsigned index, in
 {
     struct edge *edge = edge_of(role);
     (void)index;
-    if (kind != ROLE_STORE) {
+    if (kind == ROLE_STORE) {
+        role_hold(role, &edge->store, fd, "store");
+        fiber_signal_all(&edge->store_changed);
+    } else if (kind == ROLE_KEYS) {
+        role_hold(role, &edge->keys, fd, "keys");
+        fiber_signal_all(&edge->keys_changed);
+    } else {
         close(fd);
-        return;
     }
-    role_hold(role, &edge->store, fd, "store");
-    fiber_signal_all(&edge->store_changed);
 }
 
 /* Sessions in the middle of a message, behind a shield, may finish it; the others hear 421 now. */
@@ -392,6 +411,9 @@ static void edge_run(struct role *role)
                      loop_deadline(role->config.limits.finish_timeout + 5 * SECOND));
     fiber_group_close(&edge->sessions);
     map_destroy(edge->clients, free);
+    keys_cache_destroy(edge->keys_cache);
+    edge_seen_destroy(edge->seen);
+    smime_authorities_free(edge->authorities);
     dns_cache_destroy(edge->dns);
     dns_transport_destroy(edge->transport);
     tls_server_destroy(edge->tls);

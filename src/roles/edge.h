@@ -3,6 +3,7 @@
 #ifndef VOUCH_ROLES_EDGE_H
 #define VOUCH_ROLES_EDGE_H
 
+#include "auth/smime.h"
 #include "base/map.h"
 #include "roles/role.h"
 #include "smtp/server.h"
@@ -14,16 +15,24 @@ struct edge {
     struct smtp_server *servers;   /* one for each listener of the configuration */
     struct ipc_channel *store;     /* NULL while there is none */
     struct fiber_signal store_changed;
+    struct ipc_channel *keys;      /* NULL while there is none */
+    struct fiber_signal keys_changed;
+    struct keys_cache *keys_cache; /* which keys sign for which domain */
     struct fiber_group listeners, sessions;
     size_t session_count;
     struct smtp_content_room content_room; /* of the messages of all sessions */
     struct map *clients;           /* address -> number of sessions */
+    struct smime_authorities *authorities; /* NULL unless S/MIME is looked at */
+    struct edge_seen *seen;        /* signatures (edge_counts.c) */
+    bool seals;                    /* some domain of the configuration has arc-seal */
     volatile bool stopping;        /* as smtp_server.stopping */
     uint64_t ids;
 };
 
 /* The channel to the store, waiting for it while it is being restarted. NULL past the deadline. */
 struct ipc_channel *edge_store(struct edge *edge, int64_t deadline);
+/* The same for the keys role (roles/keys_client.h). */
+struct ipc_channel *edge_keys(struct edge *edge, int64_t deadline);
 
 /* SMTP handler functions for mail transactions (smtp/server.h). The context is the edge. */
 void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *reply);
@@ -33,7 +42,9 @@ void edge_message(void *context, struct smtp_session *session, struct smtp_reply
 void edge_refused(void *context, struct smtp_session *session, const struct smtp_reply *reply);
 void edge_reset(void *context, struct smtp_session *session);
 
-/* Sends the finished message to the store and takes its answer. */
-struct edge_mail;
+/* edge_counts.c */
+struct edge_seen;
+struct edge_seen *edge_seen_create(void); /* NULL: out of memory */
+void edge_seen_destroy(struct edge_seen *seen); /* NULL is fine */
 
 #endif

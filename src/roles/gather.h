@@ -4,20 +4,49 @@
  * gateway (edge) and for `vouch check`.
  *
  * Checks of the envelope start at MAIL and run beside the session; those of the message run when it is
- * there. Everything lives in the arena given; gather_end() must be called before the arena goes.
+ * there. Behind a relay of our own all run when the message is there, since only that tells from whom
+ * the relay had it. Everything lives in the arena given; gather_end() must be called before the arena
+ * goes.
+ *
+ * gather.c says what runs when, gather_checks.c runs each check, gather_items.c turns what it found into
+ * evidence.
  */
 #ifndef VOUCH_ROLES_GATHER_H
 #define VOUCH_ROLES_GATHER_H
 
+#include "auth/adsp.h"
+#include "auth/arc.h"
 #include "auth/dkim.h"
 #include "auth/dmarc.h"
+#include "auth/domainkeys.h"
+#include "auth/forwarder.h"
+#include "auth/hashcash.h"
+#include "auth/helo.h"
 #include "auth/iprev.h"
+#include "auth/openpgp.h"
+#include "auth/sender_id.h"
+#include "auth/smime.h"
 #include "auth/spf.h"
+#include "auth/vbr.h"
 #include "config/config.h"
 #include "dns/recorder.h"
 #include "fiber/group.h"
 #include "message/from_field.h"
+#include "message/pra.h"
 #include "verdict/evidence.h"
+
+/* What is known of the sender before the message itself. Slices must outlive the gather. */
+struct gather_envelope {
+    struct ip client;          /* family 0: nobody knows */
+    struct ip local;           /* our end of the connection; family 0: unknown */
+    struct bytes helo;
+    struct bytes sender;       /* MAIL FROM; empty: <> */
+    bool submitter_given;
+    struct bytes submitter;    /* SUBMITTER, or empty */
+    int64_t now;
+    /* For S/MIME; NULL: none are known. Must outlive the gather. */
+    const struct smime_authorities *authorities;
+};
 
 struct gather {
     const struct config *config;
@@ -27,29 +56,40 @@ struct gather {
     struct fiber_group checks;
     int64_t now;               /* epoch seconds at which the mail is judged */
     int64_t deadline;
+    struct gather_envelope envelope;
+    const struct config_upstream *upstream; /* the relay of ours that handed it on, or NULL */
     struct spf_request spf_request;
-    struct iprev_result iprev;
-    struct spf_result spf_helo, spf;
-    struct dkim_results dkim;
-    struct dmarc_result dmarc;
-    struct from_field from;
     struct message message;
-    int64_t iprev_elapsed, spf_helo_elapsed, spf_elapsed;
-};
+    struct from_field from;
 
-/* What is known of the sender before the message itself. Slices must outlive the gather. */
-struct gather_envelope {
-    struct ip client;
-    struct bytes helo;
-    struct bytes sender; /* MAIL FROM; empty: <> */
-    int64_t now;
+    struct iprev_result iprev;
+    struct helo_result helo;
+    struct spf_result spf_helo, spf, spf_guess;
+    struct forwarder *forwarders;
+    enum result forwarder_found;
+    struct forwarder_result forwarder;
+    struct dkim_results dkim;
+    struct domainkeys_result domainkeys;
+    struct adsp_result adsp;
+    struct arc_results arc;
+    enum result pra_found;
+    struct pra pra;
+    struct sender_id_result sender_id;
+    struct dmarc_result dmarc;
+    struct vbr_result vbr;
+    struct hashcash_result hashcash;
+    struct smime_result smime;
+    struct openpgp_result openpgp;
+    bool spf_of_upstream;      /* `spf` is what the relay said */
+    int64_t elapsed[CHECK_COUNT_]; /* microseconds */
 };
 
 /* Starts the checks of the envelope. Fibers of the current loop; without one they run at once. */
 void gather_begin(struct gather *gather, const struct config *config, struct dns *dns,
                   struct arena *arena, const struct gather_envelope *envelope);
 
-/* Waits for those, reads the message and runs the rest. `content` must outlive the gather.
+/* Waits for those, reads the message and runs the rest. `content` must outlive the gather. Hashcash is
+ * checked for evidence.recipients: set them before.
  * PERM: the header is beyond its limits (the reply's sentence in error); TEMP: out of memory. */
 enum result gather_message(struct gather *gather, struct bytes content, struct error *error)
     must_check;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One fiber takes signals, one a child serves its control channel. Edges come in generations: a reload
- * starts new ones with the new configuration and ends the old ones when the new ones are ready, so a
- * configuration that does not work never replaces one that does.
+ * One fiber takes signals, one a child serves its control channel. Edges come in generations, each with a
+ * keys process of its own: a reload starts new ones with the new configuration and ends the old ones when
+ * the new ones are ready, so a configuration that does not work never replaces one that does.
  */
 #include "roles/master.h"
 
@@ -48,11 +48,13 @@ static enum result load(const struct master_options *options, struct arena *aren
     return result;
 }
 
-static void start_edges(struct master *master)
+static void start_generation(struct master *master)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned edges = master->config.edges ? master->config.edges : cores > 0 ? (unsigned)cores : 1;
     master->generation++;
+    /* Keys are read when a process starts and never again, so new ones need a new process. */
+    children_add(master, ROLE_KEYS, master->generation % 2 ? 0 : 1);
     for (unsigned i = 0; i < edges; i++)
         children_add(master, ROLE_EDGE, i + (master->generation % 2 ? 0 : 16));
 }
@@ -174,13 +176,13 @@ static void stop_children(struct master *master, enum role_kind kind)
             stop_child(&master->children[i]);
 }
 
-/* The edges of the newest generation, or all others. */
+/* Those of the newest generation, or all others. */
 static void stop_edges(struct master *master, bool newest)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *child = &master->children[i];
-        if (child->used && child->kind == ROLE_EDGE &&
-            (child->generation == master->generation) == newest)
+        bool kind = child->kind == ROLE_EDGE || (newest && child->kind == ROLE_KEYS);
+        if (child->used && kind && (child->generation == master->generation) == newest)
             stop_child(child);
     }
 }
@@ -222,11 +224,32 @@ static void notify_reloading(void)
     process_notify(text);
 }
 
+static bool has_edges(const struct master *master, unsigned generation)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        const struct child *child = &master->children[i];
+        if (child->used && child->kind == ROLE_EDGE && child->generation == generation)
+            return true;
+    }
+    return false;
+}
+
+/* Ends keys processes of older generations once no edge is left that would ask them. */
+static void retire_keys(struct master *master)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &master->children[i];
+        if (child->used && child->kind == ROLE_KEYS && !child->stopping &&
+            child->generation != master->generation && !has_edges(master, child->generation))
+            stop_child(child);
+    }
+}
+
 /* The old edges serve until all new ones do; if those never do, they are gone again. */
 static bool replace_edges(struct master *master)
 {
     master->replacing = true;
-    start_edges(master);
+    start_generation(master);
     bool ready = wait_ready(master, START_TIMEOUT);
     master->replacing = false;
     if (ready) {
@@ -285,7 +308,7 @@ static void reload(struct master *master)
         role_log_to_stderr(&master->config, "master");
         for (size_t i = 0; i < CHILDREN_MAX; i++) {
             struct child *child = &master->children[i];
-            if (child->used && child->pid && (child->kind == ROLE_STORE || child->kind == ROLE_KEYS))
+            if (child->used && child->pid && child->kind == ROLE_STORE)
                 children_send(child, CONTROL_RELOAD, NULL, -1);
         }
         log_info("reload", "configuration reloaded");
@@ -320,8 +343,7 @@ static void master_fiber(void *argument)
         panic("cannot take signals");
     children_add(master, ROLE_STORE, 0);
     children_add(master, ROLE_COURIER, 0);
-    children_add(master, ROLE_KEYS, 0);
-    start_edges(master);
+    start_generation(master);
     if (wait_ready(master, START_TIMEOUT)) {
         master->serving = true;
         log_info("master", "ready");
@@ -332,6 +354,7 @@ static void master_fiber(void *argument)
         master->stopping = true;
     }
     while (!master->stopping) {
+        retire_keys(master);
         int64_t next = restart_due(master);
         fiber_signal_wait(&master->changed, next);
         if (master->reload_wanted && !master->stopping) {

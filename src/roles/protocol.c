@@ -133,6 +133,7 @@ void ledger_record_write(struct buf *out, const struct ledger_record *record)
     ipc_add_bytes(out, record->evidence);
     ipc_add_bytes(out, record->verdict);
     add_list(out, record->recipients, record->recipient_count);
+    add_list(out, record->counted, record->counted_count);
 }
 
 /* It is written into texts and logs as it is. */
@@ -158,7 +159,11 @@ bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledge
     record->evidence = ipc_take_bytes(cursor);
     record->verdict = ipc_take_bytes(cursor);
     record->recipient_count = take_list(cursor, arena, &record->recipients);
-    return !cursor->failed && is_id(record->id);
+    record->counted_count = take_list(cursor, arena, &record->counted);
+    for (size_t i = 0; i < record->counted_count; i++)
+        if (record->counted[i].len != PROTOCOL_FINGERPRINT_SIZE)
+            return false;
+    return !cursor->failed && is_id(record->id) && record->counted_count <= PROTOCOL_COUNTED_MAX;
 }
 
 void delivery_request_write(struct buf *out, const struct delivery_request *request)

@@ -28,6 +28,10 @@ enum protocol_type {
     /* store -> courier */
     COURIER_VERIFY,
     COURIER_DELIVER,
+    /* edge -> keys (roles/keys_protocol.h) */
+    KEYS_SELECTORS,       /* which keys sign for a domain */
+    KEYS_SIGN,            /* signatures over hashes */
+    KEYS_ADDRESS,         /* a return path made or taken apart with our secrets */
 };
 
 enum role_kind { ROLE_MASTER, ROLE_EDGE, ROLE_STORE, ROLE_COURIER, ROLE_KEYS, ROLE_KINDS };
@@ -37,7 +41,8 @@ bool role_kind_parse(const char *name, enum role_kind *out);
 enum {
     PROTOCOL_RECIPIENTS_MAX = 1000,
     PROTOCOL_INLINE_MAX = 96 * 1024,
-    PROTOCOL_FINGERPRINT_SIZE = 32
+    PROTOCOL_FINGERPRINT_SIZE = 32,
+    PROTOCOL_COUNTED_MAX = 10
 };
 
 /* An SMTP reply that one role gives for another to say. */
@@ -74,6 +79,8 @@ struct ledger_record {
     struct bytes policy, evidence, verdict;
     struct bytes *recipients;   /* in the arena given to the reader */
     size_t recipient_count;
+    struct bytes *counted;      /* keys to count, PROTOCOL_FINGERPRINT_SIZE octets each */
+    size_t counted_count;       /* at most PROTOCOL_COUNTED_MAX */
 };
 void ledger_record_write(struct buf *out, const struct ledger_record *record);
 bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record);

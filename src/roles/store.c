@@ -157,26 +157,30 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     reply_with(request, STORE_RECIPIENT, &payload);
 }
 
+enum result store_count(struct store *store, struct bytes key, int64_t window, uint64_t *count)
+{
+    struct error error;
+    int64_t now = loop_epoch();
+    struct buf full;
+    buf_init(&full, COUNTER_KEY_MAX);
+    buf_add_string(&full, "attempt:");
+    buf_add(&full, key);
+    enum result result = counters_add(store->counters, buf_bytes(&full), 1, now,
+                                      now + window / SECOND, count, &error);
+    buf_free(&full);
+    if (result != OK)
+        log_error("counters", "%s", error.text);
+    return result;
+}
+
 static void answer_attempt(struct store *store, struct ipc_request *request)
 {
     struct attempt_question question;
-    struct error error;
     uint64_t count = 0;
-    int64_t now = loop_epoch();
-    if (!attempt_question_read(request->message.payload, &question))
+    /* No answer says that nothing was counted. */
+    if (!attempt_question_read(request->message.payload, &question) ||
+        store_count(store, question.key, question.window, &count) != OK)
         return;
-    struct buf key;
-    buf_init(&key, COUNTER_KEY_MAX);
-    buf_add_string(&key, "attempt:");
-    buf_add(&key, question.key);
-    enum result result = counters_add(store->counters, buf_bytes(&key), 1, now,
-                                      now + question.window / SECOND, &count, &error);
-    buf_free(&key);
-    if (result != OK) {
-        /* No answer says that nothing was counted. */
-        log_error("recipient", "%s", error.text);
-        return;
-    }
     struct buf payload;
     buf_init(&payload, 64);
     ipc_add_u64(&payload, count - 1);

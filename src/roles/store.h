@@ -120,6 +120,9 @@ enum result store_spool_open(struct store *store, struct error *error) must_chec
 void store_spool_close(struct store *store);
 
 /* Queues a record; it is in the ledger within a second. Copies what it needs. */
+/* Counts a key that an edge gave, for so many microseconds from the first time. */
+enum result store_count(struct store *store, struct bytes key, int64_t window, uint64_t *count)
+    must_check;
 void store_record(struct store *store, const struct ledger_record *record, struct bytes delivery);
 void store_ledger_fiber(void *store);
 

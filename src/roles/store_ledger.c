@@ -16,6 +16,7 @@ enum {
     EXPIRE_AT_ONCE = 2000
 };
 #define COLLECT (100 * MILLISECOND)
+#define COUNTED_WINDOW (30 * DAY)
 #define EXPIRE_EVERY (10 * MINUTE)
 #define EXPIRE_AGAIN SECOND        /* where one time was not enough */
 #define SWEEP_EVERY (10 * SECOND)
@@ -52,6 +53,10 @@ static void free_line(struct ledger_line *line)
 void store_record(struct store *store, const struct ledger_record *record, struct bytes delivery)
 {
     struct ledger_line *line = calloc(1, sizeof(*line));
+    uint64_t count;
+    for (size_t i = 0; i < record->counted_count; i++)
+        if (store_count(store, record->counted[i], COUNTED_WINDOW, &count) != OK)
+            break;
     /* The disk does not keep up: the mail goes on, its story is cut. */
     if (line && store->ledger_waiting < WAITING_MAX && store->ledger_octets < WAITING_OCTETS_MAX)
         line->arena = arena_create(LINE_OCTETS_MAX);

@@ -19,6 +19,32 @@ static void write_verdict(struct buf *out, struct arena *arena, const struct gat
         header_write(out, "X-Spam-Flag", BYTES("YES"));
 }
 
+/*
+ * What the checks found that have no registered method: in a field of our own, as readers may ignore an
+ * Authentication-Results that holds others (rfc8601:2.7.6).
+ */
+static void write_evidence(struct buf *out, struct arena *arena, const struct evidence *evidence)
+{
+    static const enum check checks[] = {CHECK_HELO,      CHECK_SPF_GUESS, CHECK_FORWARDER,
+                                        CHECK_SUBMITTER, CHECK_HASHCASH,  CHECK_OPENPGP,
+                                        CHECK_RETURN_PATH};
+    struct buf text;
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < countof(checks); i++) {
+        const struct evidence_item *item = evidence_find(evidence, checks[i], 0);
+        if (!item)
+            continue;
+        buf_printf(&text, "%s%s=%s", text.len ? "; " : "", check_name(item->check),
+                   auth_result_name(item->result));
+        if (item->reason.len)
+            buf_printf(&text, " (" BYTES_FMT ")", BYTES_ARG(bytes_first(item->reason, 200)));
+    }
+    struct bytes copy = arena_copy(arena, buf_bytes(&text));
+    if (copy.len)
+        header_write(out, "X-Vouch-Evidence", copy);
+    buf_free(&text);
+}
+
 static void write_received(struct buf *out, const struct config *config,
                            const struct smtp_session *session, const struct gather *gather)
 {
@@ -50,7 +76,8 @@ enum result trace_write(struct buf *out, struct arena *arena, const struct confi
         return TEMP;
     auth_results_write(out, &results);
     write_verdict(out, arena, gather, verdict);
-    if (config->authentication.spf)
+    write_evidence(out, arena, &gather->evidence);
+    if (config->authentication.spf && gather->evidence.client.family)
         spf_write_received(out, &gather->spf_request, &gather->spf, "mailfrom");
     write_received(out, config, session, gather);
     return out->failed || arena_exhausted(arena) ? TEMP : OK;

@@ -33,6 +33,7 @@ struct record {
     struct smtp_session session;         /* as it was at the last call */
     struct smtp_transaction transaction; /* as it was at message(); slices into what follows */
     char auth[64], envelope_id[64], original[64], original_type[16];
+    char submitter[512], submitter_local[128], submitter_domain[256];
     unsigned notify;
     unsigned messages, resets;
     char closed[128];
@@ -45,7 +46,7 @@ struct record {
     bool message_fills_arena;
     bool refuse_data;
     bool skip_delay;
-    bool offer_dsn;
+    bool offer_dsn, offer_submitter;
 };
 
 struct scenario {
@@ -66,6 +67,8 @@ static void on_connected(void *context, struct smtp_session *session, struct smt
     smtp_session_options(session)->skip_greeting_delay = record->skip_delay;
     if (record->offer_dsn)
         smtp_session_options(session)->offer_dsn = true;
+    if (record->offer_submitter)
+        smtp_session_options(session)->offer_submitter = true;
     if (record->refuse_connect) {
         smtp_reply_set(reply, session->arena, record->refuse_connect, "5.7.1", "No service");
         reply->close = record->close_at_connect;
@@ -126,6 +129,9 @@ static void on_message(void *context, struct smtp_session *session, struct smtp_
     copy(record->original_type, sizeof(record->original_type), t->recipients[0].original_type);
     copy(record->auth, sizeof(record->auth), t->auth);
     copy(record->envelope_id, sizeof(record->envelope_id), t->envelope_id);
+    copy(record->submitter, sizeof(record->submitter), t->submitter);
+    copy(record->submitter_local, sizeof(record->submitter_local), t->submitter_local);
+    copy(record->submitter_domain, sizeof(record->submitter_domain), t->submitter_domain);
     record->content_length = t->content.len;
     size_t kept =
         t->content.len < sizeof(record->content) ? t->content.len : sizeof(record->content) - 1;

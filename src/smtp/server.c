@@ -112,6 +112,7 @@ static struct session *create_session(const struct smtp_server *server, struct s
     s->deadline = loop_deadline(server->limits.session_timeout);
     s->options = (struct smtp_session_options){
         .offer_dsn = server->offer_dsn,
+        .offer_submitter = server->offer_submitter,
         .lenient = server->lenient,
         .bare_line_ends = server->bare_line_ends,
         .message_size = server->limits.message_size,

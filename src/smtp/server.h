@@ -57,6 +57,9 @@ struct smtp_transaction {
     struct bytes envelope_id;   /* ENVID, decoded */
     bool return_full, return_headers; /* RET= */
     bool require_tls;           /* rfc8689 */
+    bool submitter_given;
+    struct bytes submitter;     /* SUBMITTER=, the decoded mailbox (rfc4405:4), or empty */
+    struct bytes submitter_local, submitter_domain; /* quotes removed from the local part */
     struct smtp_recipient *recipients;
     size_t recipient_count;
     struct bytes content;       /* at message(): the data, dot-unstuffed, all lines CRLF */
@@ -137,6 +140,7 @@ struct smtp_server {
     bool proxy_protocol;         /* the first octets must be a PROXY header */
     bool lenient;                /* the forms real clients send: "MAIL FROM: <a@b>", no brackets */
     bool offer_dsn;              /* may be changed per session in connected() through the next field */
+    bool offer_submitter;        /* the same: SUBMITTER (rfc4405) */
     enum smtp_line_ends bare_line_ends;
     struct smtp_handler handler;
     /* Becomes true at shutdown: 421 in place of the next reply. Cancelling the session's fiber does
@@ -147,6 +151,7 @@ struct smtp_server {
 /* Per-session switches that connected() may set from the client's address. */
 struct smtp_session_options {
     bool offer_dsn;
+    bool offer_submitter;
     bool lenient;
     enum smtp_line_ends bare_line_ends;
     bool skip_greeting_delay;

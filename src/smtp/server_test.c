@@ -65,6 +65,14 @@ scenario_test(ehlo_offers_what_there_is)
     put(&s, BYTES("EHLO client.example\r\n"));
     read_hello(text, sizeof(text));
     assert_non_null(strstr(text, "250-DSN\r\n"));
+    assert_null(strstr(text, "SUBMITTER"));
+    scenario_end(&s);
+    s.record.offer_submitter = true;
+    scenario_start(&s);
+    expect(&s, "220 ");
+    put(&s, BYTES("EHLO client.example\r\n"));
+    read_hello(text, sizeof(text));
+    assert_non_null(strstr(text, "250-SUBMITTER\r\n")); /* without parameters, rfc4405:3 */
     scenario_end(&s);
 }
 

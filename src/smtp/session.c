@@ -250,6 +250,8 @@ SMTP_NOINLINE static void reply_extensions(struct session *s)
         write_hello_line(&out, false, "STARTTLS");
     if (s->options.offer_dsn)
         write_hello_line(&out, false, "DSN");
+    if (s->options.offer_submitter)
+        write_hello_line(&out, false, "SUBMITTER");
     if (s->server->limits.recipients)
         write_hello_line(&out, false, "LIMITS RCPTMAX=%zu", s->server->limits.recipients);
     write_hello_line(&out, true, "ENHANCEDSTATUSCODES");

@@ -112,6 +112,85 @@ scenario_test(parameters_need_ehlo_unless_lenient)
     assert_true(s.record.session.lenient_syntax);
 }
 
+scenario_test(submitter_is_unknown_where_it_is_not_offered_rfc4405_3)
+{
+    scenario_defaults(&s);
+    scenario_greet(&s);
+    talk(&s, "MAIL FROM:<> SUBMITTER=a@sender.example\r\n", "555 5.5.4");
+    talk(&s, "MAIL FROM:<>\r\n", "250 ");
+    scenario_end(&s);
+}
+
+scenario_test(submitter_is_a_mailbox_in_xtext_rfc4405_4)
+{
+    scenario_defaults(&s);
+    s.server.limits.bad_commands = 0;
+    s.server.offer_submitter = true;
+    scenario_greet(&s);
+    talk(&s, "MAIL FROM:<> SUBMITTER\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=<>\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=<a@sender.example>\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=nobody\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a@\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a+b@sender.example\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a=b@sender.example\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a+0D+0A@sender.example\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a@sender.example+00\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a@s.example,b@s.example\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=a@s.example SUBMITTER=a@s.example\r\n", "501 5.5.4");
+    talk(&s, "MAIL FROM:<> SUBMITTER=+C3+BC@s.example\r\n", "501 5.5.4"); /* no SMTPUTF8 */
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<b@here.example> SUBMITTER=a@s.example\r\n", "250 |555 ");
+    talk(&s, "RSET\r\n", "250 ");
+    talk(&s, "MAIL FROM:<a@sender.example> SIZE=1 submitter=\"Jo+20+2B+3D\"@Sub.example\r\n",
+         "250 ");
+    talk(&s, "RCPT TO:<b@here.example>\r\nDATA\r\n", "250 |354 ");
+    talk(&s, ".\r\n", "250 ");
+    assert_true(s.record.transaction.submitter_given);
+    assert_string_equal(s.record.submitter, "\"Jo +=\"@Sub.example");
+    assert_string_equal(s.record.submitter_local, "Jo +=");
+    assert_string_equal(s.record.submitter_domain, "Sub.example");
+    assert_string_equal(s.record.sender, "a@sender.example"); /* rfc4405:4.2 */
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n", "250 |250 |354 ");
+    talk(&s, ".\r\n", "250 ");
+    assert_false(s.record.transaction.submitter_given);
+    assert_string_equal(s.record.submitter, "");
+    scenario_end(&s);
+}
+
+scenario_test(a_submitter_in_utf8_needs_smtputf8_rfc6531_3_3)
+{
+    scenario_defaults(&s);
+    s.server.offer_submitter = true;
+    scenario_greet(&s);
+    talk(&s, "MAIL FROM:<> SUBMITTER=+C3+BC@s.example SMTPUTF8\r\n", "250 ");
+    talk(&s, "RCPT TO:<b@here.example>\r\nDATA\r\n", "250 |354 ");
+    talk(&s, ".\r\n", "250 ");
+    assert_string_equal(s.record.submitter_local, "\xc3\xbc");
+    scenario_end(&s);
+}
+
+scenario_test(a_submitter_is_bounded)
+{
+    char line[1200], local[130 * 3 + 1] = "", domain[256] = "";
+    for (int i = 0; i < 64; i++)
+        snprintf(local + 3 * i, 4, "+2B");
+    while (strlen(domain) < 240)
+        snprintf(domain + strlen(domain), sizeof(domain) - strlen(domain), "%059d.", 0);
+    scenario_defaults(&s);
+    s.server.offer_submitter = true;
+    scenario_greet(&s);
+    /* The longest that rfc5321:4.5.3.1 has, all encoded that can be. */
+    snprintf(line, sizeof(line), "MAIL FROM:<> SUBMITTER=%s@%sexample1234567\r\n", local, domain);
+    talk(&s, line, "250 ");
+    talk(&s, "RSET\r\n", "250 ");
+    for (int i = 64; i < 130; i++)
+        snprintf(local + 3 * i, 4, "+2B");
+    snprintf(line, sizeof(line), "MAIL FROM:<> SUBMITTER=%s@%sexample1234567\r\n", local, domain);
+    talk(&s, line, "501 5.5.4");
+    scenario_end(&s);
+}
+
 scenario_test(dsn_parameters_are_decoded_where_dsn_is_offered_rfc3461_4)
 {
     scenario_defaults(&s);
@@ -413,6 +492,10 @@ int main(void)
         cmocka_unit_test(the_last_reply_begins_with_our_name_rfc5321_4_2_2),
         cmocka_unit_test(bad_commands_get_the_codes_of_rfc5321_4_2),
         cmocka_unit_test(parameters_need_ehlo_unless_lenient),
+        cmocka_unit_test(submitter_is_unknown_where_it_is_not_offered_rfc4405_3),
+        cmocka_unit_test(submitter_is_a_mailbox_in_xtext_rfc4405_4),
+        cmocka_unit_test(a_submitter_in_utf8_needs_smtputf8_rfc6531_3_3),
+        cmocka_unit_test(a_submitter_is_bounded),
         cmocka_unit_test(dsn_parameters_are_decoded_where_dsn_is_offered_rfc3461_4),
         cmocka_unit_test(non_ascii_addresses_need_smtputf8_rfc6531_3_5),
         cmocka_unit_test(http_is_sent_away),

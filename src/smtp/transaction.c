@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { ENVELOPE_ID_MAX = 100, ORIGINAL_MAX = 500, AUTH_MAX = 500 }; /* rfc3461:4.4, 4.2 */
+enum { SUBMITTER_MAX = 500 }; /* RFC 4405 names none; as for AUTH, which holds the same */
 
 /* ---- beginning and end ---- */
 
@@ -90,9 +91,12 @@ static struct bytes keep_part(struct transaction *t, struct bytes part, struct b
 /* ---- parameters ----
  * Each function reads one parameter's value; false with *reply set when it does not like it. */
 
+/* Which offer lets a client give the parameter. */
+enum offer { OFFER_ALWAYS, OFFER_DSN, OFFER_SUBMITTER };
+
 struct parameter {
     const char *keyword;
-    bool dsn_only; /* where DSN is offered */
+    enum offer offer;
     bool (*read)(struct session *s, struct smtp_recipient *recipient, struct bytes value,
                  struct smtp_reply *reply);
 };
@@ -158,6 +162,28 @@ static bool read_auth(struct session *s, struct smtp_recipient *recipient, struc
         return refuse(reply, "AUTH needs an address in xtext, or <>");
     }
     t->null_auth = false;
+    return true;
+}
+
+/* xtext of a mailbox (rfc4405:4); <> is none, there is always somebody responsible. */
+static bool read_submitter(struct session *s, struct smtp_recipient *recipient, struct bytes value,
+                           struct smtp_reply *reply)
+{
+    struct smtp_transaction *t = &s->transaction->public;
+    struct mailbox mailbox;
+    unsigned options = MAILBOX_UTF8 | (s->options.lenient ? MAILBOX_LENIENT : 0);
+    if (value.len == 0 || value.len > SUBMITTER_MAX ||
+        !xtext_decode(t->arena, value, &t->submitter) ||
+        mailbox_parse(t->arena, t->submitter, options, &mailbox, NULL) != OK) {
+        t->submitter = (struct bytes){NULL, 0};
+        if (!arena_exhausted(t->arena))
+            return refuse(reply, "SUBMITTER needs an address in xtext");
+        out_of_memory(reply);
+        return false;
+    }
+    t->submitter_given = true;
+    t->submitter_local = mailbox.local;
+    t->submitter_domain = mailbox.domain;
     return true;
 }
 
@@ -242,13 +268,24 @@ static bool read_original(struct session *s, struct smtp_recipient *recipient, s
 /* REQUIRETLS (RFC 8689) is not among them: it is a promise about relaying that we do not make yet,
  * so it is not offered. */
 static const struct parameter mail_parameters[] = {
-    {"SIZE", false, read_size}, {"BODY", false, read_body}, {"SMTPUTF8", false, read_smtputf8},
-    {"AUTH", false, read_auth}, {"RET", true, read_return}, {"ENVID", true, read_envelope_id},
+    {"SIZE", OFFER_ALWAYS, read_size},
+    {"BODY", OFFER_ALWAYS, read_body},
+    {"SMTPUTF8", OFFER_ALWAYS, read_smtputf8},
+    {"AUTH", OFFER_ALWAYS, read_auth},
+    {"RET", OFFER_DSN, read_return},
+    {"ENVID", OFFER_DSN, read_envelope_id},
+    {"SUBMITTER", OFFER_SUBMITTER, read_submitter},
 };
 static const struct parameter recipient_parameters[] = {
-    {"NOTIFY", true, read_notify},
-    {"ORCPT", true, read_original},
+    {"NOTIFY", OFFER_DSN, read_notify},
+    {"ORCPT", OFFER_DSN, read_original},
 };
+
+static bool is_offered(const struct session *s, enum offer offer)
+{
+    return offer == OFFER_ALWAYS ||
+           (offer == OFFER_DSN ? s->options.offer_dsn : s->options.offer_submitter);
+}
 
 static bool read_parameters(struct session *s, const struct smtp_command *command,
                             const struct parameter *known, size_t known_count,
@@ -268,7 +305,7 @@ static bool read_parameters(struct session *s, const struct smtp_command *comman
         for (size_t k = 0; k < known_count && !found; k++)
             if (bytes_is_nocase(given->keyword, known[k].keyword))
                 found = &known[k];
-        if (!found || (found->dsn_only && !s->options.offer_dsn)) {
+        if (!found || !is_offered(s, found->offer)) {
             set_reply(reply, 555, "5.5.4", "Unknown parameter");
             return false;
         }
@@ -292,6 +329,8 @@ static bool prepare_mail(struct session *s, const struct smtp_command *command,
         set_reply(reply, 550, "5.6.7", "A non-ASCII sender needs SMTPUTF8"); /* rfc6531:3.5 */
         return false;
     }
+    if (!utf8_is_ascii(t->public.submitter) && !t->public.smtputf8)
+        return refuse(reply, "A non-ASCII submitter needs SMTPUTF8");
     t->public.sender = keep(t, path->text);
     t->public.sender_local = keep_part(t, path->mailbox.local, path->text, t->public.sender);
     t->public.sender_domain = keep_part(t, path->mailbox.domain, path->text, t->public.sender);
@@ -316,7 +355,7 @@ SMTP_NOINLINE void transaction_mail(struct session *s, const struct smtp_command
     }
     if (!prepare_mail(s, command, &reply)) {
         transaction_drop(s);
-        if (reply.code == 552)
+        if (reply.code == 552 || reply.code == 452)
             session_reply(s, &reply);
         else
             session_bad(s, reply.code, reply.enhanced, (const char *)reply.text.ptr);

@@ -1,21 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "verdict/evidence.h"
 
-static const char *const check_names[CHECK_COUNT_] = {
-    [CHECK_SESSION] = "session", [CHECK_IPREV] = "iprev", [CHECK_SPF_HELO] = "spf-helo",
-    [CHECK_SPF] = "spf",         [CHECK_DKIM] = "dkim",   [CHECK_DMARC] = "dmarc",
-    [CHECK_FROM] = "from",       [CHECK_ARC] = "arc",     [CHECK_ATTEMPT] = "attempt",
+static const struct {
+    const char *name, *method;
+} checks[CHECK_COUNT_] = {
+    [CHECK_SESSION] = {"session", NULL},
+    [CHECK_IPREV] = {"iprev", "iprev"},
+    [CHECK_SPF_HELO] = {"spf-helo", "spf"},
+    [CHECK_SPF] = {"spf", "spf"},
+    [CHECK_DKIM] = {"dkim", "dkim"},
+    [CHECK_DMARC] = {"dmarc", "dmarc"},
+    [CHECK_FROM] = {"from", NULL},
+    [CHECK_ARC] = {"arc", "arc"},
+    [CHECK_ATTEMPT] = {"attempt", NULL},
+    [CHECK_HELO] = {"helo", NULL},
+    [CHECK_SPF_GUESS] = {"spf-guess", NULL},
+    [CHECK_FORWARDER] = {"forwarder", NULL},
+    [CHECK_UPSTREAM] = {"upstream", NULL},
+    [CHECK_SENDER_ID] = {"sender-id", "sender-id"},
+    [CHECK_SUBMITTER] = {"submitter", NULL},
+    [CHECK_DOMAINKEYS] = {"domainkeys", "domainkeys"},
+    [CHECK_ADSP] = {"adsp", "dkim-adsp"},
+    [CHECK_VBR] = {"vbr", "vbr"},
+    [CHECK_HASHCASH] = {"hashcash", NULL},
+    [CHECK_SMIME] = {"smime", "smime"},
+    [CHECK_OPENPGP] = {"openpgp", NULL},
+    [CHECK_RETURN_PATH] = {"return-path", NULL},
 };
 
 const char *check_name(enum check check)
 {
-    return check < CHECK_COUNT_ ? check_names[check] : "unknown";
+    return check < CHECK_COUNT_ ? checks[check].name : "unknown";
+}
+
+const char *check_method(enum check check)
+{
+    return check < CHECK_COUNT_ ? checks[check].method : NULL;
 }
 
 bool check_parse(struct bytes name, enum check *out)
 {
     for (int i = 0; i < CHECK_COUNT_; i++) {
-        if (bytes_is(name, check_names[i])) {
+        if (bytes_is(name, checks[i].name)) {
             *out = (enum check)i;
             return true;
         }

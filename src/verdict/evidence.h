@@ -26,10 +26,27 @@ enum check {
     CHECK_FROM,     /* the From field itself: fail when absent, several or malformed */
     CHECK_ARC,
     CHECK_ATTEMPT,  /* earlier temporary refusals of the same mail */
+    CHECK_HELO,     /* whether the HELO name is the client's */
+    CHECK_SPF_GUESS, /* what a guessed record would say; nothing follows from it */
+    CHECK_FORWARDER, /* the client is a forwarder of the administrator's list */
+    CHECK_UPSTREAM, /* what a trusted relay before us found: one item a statement */
+    CHECK_SENDER_ID,
+    CHECK_SUBMITTER, /* pass: it is the responsible address of the message */
+    CHECK_DOMAINKEYS,
+    CHECK_ADSP,
+    CHECK_VBR,
+    CHECK_HASHCASH,
+    CHECK_SMIME,
+    CHECK_OPENPGP,
+    CHECK_RETURN_PATH, /* a recipient that was a tagged or signed return path of ours */
     CHECK_COUNT_
 };
 const char *check_name(enum check check); /* "spf", "dkim", … unique; "spf-helo" */
 bool check_parse(struct bytes name, enum check *out);
+/* The method under which Authentication-Results has it (rfc8601:2.7 and the IANA registry), or NULL. What
+ * is not registered stands in a field of our own: readers may drop a whole Authentication-Results that
+ * holds an experimental method (rfc8601:2.7.6). */
+const char *check_method(enum check check);
 
 struct evidence_item {
     enum check check;

@@ -69,7 +69,7 @@ static void add_line(struct ink *ink, const char *label, struct bytes value)
 static void add_item(struct ink *ink, const struct evidence_item *item, bool last)
 {
     buf_add_string(ink->out, last ? "  `- " : "  |- ");
-    buf_printf(ink->out, "%-9s", check_name(item->check));
+    buf_printf(ink->out, "%-11s ", check_name(item->check));
     add_coloured(ink, result_colour(item->result), auth_result_name(item->result));
     for (size_t i = 0; i < item->property_count; i++) {
         const struct auth_property *property = &item->properties[i];
@@ -86,7 +86,7 @@ static void add_item(struct ink *ink, const struct evidence_item *item, bool las
     }
     buf_add_byte(ink->out, '\n');
     if (item->reason.len) {
-        buf_add_string(ink->out, last ? "              " : "  |           ");
+        buf_add_string(ink->out, last ? "                 " : "  |              ");
         add_clean(ink, item->reason);
         buf_add_byte(ink->out, '\n');
     }
@@ -166,26 +166,6 @@ void explain_write(struct buf *out, const struct evidence *evidence, const struc
         add_dns(&ink, &evidence->dns[i]);
 }
 
-/* RFC 8601 methods of the checks; NULL for those that have none. */
-static const char *method_of(enum check check)
-{
-    switch (check) {
-    case CHECK_IPREV:
-        return "iprev";
-    case CHECK_SPF:
-    case CHECK_SPF_HELO:
-        return "spf";
-    case CHECK_DKIM:
-        return "dkim";
-    case CHECK_DMARC:
-        return "dmarc";
-    case CHECK_ARC:
-        return "arc";
-    default:
-        return NULL;
-    }
-}
-
 /* Values of Authentication-Results have no quotes of their own: the writer puts those that are due
  * (rfc8601:2.2). An address of SMTP stands in the evidence as it was given. */
 static struct bytes unquoted(struct arena *arena, struct bytes value)
@@ -207,7 +187,7 @@ enum result explain_auth_results(struct arena *arena, const struct evidence *evi
         return TEMP;
     for (size_t i = 0; i < evidence->item_count; i++) {
         const struct evidence_item *item = &evidence->items[i];
-        const char *method = method_of(item->check);
+        const char *method = check_method(item->check);
         if (!method)
             continue;
         struct auth_statement *statement = &out->statements[out->statement_count];

@@ -23,6 +23,7 @@ struct policy {
     enum judge_dmarc dmarc;
     bool spf_fail_rejects;
     bool reject_bad_from;
+    bool sender_id_fail_rejects, submitter_mismatch_rejects, bad_helo_rejects;
     bool junk_folder;
     unsigned temporary_attempts;
     const struct ip_network *trusted_forwarders;

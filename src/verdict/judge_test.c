@@ -149,12 +149,171 @@ static void arc_rescues_only_from_a_trusted_sealer(void **state)
     (void)state;
     struct bytes sealers[] = {BYTES("forwarder.example")};
     struct evidence_item *arc = add(CHECK_ARC, AUTH_PASS);
-    assert_true(evidence_property(arena, arc, "header", "d", BYTES("forwarder.example")));
+    assert_true(evidence_property(arena, arc, "vouch", "sealer", BYTES("forwarder.example")));
     add_dmarc(AUTH_FAIL, "reject");
     judged(ACTION_REJECT, 550, "5.7.26");
     policy.trusted_sealers = sealers;
     policy.trusted_sealer_count = 1;
     judged(ACTION_JUNK, 250, "2.0.0");
+}
+
+static void say(struct evidence_item *item, const char *name, const char *value)
+{
+    assert_true(evidence_property(arena, item, "vouch", name, bytes_of(value)));
+}
+
+static bool a_reason_says(enum reason_effect effect, const char *words)
+{
+    for (size_t i = 0; i < verdict.reason_count; i++)
+        if (verdict.reasons[i].effect == effect &&
+            bytes_find(verdict.reasons[i].text, bytes_of(words)) != BYTES_NOT_FOUND)
+            return true;
+    return false;
+}
+
+/* rfc8617:7.2.1: what a trusted sealer saw may override a DMARC fail, and the verdict says so. */
+static void what_a_trusted_sealer_saw_overrides_dmarc(void **state)
+{
+    (void)state;
+    struct bytes sealers[] = {BYTES("forwarder.example")};
+    struct evidence_item *arc = add(CHECK_ARC, AUTH_PASS);
+    say(arc, "sealer", "forwarder.example");
+    say(arc, "sealed-dmarc", "pass");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    policy.trusted_sealers = sealers;
+    policy.trusted_sealer_count = 1;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_BUSINESS);
+    assert_true(a_reason_says(REASON_OVERRIDES, "forwarder.example saw DMARC pass"));
+    assert_true(a_reason_says(REASON_DECIDES, "local policy"));
+    policy.dmarc = JUDGE_DMARC_STRICT;
+    judged(ACTION_REJECT, 550, "5.7.26");
+}
+
+/* Whoever sealed later could have invented what stands below. */
+static void a_seal_below_an_untrusted_one_says_nothing(void **state)
+{
+    (void)state;
+    struct bytes sealers[] = {BYTES("forwarder.example")};
+    struct evidence_item *arc = add(CHECK_ARC, AUTH_PASS);
+    say(arc, "sealer", "stranger.example");
+    say(arc, "sealed-dmarc", "none");
+    say(arc, "sealer", "forwarder.example");
+    say(arc, "sealed-dmarc", "pass");
+    add_dmarc(AUTH_FAIL, "reject");
+    policy.trusted_sealers = sealers;
+    policy.trusted_sealer_count = 1;
+    judged(ACTION_REJECT, 550, "5.7.26");
+}
+
+static void a_broken_chain_of_a_trusted_sealer_says_nothing(void **state)
+{
+    (void)state;
+    struct bytes sealers[] = {BYTES("forwarder.example")};
+    struct evidence_item *arc = add(CHECK_ARC, AUTH_FAIL);
+    say(arc, "sealer", "forwarder.example");
+    say(arc, "sealed-dmarc", "pass");
+    add_dmarc(AUTH_FAIL, "reject");
+    policy.trusted_sealers = sealers;
+    policy.trusted_sealer_count = 1;
+    judged(ACTION_REJECT, 550, "5.7.26");
+}
+
+static void a_forwarder_that_filters_opens_the_inbox_and_one_that_does_not_the_junk(void **state)
+{
+    (void)state;
+    struct evidence_item *item = add(CHECK_FORWARDER, AUTH_PASS);
+    say(item, "name", "alumni");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_JUNK, 250, "2.0.0");
+    assert_true(a_reason_says(REASON_OVERRIDES, "alumni"));
+    say(&evidence.items[0], "filters", "yes");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
+}
+
+static void a_forwarder_outweighs_an_spf_fail(void **state)
+{
+    (void)state;
+    add_spf(AUTH_FAIL);
+    policy.spf_fail_rejects = true;
+    judged(ACTION_REJECT, 550, "5.7.23");
+    add(CHECK_FORWARDER, AUTH_PASS);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void our_relay_overrides_dmarc_for_that_author_only(void **state)
+{
+    (void)state;
+    struct evidence_item *item = add(CHECK_UPSTREAM, AUTH_PASS);
+    say(item, "method", "dmarc");
+    assert_true(evidence_property(arena, item, "header", "from", BYTES("other.example")));
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_REJECT, 550, "5.7.26");
+    item = add(CHECK_UPSTREAM, AUTH_PASS);
+    say(item, "method", "dmarc");
+    assert_true(evidence_property(arena, item, "header", "from", BYTES("bank.example")));
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+/* rfc5321:4.1.4: a name that merely resolves elsewhere is no reason to refuse. */
+static void only_a_false_helo_is_refused_and_only_if_asked(void **state)
+{
+    (void)state;
+    struct evidence_item *item = add(CHECK_HELO, AUTH_FAIL);
+    item->reason = BYTES("it resolves elsewhere");
+    policy.bad_helo_rejects = true;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    say(&evidence.items[0], "false", "yes");
+    judged(ACTION_REJECT, 550, "5.7.1");
+    policy.bad_helo_rejects = false;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+/* rfc4405:4.2 */
+static void a_submitter_that_is_not_the_headers_is_refused(void **state)
+{
+    (void)state;
+    add(CHECK_SUBMITTER, AUTH_FAIL)->reason = BYTES("a@x.example is not b@y.example");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    policy.submitter_mismatch_rejects = true;
+    judged(ACTION_REJECT, 550, "5.7.1");
+    assert_true(bytes_starts_with(verdict.text, BYTES("Submitter does not match header")));
+}
+
+static void sender_id_fail_marks_or_rejects_where_dmarc_is_silent(void **state)
+{
+    (void)state;
+    say(add(CHECK_SENDER_ID, AUTH_FAIL), "domain", "sender.example");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    policy.sender_id_fail_rejects = true;
+    judged(ACTION_REJECT, 550, "5.7.1");
+    add_dmarc(AUTH_PASS, "reject");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+/* The joint test: authenticated and vouched for. */
+static void vouching_lifts_only_what_is_authenticated(void **state)
+{
+    (void)state;
+    add(CHECK_VBR, AUTH_PASS);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
+    add_spf(AUTH_PASS);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_FIRST);
+}
+
+static void a_guess_changes_nothing(void **state)
+{
+    (void)state;
+    add(CHECK_SPF_GUESS, AUTH_PASS);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
+    evidence.items[0].result = AUTH_FAIL;
+    policy.spf_fail_rejects = true;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
 }
 
 static void missing_author_is_refused(void **state)
@@ -412,6 +571,17 @@ int main(void)
         CASE(strict_is_not_rescued),
         CASE(trusted_list_signature_rescues_and_unknown_one_does_not),
         CASE(arc_rescues_only_from_a_trusted_sealer),
+        CASE(what_a_trusted_sealer_saw_overrides_dmarc),
+        CASE(a_seal_below_an_untrusted_one_says_nothing),
+        CASE(a_broken_chain_of_a_trusted_sealer_says_nothing),
+        CASE(a_forwarder_that_filters_opens_the_inbox_and_one_that_does_not_the_junk),
+        CASE(a_forwarder_outweighs_an_spf_fail),
+        CASE(our_relay_overrides_dmarc_for_that_author_only),
+        CASE(only_a_false_helo_is_refused_and_only_if_asked),
+        CASE(a_submitter_that_is_not_the_headers_is_refused),
+        CASE(sender_id_fail_marks_or_rejects_where_dmarc_is_silent),
+        CASE(vouching_lifts_only_what_is_authenticated),
+        CASE(a_guess_changes_nothing),
         CASE(missing_author_is_refused),
         CASE(spf_fail_marks_or_rejects_by_policy),
         CASE(spf_explanation_is_quoted_to_the_sender),

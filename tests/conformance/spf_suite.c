@@ -9,12 +9,10 @@
  */
 #include "auth/spf.h"
 #include "base/clock.h"
-#include "dns/zone.h"
+#include "spf_yaml.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /*
  * The cases in which RFC 7208, which Vouch implements, says something else than the suite does,
@@ -44,126 +42,7 @@ struct suite {
     unsigned cases, passed, differing, failed;
 };
 
-/* ---- Zone data ---- */
-
-/* JSON strings hold the octets as characters below 256. */
-static struct bytes octets(struct arena *arena, const json_t *value)
-{
-    struct bytes text = bytes_from(json_string_value(value), json_string_length(value));
-    uint8_t *out = arena_alloc(arena, text.len + 1);
-    size_t len = 0;
-    require(out);
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (c >= 0xc0 && i + 1 < text.len)
-            c = (uint8_t)((c << 6) | (text.ptr[++i] & 0x3f));
-        out[len++] = c;
-    }
-    return bytes_from(out, len);
-}
-
-static struct bytes joined(struct arena *arena, const json_t *value)
-{
-    if (json_is_string(value))
-        return octets(arena, value);
-    struct bytes all = BYTES("");
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        struct bytes part = octets(arena, json_array_get(value, i));
-        uint8_t *text = arena_alloc(arena, all.len + part.len);
-        require(text);
-        if (all.len)
-            memcpy(text, all.ptr, all.len);
-        if (part.len)
-            memcpy(text + all.len, part.ptr, part.len);
-        all = bytes_from(text, all.len + part.len);
-    }
-    return all;
-}
-
-static void add_record(struct zone *zone, struct arena *arena, struct bytes name, const char *type,
-                       const json_t *value)
-{
-    enum dns_type number;
-    struct bytes text;
-    require(dns_type_parse(bytes_of(type), &number));
-    if (number == DNS_MX) {
-        struct bytes host = octets(arena, json_array_get(value, 1));
-        text = arena_printf(arena, "%s " BYTES_FMT, json_string_value(json_array_get(value, 0)),
-                            BYTES_ARG(host.len ? host : BYTES(".")));
-    } else {
-        text = joined(arena, value);
-    }
-    if (!zone_add(zone, name, number, 300, text))
-        panic("cannot be in a zone: " BYTES_FMT " %s", BYTES_ARG(name), type);
-}
-
-static bool is_none(const json_t *value)
-{
-    return json_is_string(value) && strcmp(json_string_value(value), "NONE") == 0;
-}
-
-/*
- * Type SPF counts as TXT where the name has no entry for TXT; "TXT: NONE" is such an entry without
- * a record. TIMEOUT fails all questions whose type the name has no record of.
- */
-static void add_name(struct zone *zone, struct arena *arena, struct bytes name, const json_t *list)
-{
-    static const enum dns_type asked[] = {DNS_A, DNS_AAAA, DNS_MX, DNS_PTR, DNS_TXT, DNS_CNAME};
-    bool has[256] = {false}, has_txt_entry = false, timeout = false;
-    size_t i;
-    for (i = 0; i < json_array_size(list); i++)
-        has_txt_entry |= json_object_get(json_array_get(list, i), "TXT") != NULL;
-    zone_add_name(zone, name);
-    for (i = 0; i < json_array_size(list); i++) {
-        json_t *item = json_array_get(list, i), *value;
-        const char *type;
-        timeout |= json_is_string(item);
-        json_object_foreach(item, type, value)
-        {
-            if (is_none(value))
-                continue;
-            if (strcmp(type, "SPF") == 0) {
-                if (has_txt_entry)
-                    continue;
-                type = "TXT";
-            }
-            enum dns_type number;
-            require(dns_type_parse(bytes_of(type), &number) && number < 256);
-            has[number] = true;
-            add_record(zone, arena, name, type, value);
-        }
-    }
-    for (i = 0; timeout && i < countof(asked); i++)
-        if (!has[asked[i]])
-            zone_add_failure(zone, name, asked[i]);
-}
-
-static struct zone *read_zone(struct arena *arena, json_t *data)
-{
-    struct zone *zone = zone_create();
-    const char *name;
-    json_t *list;
-    json_object_foreach(data, name, list) add_name(zone, arena, bytes_of(name), list);
-    return zone;
-}
-
 /* ---- Cases ---- */
-
-static struct bytes member(struct arena *arena, json_t *test, const char *key)
-{
-    const json_t *value = json_object_get(test, key);
-    return json_is_string(value) ? octets(arena, value) : BYTES("");
-}
-
-static bool result_is_expected(const json_t *expected, const char *result)
-{
-    if (json_is_string(expected))
-        return strcasecmp(json_string_value(expected), result) == 0;
-    for (size_t i = 0; i < json_array_size(expected); i++)
-        if (strcasecmp(json_string_value(json_array_get(expected, i)), result) == 0)
-            return true;
-    return false;
-}
 
 static bool explanation_is_expected(struct arena *arena, const char *name, json_t *test,
                                     const struct spf_result *result)

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* RCPT at the edge: the store says who may get mail. */
+#include "base/log.h"
+#include "message/mailbox.h"
+#include "roles/edge_mail.h"
+#include "roles/keys_client.h"
+
+enum { RECIPIENT_TIMEOUT_SECONDS = 30 };
+
+static bool is_listed(const struct config_strings *list, struct bytes domain)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (bytes_equal_nocase(bytes_of(list->items[i]), domain))
+            return true;
+    return false;
+}
+
+static struct bytes tagged(struct edge_mail *mail, const struct smtp_recipient *recipient)
+{
+    struct buf text;
+    buf_init(&text, KEYS_ADDRESS_MAX);
+    mailbox_write(&text, recipient->local, recipient->domain);
+    struct bytes copy = text.failed ? BYTES("") : arena_copy(mail->gather.arena, buf_bytes(&text));
+    buf_free(&text);
+    return copy;
+}
+
+/* The address that stands behind a return path of ours takes its place. */
+static bool replace(struct edge_mail *mail, struct smtp_recipient *recipient, struct bytes given,
+                    const char *kind, struct bytes original)
+{
+    struct arena *arena = mail->gather.arena;
+    struct mailbox mailbox;
+    struct evidence_item *item =
+        evidence_add(arena, &mail->gather.evidence, CHECK_RETURN_PATH, AUTH_PASS);
+    if (!item || mailbox_parse(arena, original, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL) != OK)
+        return false;
+    recipient->mailbox = original;
+    recipient->local = mailbox.local;
+    recipient->domain = mailbox.domain;
+    return evidence_property(arena, item, "smtp", "rcptto", given) &&
+           evidence_property(arena, item, "vouch", "kind", bytes_of(kind));
+}
+
+/*
+ * Whether the recipient is a return path that we made: a tag of BATV, an address of SES or SRS. Only
+ * the keys role can tell. False: *reply says why not.
+ */
+static bool resolve_return_path(struct edge_mail *mail, struct smtp_recipient *recipient,
+                                struct smtp_reply *reply)
+{
+    static const char *const names[KEYS_CODECS] = {"SRS", "BATV", "SES"};
+    const struct config *config = mail->gather.config;
+    struct arena *arena = mail->gather.arena;
+    bool is_srs = config->srs.domain[0] &&
+                  bytes_equal_nocase(recipient->domain, bytes_of(config->srs.domain));
+    enum keys_codec codec;
+    if (is_srs)
+        codec = KEYS_SRS;
+    else if (bytes_starts_with_nocase(recipient->local, BYTES("prvs=")) &&
+             is_listed(&config->batv.domains, recipient->domain))
+        codec = KEYS_BATV;
+    else if (bytes_starts_with_nocase(recipient->local, BYTES("SES=")) &&
+             is_listed(&config->ses.domains, recipient->domain))
+        codec = KEYS_SES;
+    else
+        return true;
+    struct bytes given = tagged(mail, recipient), original;
+    struct keys_address_request request = {codec, true, given, mail->gather.now};
+    int64_t deadline = loop_deadline(RECIPIENT_TIMEOUT_SECONDS * SECOND);
+    struct ipc_channel *keys = edge_keys(mail->edge, deadline);
+    struct error error = {{0}};
+    enum result result = keys && given.len
+                             ? keys_address(keys, arena, &request, deadline, &original, &error)
+                             : TEMP;
+    if (result == TEMP)
+        smtp_reply_set(reply, arena, 451, "4.3.0", "Temporarily unable to check this address.");
+    else if (result == PERM)
+        smtp_reply_set(reply, arena, 550, "5.1.1", "No return path of ours (%s): %s", names[codec],
+                       error.text);
+    else if (is_srs && result == NONE)
+        smtp_reply_set(reply, arena, 550, "5.1.1", "Only return paths (SRS) are in this domain.");
+    else if (is_srs)
+        /* What is behind it is elsewhere, and nothing here sends mail on yet. */
+        smtp_reply_set(reply, arena, 550, "5.7.1",
+                       "The return path is ours, but this server does not send reports on.");
+    else if (result == OK && !replace(mail, recipient, given, names[codec], original))
+        smtp_reply_set(reply, arena, 452, "4.3.1", "Out of memory. Please try again later.");
+    return reply->code / 100 == 2;
+}
+
+/* Who seals this recipient's mail, or NULL. */
+static const struct config_signing *find_seal(const struct edge_mail *mail,
+                                              const struct smtp_recipient *recipient,
+                                              struct bytes *domain)
+{
+    const struct config *config = mail->gather.config;
+    for (size_t i = 0; mail->edge->seals && i < config->domain_count; i++)
+        if (config->domains[i].arc_seal[0] && is_listed(&config->domains[i].names, recipient->domain))
+            return keys_signing_find(config, bytes_of(config->domains[i].arc_seal), domain);
+    return NULL;
+}
+
+static void log_refused_recipient(const struct edge_mail *mail, const struct smtp_session *session,
+                                  const struct smtp_recipient *recipient,
+                                  const struct smtp_reply *reply)
+{
+    struct log_line line;
+    char client[IP_TEXT_SIZE];
+    log_begin(&line, LOG_LEVEL_INFO, "recipient");
+    log_bytes(&line, "id", mail->gather.evidence.id);
+    log_string(&line, "client", ip_format(&session->client, client));
+    log_bytes(&line, "helo", session->helo);
+    log_bytes(&line, "from", session->transaction->sender);
+    log_bytes(&line, "to", recipient->mailbox);
+    log_integer(&line, "code", reply->code);
+    log_string(&line, "enhanced", reply->enhanced);
+    log_bytes(&line, "reply", reply->text);
+    log_end(&line);
+}
+
+static void decide_recipient(struct edge_mail *mail, struct smtp_session *session,
+                             struct smtp_recipient *recipient, struct smtp_reply *reply)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct recipient_question question = {.sender = transaction->sender,
+                                          .local = recipient->local,
+                                          .domain = recipient->domain,
+                                          .size = transaction->declared_size};
+    struct buf payload;
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    recipient_question_write(&payload, &question);
+    struct ipc_message request = {STORE_RECIPIENT, buf_bytes(&payload), {-1, -1, -1, -1}}, answer;
+    bool asked = edge_ask_store(mail->edge, transaction->arena, &request, &answer,
+                           loop_deadline(RECIPIENT_TIMEOUT_SECONDS * SECOND), reply);
+    buf_free(&payload);
+    struct recipient_answer found;
+    struct bytes domain;
+    if (!asked)
+        return;
+    if (!recipient_answer_read(answer.payload, &found)) {
+        smtp_reply_set(reply, transaction->arena, 451, "4.3.0", "Internal error. Please try again.");
+        return;
+    }
+    bool first = transaction->recipient_count <= 1;
+    if (found.reply.code / 100 != 2) {
+        edge_set_reply(reply, transaction->arena, &found.reply);
+    } else if (first) {
+        mail->policy = found.policy;
+        mail->exempt = found.exempt;
+        mail->seal = find_seal(mail, recipient, &mail->seal_domain);
+    } else if (!bytes_equal(mail->policy, found.policy) || mail->exempt != found.exempt ||
+               mail->seal != find_seal(mail, recipient, &domain)) {
+        /* One reply has to be true for all recipients; those of another policy come in a
+         * transaction of their own, which clients start by themselves (rfc5321:4.5.3.1.10). */
+        smtp_reply_set(reply, transaction->arena, 452, "4.5.3",
+                       "This recipient has rules of its own. Please send it a separate copy.");
+    }
+}
+
+void edge_recipient(void *context, struct smtp_session *session, struct smtp_recipient *recipient,
+                    struct smtp_reply *reply)
+{
+    (void)context;
+    struct edge_mail *mail = session->transaction->context;
+    if (resolve_return_path(mail, recipient, reply))
+        decide_recipient(mail, session, recipient, reply);
+    if (reply->code / 100 != 2)
+        log_refused_recipient(mail, session, recipient, reply);
+}

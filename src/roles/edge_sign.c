@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Signatures of our own on mail that comes in: DKIM for mail of own hosts in the name of a domain that
+ * we sign for, and an ARC set for mail of strangers that another server will read.
+ */
+#include "roles/edge_mail.h"
+
+#include "auth/arc_seal.h"
+#include "base/log.h"
+#include "roles/keys_client.h"
+#include "verdict/explain.h"
+
+enum { SIGN_TIMEOUT_SECONDS = 30 };
+
+static enum result put_off(struct edge_mail *mail, struct smtp_reply *reply, const char *why)
+{
+    log_warning("sign", BYTES_FMT ": %s", BYTES_ARG(mail->gather.evidence.id), why);
+    smtp_reply_set(reply, mail->gather.arena, 451, "4.3.0",
+                   "This message cannot be signed now. Please try again later.");
+    return TEMP;
+}
+
+/* What cannot be signed goes as it is; what can must not go without. */
+static enum result settle(struct edge_mail *mail, struct smtp_reply *reply, enum result result,
+                          const struct error *error, const char *what, struct bytes domain)
+{
+    if (result == TEMP)
+        return put_off(mail, reply, error->text);
+    if (result == NONE)
+        log_warning("sign", BYTES_FMT ": no %s, as there is no active key of " BYTES_FMT,
+                    BYTES_ARG(mail->gather.evidence.id), what, BYTES_ARG(domain));
+    else if (result == PERM)
+        log_warning("sign", BYTES_FMT ": no %s: %s", BYTES_ARG(mail->gather.evidence.id), what,
+                    error->text);
+    return OK;
+}
+
+static enum result sign(struct edge_mail *mail, struct buf *out, struct smtp_reply *reply)
+{
+    struct gather *gather = &mail->gather;
+    struct bytes domain;
+    struct error error = {{0}};
+    const struct config_signing *section =
+        gather->from.status == FROM_OK
+            ? keys_signing_find(gather->config, gather->from.domain, &domain)
+            : NULL;
+    if (!section)
+        return OK;
+    struct keys_signing signing;
+    int64_t deadline = loop_deadline(SIGN_TIMEOUT_SECONDS * SECOND);
+    struct ipc_channel *keys = edge_keys(mail->edge, deadline);
+    if (!keys)
+        return put_off(mail, reply, "the keys role does not answer");
+    enum result result =
+        keys_signing_from(gather->arena, section, domain, gather->now, &signing, &error);
+    signing.cache = mail->edge->keys_cache;
+    signing.deadline = deadline;
+    if (result == OK)
+        result = keys_sign_message(keys, gather->arena, &gather->message, &signing, out, &error);
+    return settle(mail, reply, result, &error, "DKIM signature", domain);
+}
+
+static enum result seal(struct edge_mail *mail, struct buf *out, struct smtp_reply *reply)
+{
+    struct gather *gather = &mail->gather;
+    struct error error = {{0}};
+    struct keys_selectors selectors;
+    struct auth_results results;
+    int64_t deadline = loop_deadline(SIGN_TIMEOUT_SECONDS * SECOND);
+    struct ipc_channel *keys = edge_keys(mail->edge, deadline);
+    if (!keys)
+        return put_off(mail, reply, "the keys role does not answer");
+    enum result result = keys_ask_selectors(keys, gather->arena, mail->edge->keys_cache,
+                                            mail->seal_domain, deadline, &selectors, &error);
+    if (result == OK)
+        result = explain_auth_results(gather->arena, &gather->evidence,
+                                      bytes_of(gather->config->authserv_id), &results);
+    struct keys_signer signer = {keys, mail->seal_domain, BYTES(""), deadline};
+    /* rfc8617:4.1.2 leaves the algorithms to DKIM, but verifiers of chains know RSA only. */
+    for (size_t i = 0; result == OK && i < selectors.count && !signer.selector.len; i++)
+        if (selectors.items[i].algorithm == DKIM_RSA_SHA256)
+            signer.selector = selectors.items[i].selector;
+    if (result == OK && !signer.selector.len)
+        result = NONE;
+    struct arc_sealing sealing = {.algorithm = DKIM_RSA_SHA256,
+                                  .domain = mail->seal_domain,
+                                  .selector = signer.selector,
+                                  .time = gather->now,
+                                  .auth_results = &results};
+    if (result != OK)
+        return settle(mail, reply, result, &error, "ARC seal", mail->seal_domain);
+    result = arc_seal(gather->arena, &gather->message, &sealing, &gather->arc, keys_signer_sign, &signer,
+                      out, &error);
+    /* NONE: this chain must not be sealed any more. */
+    return result == NONE ? OK : settle(mail, reply, result, &error, "ARC seal", mail->seal_domain);
+}
+
+enum result edge_sign(struct edge_mail *mail, struct buf *out, struct smtp_reply *reply)
+{
+    if (mail->gather.evidence.own_network)
+        return sign(mail, out, reply);
+    return mail->seal && mail->gather.config->authentication.arc ? seal(mail, out, reply) : OK;
+}

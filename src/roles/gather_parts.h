@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* gather_parts: private to the files of gather (gather.h). */
+#ifndef VOUCH_ROLES_GATHER_PARTS_H
+#define VOUCH_ROLES_GATHER_PARTS_H
+
+#include "roles/gather.h"
+
+/* gather_checks.c: what switched on checks find goes into the gather. Each begins what it can and
+ * leaves it to gather->checks; `_last` are those that need the results of the others. */
+void gather_check_client(struct gather *gather);  /* iprev, helo, spf, forwarders */
+void gather_check_message(struct gather *gather); /* all that need only the message */
+void gather_check_last(struct gather *gather);    /* guess, adsp, vbr; waits for everything */
+void gather_check_dmarc(struct gather *gather);
+
+/* gather_upstream.c: when a relay of ours handed the mail on: whom it had it from, and what it found.
+ * False when memory is out. */
+const struct config_upstream *gather_find_upstream(const struct config *config,
+                                                   const struct ip *client);
+bool gather_read_upstream(struct gather *gather) must_check;
+
+/* gather_items.c and gather_answers.c: false when memory is out. */
+bool gather_add_items(struct gather *gather) must_check;
+bool gather_add_answers(struct gather *gather) must_check;
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "roles/gather_parts.h"
+
+#include "message/hop.h"
+
+enum { STATEMENTS_MAX = 30 };
+
+const struct config_upstream *gather_find_upstream(const struct config *config,
+                                                   const struct ip *client)
+{
+    for (size_t i = 0; client->family && i < config->upstream_count; i++)
+        if (config_networks_contain(&config->upstreams[i].networks, client))
+            return &config->upstreams[i];
+    return NULL;
+}
+
+/* The index of the Received field of that number, or of the end of the header. */
+static size_t received_index(const struct message *message, unsigned number)
+{
+    size_t index = 0;
+    for (unsigned i = 0; i < number; i++) {
+        const struct header_field *field = message_field(message, "Received", index);
+        if (!field)
+            return message->field_count;
+        index = (size_t)(field - message->fields) + 1;
+    }
+    return index ? index - 1 : 0;
+}
+
+static bool is_trusted(const struct config_upstream *upstream, struct bytes authserv_id)
+{
+    for (size_t i = 0; i < upstream->authserv_ids.count; i++)
+        if (bytes_equal_nocase(authserv_id, bytes_of(upstream->authserv_ids.items[i])))
+            return true;
+    return false;
+}
+
+/* Where we do not know the client ourselves, what the relay found by SPF serves for DMARC. */
+static void take_spf(struct gather *gather, const struct auth_statement *statement)
+{
+    if (gather->spf_of_upstream || gather->evidence.client.family ||
+        !bytes_is(statement->method, "spf"))
+        return;
+    for (size_t i = 0; i < statement->property_count; i++) {
+        const struct auth_property *property = &statement->properties[i];
+        if (!bytes_is(property->type, "smtp") || !bytes_is(property->name, "mailfrom"))
+            continue;
+        size_t at = bytes_rfind_byte(property->value, '@');
+        gather->spf = (struct spf_result){
+            .result = statement->result,
+            .domain = at == BYTES_NOT_FOUND ? property->value : bytes_skip(property->value, at + 1),
+            .problem = BYTES("")};
+        gather->spf_of_upstream = true;
+    }
+}
+
+static bool add_statement(struct gather *gather, struct bytes authserv_id,
+                          const struct auth_statement *statement)
+{
+    struct evidence_item *item =
+        evidence_add(gather->arena, &gather->evidence, CHECK_UPSTREAM, statement->result);
+    if (!item)
+        return false;
+    item->reason = statement->reason;
+    if (!evidence_property(gather->arena, item, "vouch", "authserv-id", authserv_id) ||
+        !evidence_property(gather->arena, item, "vouch", "method", statement->method))
+        return false;
+    for (size_t i = 0; i < statement->property_count; i++) {
+        const struct auth_property *property = &statement->properties[i];
+        char type[32], name[64];
+        if (bytes_is(property->type, "vouch") ||
+            !bytes_to_cstring(property->type, type, sizeof(type)) ||
+            !bytes_to_cstring(property->name, name, sizeof(name)))
+            continue;
+        const char *kept_type = arena_string(gather->arena, bytes_of(type));
+        const char *kept_name = arena_string(gather->arena, bytes_of(name));
+        if (!kept_type || !kept_name ||
+            !evidence_property(gather->arena, item, kept_type, kept_name, property->value))
+            return false;
+    }
+    take_spf(gather, statement);
+    return true;
+}
+
+/*
+ * rfc8601:4.1, 5: a field with the relay's name counts where the relay can have put it: above the Received
+ * field of the hop before it. What stands below came from outside and may be anybody's invention.
+ */
+static bool read_results(struct gather *gather, size_t end)
+{
+    const struct message *message = &gather->message;
+    size_t index = 0, statements = 0;
+    const struct header_field *field;
+    while ((field = message_field(message, "Authentication-Results", index)) &&
+           (size_t)(field - message->fields) < end) {
+        struct auth_results results;
+        index = (size_t)(field - message->fields) + 1;
+        if (auth_results_parse(gather->arena, field->value, &results, NULL) != OK ||
+            !is_trusted(gather->upstream, results.authserv_id))
+            continue;
+        for (size_t i = 0; i < results.statement_count && statements < STATEMENTS_MAX; i++, statements++)
+            if (!add_statement(gather, results.authserv_id, &results.statements[i]))
+                return false;
+    }
+    return true;
+}
+
+bool gather_read_upstream(struct gather *gather)
+{
+    struct gather_envelope *envelope = &gather->envelope;
+    unsigned hops = gather->upstream->hops;
+    struct hop hop;
+    struct ip none = {0};
+    /* Behind a relay that names nobody the client is unknown, not the relay. */
+    bool known = hops && hop_at(&gather->message, hops, &hop) == OK;
+    envelope->local = none;
+    envelope->client = known ? hop.client : none;
+    if (known)
+        envelope->helo = hop.helo;
+    gather->evidence.client = envelope->client;
+    return read_results(gather, received_index(&gather->message, hops + 1));
+}

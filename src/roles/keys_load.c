@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "roles/keys.h"
+
+#include "base/log.h"
+
+enum { SECRETS_FILE_MAX = 64 * 1024, SECRETS_MAX = 16, SECRET_LEAST = 8 };
+
+static enum result no_memory(struct error *error)
+{
+    return error_set(error, TEMP, "out of memory for keys");
+}
+
+/* Signs once: what does not work is to be known now, and the library loads what it loads lazily. */
+static enum result try_key(struct arena *arena, const struct keys_key *key, struct error *error)
+{
+    static const uint8_t hash[KEYS_HASH_SIZE];
+    struct bytes signature;
+    enum result result = dkim_sign_with_key(key->key, arena, key->algorithm,
+                                            bytes_from(hash, sizeof(hash)), &signature, error);
+    if (result == OK && signature.len > KEYS_SIGNATURE_MAX)
+        result = error_set(error, PERM, "the key is longer than %d bits", DKIM_RSA_BITS_MAX);
+    return result;
+}
+
+static enum result add_key(struct keys *keys, struct keys_domain *domain,
+                           const struct key_entry *entry, struct error *error)
+{
+    struct arena *arena = keys->role->arena;
+    struct keys_key *key = &domain->keys[domain->count];
+    struct error why;
+    key->selector = arena_copy(arena, entry->selector);
+    key->algorithm = dkim_key_type_algorithm(entry->type);
+    if (!key->selector.ptr)
+        return no_memory(error);
+    enum result result = key_directory_load(arena, keys->role->config.key_directory, domain->name,
+                                            entry->selector, &key->key, error);
+    if (result != OK)
+        return result == NONE ? PERM : result;
+    domain->count++;
+    if (dkim_private_key_type(key->key) != entry->type)
+        return error_set(error, PERM, "the key " BYTES_FMT " of " BYTES_FMT " is not of the algorithm %s",
+                         BYTES_ARG(key->selector), BYTES_ARG(domain->name),
+                         dkim_key_type_name(entry->type));
+    if (entry->type == DKIM_KEY_RSA && dkim_private_key_bits(key->key) < DKIM_SIGNING_BITS_MIN)
+        return error_set(error, PERM, "the key " BYTES_FMT " of " BYTES_FMT " is shorter than %d bits",
+                         BYTES_ARG(key->selector), BYTES_ARG(domain->name), DKIM_SIGNING_BITS_MIN);
+    if (try_key(arena, key, &why) != OK)
+        return error_set(error, PERM, "the key " BYTES_FMT " of " BYTES_FMT " cannot be used: %s",
+                         BYTES_ARG(key->selector), BYTES_ARG(domain->name), why.text);
+    return OK;
+}
+
+static enum result load_domain(struct keys *keys, struct bytes name, struct error *error)
+{
+    struct arena *arena = keys->role->arena;
+    struct key_state *state = arena_new(arena, struct key_state);
+    struct keys_domain *domain = arena_new(arena, struct keys_domain);
+    if (!state || !domain)
+        return no_memory(error);
+    domain->name = name;
+    enum result result = key_directory_read_state(arena, keys->role->config.key_directory, name,
+                                                  state, error);
+    for (size_t i = 0; i < state->count && result == OK; i++)
+        if (state->entries[i].phase == KEY_ACTIVE)
+            result = add_key(keys, domain, &state->entries[i], error);
+    if (!map_put(keys->domains, name, domain, NULL)) {
+        while (domain->count)
+            EVP_PKEY_free(domain->keys[--domain->count].key);
+        return no_memory(error);
+    }
+    return result == NONE ? PERM : result;
+}
+
+static enum result load_domains(struct keys *keys, struct error *error)
+{
+    struct bytes *names;
+    size_t count;
+    const struct config *config = &keys->role->config;
+    enum result result =
+        key_directory_list(keys->role->arena, config->key_directory, &names, &count, error);
+    if (result == NONE)
+        return OK;
+    if (result == PERM && config->signing_count == 0) {
+        /* A trial run without privileges beside an installed gateway: nothing is signed here. */
+        log_debug("keys", "%s", error->text);
+        return OK;
+    }
+    for (size_t i = 0; i < count && result == OK; i++)
+        result = load_domain(keys, names[i], error);
+    return result;
+}
+
+static enum result require_domain(struct keys *keys, const char *domain, struct error *error)
+{
+    const struct keys_domain *found =
+        map_get(keys->domains, key_directory_domain(keys->role->arena, bytes_of(domain)));
+    if (found && found->count)
+        return OK;
+    return error_set(error, PERM,
+                     "signing %s: there is no active key of it in %s; `vouch dkim keygen %s` makes one, "
+                     "`vouch dkim rotate %s` makes it active once it is published",
+                     domain, keys->role->config.key_directory, domain, domain);
+}
+
+static enum result check_domains(struct keys *keys, struct error *error)
+{
+    const struct config *config = &keys->role->config;
+    enum result result = OK;
+    for (size_t i = 0; i < config->signing_count && result == OK; i++)
+        for (size_t j = 0; j < config->signings[i].domains.count && result == OK; j++)
+            result = require_domain(keys, config->signings[i].domains.items[j], error);
+    return result;
+}
+
+static enum result load_secrets(struct keys *keys, enum keys_codec codec, bool wanted,
+                                const char *path, struct error *error)
+{
+    struct keys_secrets *secrets = &keys->secrets[codec];
+    struct bytes text, line;
+    if (!wanted)
+        return OK;
+    if (!*path)
+        return error_set(error, PERM, "the section %s names no file of secrets",
+                         codec == KEYS_SRS ? "srs" : codec == KEYS_BATV ? "batv" : "ses");
+    enum result result = key_file_read(keys->role->arena, path, SECRETS_FILE_MAX, &text, error);
+    if (result != OK)
+        return result == NONE ? PERM : result;
+    secrets->items = arena_alloc_array(keys->role->arena, SECRETS_MAX, sizeof(*secrets->items));
+    if (!secrets->items)
+        return no_memory(error);
+    while (bytes_split(&text, '\n', &line)) {
+        line = bytes_trim(line);
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        if (line.len < SECRET_LEAST)
+            return error_set(error, PERM, "%s: a secret has %d octets at least", path, SECRET_LEAST);
+        if (secrets->count == SECRETS_MAX)
+            return error_set(error, PERM, "%s: more than %d secrets", path, SECRETS_MAX);
+        secrets->items[secrets->count++] = line;
+    }
+    return secrets->count ? OK : error_set(error, PERM, "%s: there is no secret in it", path);
+}
+
+enum result keys_load(struct keys *keys, struct error *error)
+{
+    const struct config *config = &keys->role->config;
+    keys->domains = map_create();
+    if (!keys->domains)
+        return no_memory(error);
+    dkim_prepare();
+    enum result result = load_domains(keys, error);
+    if (result == OK)
+        result = check_domains(keys, error);
+    if (result == OK)
+        result = load_secrets(keys, KEYS_SRS, *config->srs.domain, config->srs.secrets, error);
+    if (result == OK)
+        result = load_secrets(keys, KEYS_BATV, config->batv.domains.count, config->batv.secrets,
+                              error);
+    if (result == OK)
+        result = load_secrets(keys, KEYS_SES, config->ses.domains.count, config->ses.secrets, error);
+    return result;
+}
+
+static void free_domain(void *pointer)
+{
+    struct keys_domain *domain = pointer;
+    while (domain->count)
+        EVP_PKEY_free(domain->keys[--domain->count].key);
+}
+
+void keys_unload(struct keys *keys)
+{
+    map_destroy(keys->domains, free_domain);
+    keys->domains = NULL;
+    for (size_t i = 0; i < KEYS_CODECS; i++)
+        while (keys->secrets[i].count)
+            key_cleanse(keys->secrets[i].items[--keys->secrets[i].count]);
+}
