@@ -29,6 +29,7 @@ static void check(const struct dkim_signature_result *r)
 {
     require((r->result == AUTH_PASS) == (r->problem.len == 0));
     require(r->domain.len == 0 || domain_is_valid(r->domain));
+    require(!r->key_testing || (r->result != AUTH_PASS && r->result != AUTH_FAIL));
     if (r->result != AUTH_PASS)
         return;
     require(r->domain.len && r->selector.len && r->signature.len);

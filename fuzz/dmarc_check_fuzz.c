@@ -52,6 +52,25 @@ static void check(const struct dmarc_request *request, const struct dmarc_result
     for (size_t i = 0; i < r->step_count; i++)
         used += r->steps[i].used;
     require(used == (r->record_text.len > 0));
+    require(r->identifier_count == (r->policy_tag ? 2 : 0));
+    for (uint32_t chance = 0; chance < 100; chance++) {
+        enum dmarc_policy sampled = dmarc_sample(r, chance);
+        require(sampled <= r->effective && sampled + 1 >= r->effective);
+        require(request->mode == DMARC_SUFFIX_LIST || sampled == r->effective);
+    }
+}
+
+/* Without a message the same record and policy are found. */
+static void check_discovery(struct dns *dns, struct arena *arena,
+                            const struct dmarc_request *request, const struct dmarc_result *r)
+{
+    struct dmarc_result found;
+    enum result result = dmarc_discover(dns, arena, request, &found);
+    require((result == OK) == (found.result == AUTH_NONE && found.record_text.len > 0));
+    require(bytes_equal(found.record_text, r->record_text));
+    require(found.policy == r->policy && found.effective == r->effective);
+    require(result != OK || found.organization_source != DMARC_ORGANIZATION_NOT_SOUGHT);
+    require(found.policy_source == r->policy_source && found.identifier_count == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -75,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dmarc_check(zone_dns(zone), arena, &request, &result);
     check(&request, &result);
     require(zone_question_count(zone) <= ORIGIN_QUERIES_MAX);
+    check_discovery(zone_dns(zone), arena, &request, &result);
     zone_destroy(zone);
     arena_destroy(arena);
     return 0;

@@ -34,11 +34,14 @@ static void decide(struct verification *v, enum auth_result result, const char *
     v->results->result = result;
     v->results->problem = arena_vprintf(v->arena, format, args);
     va_end(args);
+    if (!v->results->problem.len)
+        v->results->problem = BYTES("out of memory for this message");
 }
 
 static void out_of_memory(struct verification *v)
 {
-    decide(v, AUTH_TEMPERROR, "out of memory for this message");
+    v->results->result = AUTH_TEMPERROR;
+    v->results->problem = BYTES("out of memory for this message");
 }
 
 /* 1. What stands in the sets */

@@ -65,7 +65,7 @@ static enum result add_field(struct arena *arena, struct arc_chain *chain, enum 
     if (result == TEMP)
         return TEMP;
     if (instance == 0) {
-        note(arena, chain, "one of the fields %s cannot be read: %s", arc_kind_name(kind),
+        note(arena, chain, "a field %s cannot be read: %s", arc_kind_name(kind),
              error.text);
         return OK;
     }

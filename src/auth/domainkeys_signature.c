@@ -4,6 +4,10 @@
 #include "auth/dkim_tags.h"
 #include "base/ascii.h"
 #include "base/domain.h"
+#include "message/message.h"
+
+/* More names than a header has fields are of no use, and would take up a message's memory. */
+enum { FIELD_NAMES_MAX = 2 * HEADER_FIELDS_MAX };
 
 static struct bytes tag_value(const struct dkim_tags *tags, const char *name)
 {
@@ -102,6 +106,8 @@ static enum result read_field_names(struct arena *arena, const struct dkim_tags 
     if (!tag)
         return OK;
     struct bytes list = squeeze(arena, tag->value, &colons), name;
+    if (colons >= FIELD_NAMES_MAX)
+        return error_set(error, PERM, "h= lists more than %d fields", FIELD_NAMES_MAX);
     out->field_names = arena_alloc_array(arena, colons + 1, sizeof(*out->field_names));
     if (!list.ptr || !out->field_names)
         return error_set(error, TEMP, "out of memory for this message");

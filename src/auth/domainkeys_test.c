@@ -270,6 +270,22 @@ static void malformed_signatures_are_ignored_rfc4870_3_7_3(void **state)
     expect_dk("permerror", "no b=");
 }
 
+static void a_list_of_fields_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct buf tags;
+    add_key(f, "", rsa_1024);
+    buf_init(&tags, 1 << 20);
+    buf_add_string(&tags, SIMPLE "; h=from");
+    for (size_t i = 1; i < 2 * HEADER_FIELDS_MAX; i++)
+        buf_add_string(&tags, ":x");
+    const char *text = arena_string(f->arena, buf_bytes(&tags));
+    expect_signed(f, text, FROM "\r\nx\r\n", FROM "\r\nx\r\n", "pass", "");
+    text = arena_string(f->arena, arena_printf(f->arena, "%s:x", text));
+    expect_signed(f, text, FROM "\r\nx\r\n", FROM "\r\nx\r\n", "permerror", "more than 2000");
+    buf_free(&tags);
+}
+
 static void tags_of_no_meaning_and_defaults_are_fine_rfc4870_3_3(void **state)
 {
     struct fixture *f = *state;
@@ -489,6 +505,7 @@ int main(void)
         TEST(a_sender_without_address_is_set_aside_where_it_is_not_signed_rfc4870_3_3),
         TEST(d_is_the_senders_domain_or_above_it_rfc4870_3_3),
         TEST(malformed_signatures_are_ignored_rfc4870_3_7_3),
+        TEST(a_list_of_fields_is_bounded),
         TEST(tags_of_no_meaning_and_defaults_are_fine_rfc4870_3_3),
         TEST(unknown_methods_are_neutral_rfc4870_3_7_3),
         TEST(the_first_signature_that_fits_is_the_one_rfc4870_3_7_3),

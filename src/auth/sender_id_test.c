@@ -191,7 +191,8 @@ static void dns_trouble_is_a_temporary_error_rfc4406_4_2(void **state)
 static void without_an_address_there_is_nothing_to_check_rfc4406_4(void **state)
 {
     struct fixture *f = *state;
-    add(f, "mail.client.example TXT \"spf2.0/mfrom,pra -all\"\n");
+    add(f, "mail.client.example TXT \"spf2.0/mfrom,pra exp=x.example -all\"\n"
+           "x.example TXT \"not %{s}\"\n");
     struct sender_id_result r = pra_of(f, "192.0.2.1", "");
     assert_result(r, AUTH_NONE);
     assert_contains(r.problem, "no Purported Responsible Address");
@@ -199,6 +200,7 @@ static void without_an_address_there_is_nothing_to_check_rfc4406_4(void **state)
     r = mfrom_of(f, "192.0.2.1", "");
     assert_result(r, AUTH_FAIL);
     assert_bytes(r.domain, "mail.client.example");
+    assert_bytes(r.explanation, "not postmaster@mail.client.example");
     assert_result(pra_of(f, "192.0.2.1", "a@localhost"), AUTH_NONE);
     assert_result(pra_of(f, "192.0.2.1", "a@[192.0.2.1]"), AUTH_NONE);
 }

@@ -185,18 +185,18 @@ static void write_chain_before(struct buf *out, const struct arc_set *set)
 }
 
 static void write_judgement(struct buf *out, const char *what, enum auth_result result,
-                            const char *good, struct bytes problem)
+                            const char *good, const char *bad, struct bytes problem)
 {
-    buf_printf(out, "     %s: ", what);
-    if (result == AUTH_PASS)
-        buf_add_string(out, good);
-    else if (result == AUTH_NONE)
-        buf_add_string(out, "not looked at");
-    else if (result == AUTH_TEMPERROR)
-        buf_add_string(out, "cannot be told now: ");
-    else
-        buf_add_string(out, "does not hold: ");
-    put_text(out, problem);
+    const char *word = result == AUTH_PASS        ? good
+                       : result == AUTH_FAIL      ? bad
+                       : result == AUTH_NONE      ? "not looked at"
+                       : result == AUTH_TEMPERROR ? "cannot be told now"
+                                                  : "void";
+    buf_printf(out, "     %s: %s", what, word);
+    if (problem.len) {
+        buf_add_string(out, ", because ");
+        put_text(out, problem);
+    }
     buf_add_string(out, ".\n");
 }
 
@@ -218,9 +218,9 @@ static void write_set(struct buf *out, const struct arc_set *set)
     buf_add_string(out, ").\n");
     write_chain_before(out, set);
     write_found(out, set);
-    write_judgement(out, "Its seal", set->seal, "good", set->seal_problem);
+    write_judgement(out, "Its seal", set->seal, "good", "broken", set->seal_problem);
     write_judgement(out, "The message as it left there", set->message_signature, "unchanged",
-                    set->message_problem);
+                    "changed since", set->message_problem);
 }
 
 static void write_text(struct buf *out, const struct arc_results *arc)

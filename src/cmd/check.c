@@ -141,9 +141,10 @@ static void print(struct world *world, const struct evidence *evidence,
 static bool load_authorities(struct world *world, struct smime_authorities **authorities)
 {
     struct error error;
+    const char *file = world->config.authentication.smime_authorities;
     *authorities = NULL;
     if (!world->config.authentication.smime ||
-        smime_authorities_load(NULL, authorities, &error) == OK)
+        smime_authorities_load(*file ? file : NULL, authorities, &error) == OK)
         return true;
     fprintf(stderr, "vouch check: %s\n", error.text);
     return false;

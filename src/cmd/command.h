@@ -31,6 +31,7 @@ int explain_command(int argc, char **argv);
 int log_command(int argc, char **argv);
 int lint_command(int argc, char **argv);
 int spf_check_command(int argc, char **argv);
+int spf_wizard_command(int argc, char **argv);
 int senderid_check_command(int argc, char **argv);
 int dkim_verify_command(int argc, char **argv);
 int dkim_sign_command(int argc, char **argv);

@@ -13,6 +13,7 @@ static const struct command commands[] = {
     {"log", "what came in, by sender, recipient, time, action", log_command, false},
     {"lint", "what a domain publishes, and what is wrong with it", lint_command, false},
     {"spf check", "one SPF check, step by step", spf_check_command, false},
+    {"spf wizard", "an SPF record from what sends, and a test of it", spf_wizard_command, false},
     {"senderid check", "the PRA of a message and one Sender ID check", senderid_check_command, false},
     {"dkim verify", "the DKIM signatures of a message file", dkim_verify_command, false},
     {"dkim sign", "sign a message file", dkim_sign_command, false},

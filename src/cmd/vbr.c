@@ -23,7 +23,8 @@ static const char usage[] =
     "  --ip ADDRESS            the client, for SPF (without it only DKIM counts)\n"
     "  --helo NAME             its HELO or EHLO name\n"
     "  --from MAILBOX          MAIL FROM, for SPF\n"
-    "  --authenticated DOMAIN  take this domain for authenticated without a check\n" WORLD_USAGE
+    "  --authenticated DOMAIN  take this domain for authenticated without a check\n"
+    WORLD_USAGE
     "\n"
     "examples:\n"
     "  vouch vbr check --certifier vouch.example.org message.eml\n"

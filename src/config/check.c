@@ -119,7 +119,7 @@ static void check_forwarder(struct checker *c, const struct config_block *block)
     const struct config_forwarder *forwarder = block->element;
     if (!forwarder->networks.count && !forwarder->names.count && !forwarder->include[0])
         config_fault_add(c->faults, block->name.at,
-                         "forwarder %s names no host: it needs networks, names or include",
+                         "forwarder %s names no host: it needs networks, names or spf-include",
                          config_quote(c->arena, bytes_of(forwarder->name)));
 }
 

@@ -74,7 +74,7 @@ struct config_forwarder {          /* section "forwarder NAME" */
     char *name;
     struct config_networks networks;
     struct config_strings names;   /* HELO names; ".example.org": and all below */
-    char *include;                 /* a domain whose SPF record lists its hosts; "" */
+    char *include;                 /* spf-include: a domain whose SPF record lists its hosts; "" */
     bool filters;                  /* it has filtered what it forwards */
 };
 
@@ -147,6 +147,7 @@ struct config {
         char *suffix_list;         /* file */
         int64_t timeout;           /* all checks of one message */
         bool helo, spf_guess, sender_id, domainkeys, adsp, arc, smime, openpgp, replays;
+        char *smime_authorities;   /* PEM file; "": the system's */
         unsigned hashcash;         /* zero bits demanded; 0: not looked at */
         struct config_strings vbr_certifiers; /* empty: VBR is not looked at */
     } authentication;

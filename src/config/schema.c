@@ -97,7 +97,7 @@ static const struct config_key forwarder_keys[] = {
      .meaning = "Addresses of its hosts."},
     {"names", CONFIG_NAMES, AT(names), .most = 1000, .example = "[mx.example.org, .example.net]",
      .meaning = "What its hosts say in HELO, if it resolves to them. A dot in front: all names below, too."},
-    {"include", CONFIG_TEXT, AT(include), .example = "forwarders.example.org",
+    {"spf-include", CONFIG_TEXT, AT(include), .example = "forwarders.example.org",
      .meaning = "A domain whose SPF record lists its hosts, as include: in a record would."},
     {"filters", CONFIG_BOOL, AT(filters), .fallback = "no",
      .meaning = "It has filtered what it forwards: what fails DMARC only because it was forwarded is "
@@ -296,6 +296,9 @@ static const struct config_key authentication_keys[] = {
                 "not looked at."},
     {"smime", CONFIG_BOOL, AT(smime), .fallback = "no",
      .meaning = "Verify S/MIME signatures against the system's authorities. Reported (RFC 7281)."},
+    {"smime-authorities", CONFIG_PATH, AT(smime_authorities), .example = "/etc/ssl/certs/ca-certificates.crt",
+     .meaning = "PEM file of the authorities that S/MIME certificates are verified against. Unset: the "
+                "system's."},
     {"openpgp", CONFIG_BOOL, AT(openpgp), .fallback = "no",
      .meaning = "Note who claims to have signed with OpenPGP. Reported."},
     {"replays", CONFIG_BOOL, AT(replays), .fallback = "yes",
@@ -411,7 +414,8 @@ const struct config_section config_sections[] = {
 };
 const size_t config_section_count = countof(config_sections);
 
-_Static_assert(countof(limits_keys) <= CONFIG_KEYS && countof(authentication_keys) <= CONFIG_KEYS, "CONFIG_KEYS is too small");
+_Static_assert(countof(limits_keys) <= CONFIG_KEYS && countof(authentication_keys) <= CONFIG_KEYS,
+               "CONFIG_KEYS is too small");
 _Static_assert(CONFIG_TLS_STARTTLS == 1 && CONFIG_TLS_IMPLICIT == 2, "choices of tls");
 _Static_assert(CONFIG_DMARC_MARK == 1 && CONFIG_DMARC_ON == 2 && CONFIG_DMARC_STRICT == 3,
                "choices of dmarc");

@@ -55,14 +55,23 @@ static bool is_generic(struct bytes name, const struct ip *ip)
     return held >= 3;
 }
 
+/* An MX host may only take mail; what the administrator named does send. */
+static bool sends(const struct lint *lint, const struct ip *ip)
+{
+    for (size_t i = 0; i < lint->address_count; i++)
+        if (ip_equal(&lint->addresses[i].ip, ip) &&
+            (!lint->addresses[i].host || lint->addresses[i].host->is_helo))
+            return true;
+    return false;
+}
+
 static void judge(const struct asking *asking)
 {
     struct section *section = asking->section;
     const struct lint_address *address = asking->address;
     const struct iprev_result *found = &asking->result;
     const struct lint_host *host = address->host;
-    /* An MX host may only take mail; what the administrator named does send. */
-    enum severity severity = !host || host->is_helo ? SEVERITY_ERROR : SEVERITY_WARNING;
+    enum severity severity = sends(asking->lint, &address->ip) ? SEVERITY_ERROR : SEVERITY_WARNING;
     char text[IP_TEXT_SIZE];
     ip_format(&address->ip, text);
     struct bytes subject = bytes_of(text);
@@ -112,6 +121,15 @@ static void check_helo(struct lint *lint, struct section *section, const struct 
                      "The HELO name has no address, so receivers that check it refuse the mail.");
 }
 
+/* Several names may have one address. */
+static bool is_first(const struct lint *lint, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (ip_equal(&lint->addresses[i].ip, &lint->addresses[at].ip))
+            return false;
+    return true;
+}
+
 void lint_reverse(struct lint *lint, struct section *section)
 {
     struct asking *asking =
@@ -125,7 +143,7 @@ void lint_reverse(struct lint *lint, struct section *section)
     for (size_t i = 0; i < lint->address_count; i++) {
         asking[i] = (struct asking){lint, section, &lint->addresses[i], {0}, false};
         /* Addresses that nobody reaches have been complained about already. */
-        if (!lint_special_address(&lint->addresses[i].ip) &&
+        if (is_first(lint, i) && !lint_special_address(&lint->addresses[i].ip) &&
             !fiber_group_start(&group, "reverse", ask, &asking[i]))
             section->incomplete = true;
     }

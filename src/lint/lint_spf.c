@@ -199,7 +199,7 @@ static struct bytes name_costly(struct spf_lint *spf)
         if (term->child && (!most || term->child->cost > most->child->cost))
             most = term;
     }
-    if (!most)
+    if (!most || most->child->cost < 2)
         return BYTES("");
     return lint_name(spf->section, ", most of them (%u) in " BYTES_FMT, 1 + most->child->cost,
                      BYTES_ARG(most->text));
@@ -212,12 +212,19 @@ static void check_costs(struct spf_lint *spf)
                  "uses %u of %d terms that ask the DNS, %u of %d look-ups without an "
                  "answer",
                  root->cost, SPF_TERMS_LIMIT, root->void4, SPF_VOID_LIMIT);
-    if (root->cost > SPF_TERMS_LIMIT)
-        section_find(spf->section, SEVERITY_ERROR, HARM_MAIL_LOST, root->domain, "rfc7208:4.6.4",
-                     "The record asks the DNS with %u terms" BYTES_FMT "; over 10 the check is a "
-                     "permanent error for mail that no earlier term allows.",
-                     root->cost, BYTES_ARG(name_costly(spf)));
-    else if (root->cost == SPF_TERMS_LIMIT)
+    if (root->cost > SPF_TERMS_LIMIT) {
+        struct bytes names = name_costly(spf);
+        struct finding *finding = section_find(
+            spf->section, SEVERITY_ERROR, HARM_MAIL_LOST, root->domain, "rfc7208:4.6.4",
+            "The record asks the DNS with %u terms" BYTES_FMT
+            "; over 10 the check is a permanent error for mail that no earlier term allows: what "
+            "can "
+            "be, is written as addresses here, which must follow theirs.",
+            root->cost, BYTES_ARG(names));
+        finding->fix = record_text_zone_line(
+            spf->section->arena, root->domain,
+            spf_mend_flatten(spf->section->arena, root->text, root, SPF_TERMS_LIMIT));
+    } else if (root->cost == SPF_TERMS_LIMIT)
         section_find(
             spf->section, SEVERITY_ADVICE, HARM_WEAKNESS, root->domain, "rfc7208:4.6.4",
             "All 10 terms that may ask the DNS are used: if a provider adds one, the check "
@@ -314,11 +321,27 @@ static void check_type_99(struct spf_lint *spf)
             "it, the TXT record suffices.");
 }
 
+/* An alias can have no other record (rfc1034:3.6.2), and a name without an address greets nobody.
+ */
+static bool has_own_address(struct spf_lint *spf, struct bytes name)
+{
+    enum dns_type types[] = {DNS_A, DNS_AAAA};
+    for (size_t i = 0; i < countof(types); i++) {
+        const struct dns_answer *answer =
+            dns_query(spf->lint->dns, spf->section->arena, name, types[i], spf->lint->deadline);
+        if (answer->status == DNS_FOUND)
+            return bytes_equal_nocase(answer->canonical, domain_strip_dot(name));
+    }
+    return false;
+}
+
 /* The HELO name has no record of the domain's: a bounce has no other domain (rfc7208:2.3, 10.1.3).
  */
 static void check_helo_name(struct spf_lint *spf, struct bytes name, enum severity severity)
 {
     struct section *section = spf->section;
+    if (!has_own_address(spf, name))
+        return;
     const struct dns_answer *answer = lint_ask(spf->lint, section, name, DNS_TXT);
     if (answer->status == DNS_FAILED)
         return;

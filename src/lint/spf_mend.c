@@ -150,6 +150,77 @@ struct bytes spf_mend(struct arena *arena, struct bytes text, const struct spf_t
     return write(arena, &terms, &ending);
 }
 
+/* The term's addresses with blanks before them; false if they are not known. */
+static bool flatten(const struct spf_tree_term *term, struct buf *out)
+{
+    size_t count = 0;
+    if (!term->directive || term->directive->qualifier != '+')
+        return false;
+    if (term->child)
+        return spf_tree_flatten(term->child, out, &count) && count && count <= TERMS_MAX;
+    bool whole = term->directive->prefix4 == 32 && term->directive->prefix6 == 128;
+    if (term->directive->mechanism != SPF_A || !term->v4 || !term->v6 || !whole)
+        return false;
+    const struct dns_answer *answers[] = {term->v4, term->v6};
+    for (size_t i = 0; i < countof(answers); i++)
+        for (size_t j = 0; j < answers[i]->count; j++, count++) {
+            char text[IP_TEXT_SIZE];
+            const struct ip *ip = &answers[i]->records[j].ip;
+            buf_printf(out, " ip%u:%s", ip->family, ip_format(ip, text));
+        }
+    return count != 0;
+}
+
+static unsigned cost_of(const struct spf_tree_term *term)
+{
+    return 1 + (term->child ? term->child->cost : 0);
+}
+
+/* The next to be flattened; NULL if none can be. `done` marks those looked at. */
+static const struct spf_tree_term *next_to_flatten(const struct spf_tree_node *node, bool *done)
+{
+    size_t best = node->term_count;
+    for (size_t i = 0; i < node->term_count; i++) {
+        const struct spf_tree_term *term = &node->terms[i];
+        bool own = !term->child;
+        if (done[i])
+            continue;
+        if (best == node->term_count || (own && node->terms[best].child) ||
+            (own == !node->terms[best].child && cost_of(term) > cost_of(&node->terms[best])))
+            best = i;
+    }
+    if (best == node->term_count)
+        return NULL;
+    done[best] = true;
+    return &node->terms[best];
+}
+
+struct bytes spf_mend_flatten(struct arena *arena, struct bytes text,
+                              const struct spf_tree_node *node, unsigned limit)
+{
+    struct terms terms = {.count = 0};
+    struct ending ending = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    bool done[SPF_TREE_TERMS_MAX] = {false};
+    unsigned cost = 0;
+    take(arena, &terms, &ending, text, node);
+    for (size_t i = 0; i < node->term_count; i++)
+        if (has(&terms, node->terms[i].text) || bytes_equal(ending.redirect, node->terms[i].text))
+            cost += cost_of(&node->terms[i]);
+    const struct spf_tree_term *term;
+    while (cost > limit && (term = next_to_flatten(node, done))) {
+        struct buf flat;
+        buf_init(&flat, 16 * 1024);
+        for (size_t i = 0; i < terms.count; i++)
+            if (bytes_equal(terms.list[i], term->text) && flatten(term, &flat) && !flat.failed) {
+                terms.list[i] = arena_copy(arena, bytes_skip(buf_bytes(&flat), 1));
+                cost -= cost_of(term);
+                break;
+            }
+        buf_free(&flat);
+    }
+    return write(arena, &terms, &ending);
+}
+
 struct bytes spf_mend_join(struct arena *arena, const struct bytes *texts, size_t count)
 {
     struct terms terms = {.count = 0};

@@ -16,6 +16,12 @@
  * looked at. Empty at the arena's cap. */
 struct bytes spf_mend(struct arena *arena, struct bytes text, const struct spf_tree_node *node);
 
+/* The same, and as many terms written as addresses as are needed to ask the DNS with at most
+ * `limit` terms: own "a" terms first, then the costliest includes. With what cannot be resolved it
+ * may remain over the limit. */
+struct bytes spf_mend_flatten(struct arena *arena, struct bytes text,
+                              const struct spf_tree_node *node, unsigned limit);
+
 /* One record out of several: the terms of all, once each. */
 struct bytes spf_mend_join(struct arena *arena, const struct bytes *texts, size_t count);
 

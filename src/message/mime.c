@@ -80,7 +80,8 @@ static bool find_delimiter(const struct scan *scan, struct bytes line, struct de
     bool any = false;
     for (size_t level = scan->open_count; level--;) {
         struct bytes boundary = scan->open[level].boundary;
-        if (!bytes_starts_with(rest, boundary))
+        if (boundary.len > rest.len || boundary.ptr[0] != rest.ptr[0] ||
+            memcmp(boundary.ptr, rest.ptr, boundary.len) != 0)
             continue;
         struct bytes tail = bytes_skip(rest, boundary.len);
         bool closing = bytes_starts_with(tail, BYTES("--"));
@@ -397,7 +398,8 @@ enum result mime_parse(struct arena *arena, const struct message *message,
 {
     static const struct mime_options defaults = {0};
     size_t fields_left = MIME_FIELDS_MAX, encoded_count = 0;
-    size_t decoded_left = message->raw.len + 1024;
+    /* Twice: base64 within base64 within base64 still fits. */
+    size_t decoded_left = 2 * message->raw.len + 1024;
     *out = (struct mime){0};
     struct scan scan = {.arena = arena,
                         .options = options ? options : &defaults,

@@ -22,6 +22,7 @@ struct pra {
 
 /* OK; NONE: the message has no PRA (out->problem says why; out->field is set if one field was
  * selected and is malformed); TEMP: the arena's cap. */
-enum result pra_find(struct arena *arena, const struct message *message, struct pra *out) must_check;
+enum result pra_find(struct arena *arena, const struct message *message,
+                     struct pra *out) must_check;
 
 #endif

@@ -319,6 +319,12 @@ static enum result open_dns(struct edge *edge, struct error *error)
     return edge->dns ? OK : error_set(error, TEMP, "out of memory");
 }
 
+/* What is not set is "" in the configuration. */
+static const char *config_or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
 static enum result edge_prepare(struct role *role, struct error *error)
 {
     struct edge *edge = arena_new(role->arena, struct edge);
@@ -345,7 +351,8 @@ static enum result edge_prepare(struct role *role, struct error *error)
         edge->seals |= role->config.domains[i].arc_seal[0] != '\0';
     enum result result = open_tls(edge, error);
     if (result == OK && role->config.authentication.smime)
-        result = smime_authorities_load(NULL, &edge->authorities, error);
+        result = smime_authorities_load(config_or_null(role->config.authentication.smime_authorities),
+                                        &edge->authorities, error);
     if (result == OK)
         result = open_dns(edge, error);
     for (size_t i = 0; i < role->config.listener_count && result == OK; i++)

@@ -68,6 +68,8 @@ void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *r
                                        .sender = transaction->sender,
                                        .submitter_given = transaction->submitter_given,
                                        .submitter = transaction->submitter,
+                                       .submitter_local = transaction->submitter_local,
+                                       .submitter_domain = transaction->submitter_domain,
                                        .now = loop_epoch(),
                                        .authorities = edge->authorities};
     gather_begin(&mail->gather, &edge->role->config, edge->dns, transaction->arena, &envelope);

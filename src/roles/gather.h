@@ -43,6 +43,7 @@ struct gather_envelope {
     struct bytes sender;       /* MAIL FROM; empty: <> */
     bool submitter_given;
     struct bytes submitter;    /* SUBMITTER, or empty */
+    struct bytes submitter_local, submitter_domain; /* without quotes */
     int64_t now;
     /* For S/MIME; NULL: none are known. Must outlive the gather. */
     const struct smime_authorities *authorities;

@@ -231,7 +231,13 @@ static void check_adsp(void *argument)
     took(gather, CHECK_ADSP, started);
 }
 
-/* The domains that somebody may vouch for: those that are authenticated (rfc5518:4.1). */
+static struct bytes domain_of(struct bytes identity)
+{
+    return bytes_skip(identity, bytes_rfind_byte(identity, '@') + 1);
+}
+
+/* The domains that somebody may vouch for: those that are authenticated; of a signature that of i=
+ * (rfc5518:4.1, 7.1). */
 static void check_vbr(void *argument)
 {
     struct gather *gather = argument;
@@ -243,11 +249,13 @@ static void check_vbr(void *argument)
                                   .deadline = gather->deadline};
     for (size_t i = 0; i < names->count && i < VBR_CERTIFIERS_MAX; i++)
         certifiers[request.certifier_count++] = bytes_of(names->items[i]);
-    if (gather->spf.result == AUTH_PASS)
+    /* rfc5518:7.3: not what <> was checked as. */
+    if (gather->spf.result == AUTH_PASS && gather->evidence.mail_from.len)
         authenticated[request.authenticated_count++] = gather->spf.domain;
     for (size_t i = 0; i < gather->dkim.count && i < DKIM_SIGNATURES_MAX; i++)
         if (gather->dkim.signatures[i].result == AUTH_PASS)
-            authenticated[request.authenticated_count++] = gather->dkim.signatures[i].domain;
+            authenticated[request.authenticated_count++] =
+                domain_of(gather->dkim.signatures[i].identity);
     vbr_check(DNS_OF(gather), gather->arena, &gather->message, &request, &gather->vbr);
     took(gather, CHECK_VBR, started);
 }

@@ -121,14 +121,13 @@ static bool add_sender_id(struct gather *gather)
 /* rfc4405:4.2: the SUBMITTER of the envelope must be the responsible address of the header. */
 static bool add_submitter(struct gather *gather)
 {
-    struct bytes given = gather->envelope.submitter, pra = gather->pra.mailbox;
-    if (!gather->envelope.submitter_given)
+    const struct gather_envelope *envelope = &gather->envelope;
+    struct bytes given = envelope->submitter, pra = gather->pra.mailbox;
+    if (!envelope->submitter_given)
         return true;
     /* Local parts compare by their case, domains do not (rfc5321:2.4). */
-    size_t at = bytes_rfind_byte(given, '@'), pra_at = bytes_rfind_byte(pra, '@');
-    bool same = gather->pra_found == OK && at != BYTES_NOT_FOUND && at == pra_at &&
-                bytes_equal(bytes_first(given, at), bytes_first(pra, at)) &&
-                bytes_equal_nocase(bytes_skip(given, at), bytes_skip(pra, at));
+    bool same = gather->pra_found == OK && bytes_equal(envelope->submitter_local, gather->pra.local) &&
+                bytes_equal_nocase(envelope->submitter_domain, gather->pra.domain);
     struct bytes problem =
         same ? BYTES("")
         : gather->pra_found == OK
@@ -242,9 +241,20 @@ static bool add_arc(struct gather *gather)
     return fine;
 }
 
+/* 0 to 99, evenly spread over messages and the same whenever this one is looked at (for pct= of
+ * rfc7489:6.6.4). */
+static uint32_t lot_of(struct bytes id)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < id.len; i++)
+        hash = (hash ^ id.ptr[i]) * 16777619u;
+    return (hash ^ hash >> 15) % 100;
+}
+
 static bool add_dmarc(struct gather *gather)
 {
     const struct dmarc_result *dmarc = &gather->dmarc;
+    enum dmarc_policy effective = dmarc_sample(dmarc, lot_of(gather->evidence.id));
     struct evidence_item *item =
         evidence_add(gather->arena, &gather->evidence, CHECK_DMARC, dmarc->result);
     if (!item)
@@ -256,11 +266,13 @@ static bool add_dmarc(struct gather *gather)
     if (dmarc->result == AUTH_PASS || dmarc->result == AUTH_FAIL || temporary)
         fine = fine &&
                property(gather, item, "policy", "dmarc",
-                        bytes_of(dmarc_policy_name(dmarc->effective))) &&
+                        bytes_of(dmarc_policy_name(effective))) &&
                property(gather, item, "vouch", "effective",
-                        bytes_of(dmarc_policy_name(dmarc->effective))) &&
+                        bytes_of(dmarc_policy_name(effective))) &&
                property(gather, item, "vouch", "published",
                         bytes_of(dmarc_policy_name(dmarc->policy))) &&
+               property(gather, item, "vouch", "sampled-out",
+                        bytes_of(effective != dmarc->effective ? "pct" : "")) &&
                property(gather, item, "vouch", "policy-domain", dmarc->policy_domain) &&
                property(gather, item, "vouch", "organizational-domain", dmarc->organizational_domain) &&
                property(gather, item, "vouch", "spf-aligned", bytes_of(dmarc->spf_aligned ? "yes" : "no")) &&

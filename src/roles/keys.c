@@ -103,6 +103,24 @@ static bool answer_signatures(struct keys *keys, struct ipc_request *request)
     return true;
 }
 
+static bool answer_address(struct keys *keys, struct ipc_request *request)
+{
+    struct keys_address_request asked;
+    struct keys_address_answer found;
+    struct error error = {{0}};
+    struct buf payload;
+    if (!keys_address_request_read(request->message.payload, &asked))
+        return false;
+    found.result = keys_address_answer(keys, request->arena, &asked, &found.text, &error);
+    if (found.result != OK)
+        found.text = bytes_of(error.text);
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    keys_address_answer_write(&payload, &found);
+    answer(request, &payload);
+    buf_free(&payload);
+    return true;
+}
+
 static void serve_edge(void *context, struct ipc_request *request)
 {
     struct keys *keys = context;
@@ -112,6 +130,8 @@ static void serve_edge(void *context, struct ipc_request *request)
         fine = answer_selectors(keys, request);
     else if (request->message.type == KEYS_SIGN)
         fine = answer_signatures(keys, request);
+    else if (request->message.type == KEYS_ADDRESS)
+        fine = answer_address(keys, request);
     if (!fine)
         log_warning("keys", "a malformed request of type %u", request->message.type);
     ipc_request_free(request);

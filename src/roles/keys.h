@@ -5,13 +5,15 @@
  * to give the keys away.
  *
  * keys.c          the role, and signatures
- * keys_load.c     reads keys and secrets before the sandbox closes
+ * keys_load.c     reads keys before the sandbox closes
+ * keys_address.c  secrets, and return paths made with them
  */
 #ifndef VOUCH_ROLES_KEYS_H
 #define VOUCH_ROLES_KEYS_H
 
 #include "auth/dkim_sign.h"
 #include "auth/key_directory.h"
+#include "auth/secrets.h"
 #include "base/map.h"
 #include "roles/keys_protocol.h"
 #include "roles/role.h"
@@ -29,20 +31,23 @@ struct keys_domain {
     size_t count;
 };
 
-/* One a line of a file; the first is used to make, all to accept. */
-struct keys_secrets {
-    struct bytes *items;
-    size_t count;
-};
-
 struct keys {
     struct role *role;
     struct map *domains; /* by name: struct keys_domain, in the role's arena */
-    struct keys_secrets secrets[KEYS_CODECS];
+    struct secrets secrets[KEYS_CODECS]; /* empty: not switched on */
+    struct bytes *local_domains;
+    size_t local_domain_count;
 };
 
 /* PERM: a file cannot be read, others may read it, or a domain of the configuration has no active key. */
 enum result keys_load(struct keys *keys, struct error *error) must_check;
 void keys_unload(struct keys *keys);
+
+enum result keys_address_load(struct keys *keys, struct error *error) must_check;
+void keys_address_unload(struct keys *keys);
+/* KEYS_ADDRESS; *out and results as roles/keys_protocol.h has them. */
+enum result keys_address_answer(struct keys *keys, struct arena *arena,
+                                const struct keys_address_request *asked, struct bytes *out,
+                                struct error *error) must_check;
 
 #endif

@@ -3,8 +3,6 @@
 
 #include "base/log.h"
 
-enum { SECRETS_FILE_MAX = 64 * 1024, SECRETS_MAX = 16, SECRET_LEAST = 8 };
-
 static enum result no_memory(struct error *error)
 {
     return error_set(error, TEMP, "out of memory for keys");
@@ -112,38 +110,8 @@ static enum result check_domains(struct keys *keys, struct error *error)
     return result;
 }
 
-static enum result load_secrets(struct keys *keys, enum keys_codec codec, bool wanted,
-                                const char *path, struct error *error)
-{
-    struct keys_secrets *secrets = &keys->secrets[codec];
-    struct bytes text, line;
-    if (!wanted)
-        return OK;
-    if (!*path)
-        return error_set(error, PERM, "the section %s names no file of secrets",
-                         codec == KEYS_SRS ? "srs" : codec == KEYS_BATV ? "batv" : "ses");
-    enum result result = key_file_read(keys->role->arena, path, SECRETS_FILE_MAX, &text, error);
-    if (result != OK)
-        return result == NONE ? PERM : result;
-    secrets->items = arena_alloc_array(keys->role->arena, SECRETS_MAX, sizeof(*secrets->items));
-    if (!secrets->items)
-        return no_memory(error);
-    while (bytes_split(&text, '\n', &line)) {
-        line = bytes_trim(line);
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
-        if (line.len < SECRET_LEAST)
-            return error_set(error, PERM, "%s: a secret has %d octets at least", path, SECRET_LEAST);
-        if (secrets->count == SECRETS_MAX)
-            return error_set(error, PERM, "%s: more than %d secrets", path, SECRETS_MAX);
-        secrets->items[secrets->count++] = line;
-    }
-    return secrets->count ? OK : error_set(error, PERM, "%s: there is no secret in it", path);
-}
-
 enum result keys_load(struct keys *keys, struct error *error)
 {
-    const struct config *config = &keys->role->config;
     keys->domains = map_create();
     if (!keys->domains)
         return no_memory(error);
@@ -152,12 +120,7 @@ enum result keys_load(struct keys *keys, struct error *error)
     if (result == OK)
         result = check_domains(keys, error);
     if (result == OK)
-        result = load_secrets(keys, KEYS_SRS, *config->srs.domain, config->srs.secrets, error);
-    if (result == OK)
-        result = load_secrets(keys, KEYS_BATV, config->batv.domains.count, config->batv.secrets,
-                              error);
-    if (result == OK)
-        result = load_secrets(keys, KEYS_SES, config->ses.domains.count, config->ses.secrets, error);
+        result = keys_address_load(keys, error);
     return result;
 }
 
@@ -172,7 +135,5 @@ void keys_unload(struct keys *keys)
 {
     map_destroy(keys->domains, free_domain);
     keys->domains = NULL;
-    for (size_t i = 0; i < KEYS_CODECS; i++)
-        while (keys->secrets[i].count)
-            key_cleanse(keys->secrets[i].items[--keys->secrets[i].count]);
+    keys_address_unload(keys);
 }

@@ -444,6 +444,44 @@ static void without_the_keys_process_signing_fails_for_now(void **state)
     as_edge(lose_role);
 }
 
+/* ---- addresses ---- */
+
+static enum result address(enum keys_codec codec, bool decode, struct bytes text, struct bytes *out)
+{
+    struct keys_address_request request = {codec, decode, text, NOW};
+    return keys_address(world.keys, world.arena, &request, loop_deadline(20 * SECOND), out,
+                        &world.error);
+}
+
+static void make_and_take_addresses(void)
+{
+    static const struct bytes plain = BYTES_INIT("ann@example.org"), far = BYTES_INIT("x@far.example");
+    struct bytes made, back;
+    check(address(KEYS_SRS, false, far, &made) == OK);
+    check(bytes_ends_with(made, BYTES("=far.example=x@srs.example.org")));
+    check(address(KEYS_SRS, true, made, &back) == OK && bytes_equal(back, far));
+    check(address(KEYS_SRS, true, BYTES("SRS0=AAAA=AA=far.example=x@srs.example.org"), &back) == PERM);
+    check(world.error.text[0]);
+    check(address(KEYS_BATV, false, plain, &made) == OK);
+    check(bytes_starts_with(made, BYTES("prvs=0")));
+    check(address(KEYS_BATV, true, made, &back) == OK && bytes_equal(back, plain));
+    check(address(KEYS_BATV, false, far, &made) == NONE); /* not listed */
+    check(address(KEYS_SES, false, plain, &made) == NONE); /* not switched on */
+    check(address((enum keys_codec)9, false, plain, &made) == TEMP);
+}
+
+static void return_paths_are_made_and_taken_apart_with_our_secrets(void **state)
+{
+    char *secrets = key_directory_path(world.arena, world.folder, BYTES("secrets"), "");
+    FILE *file = fopen(secrets, "w");
+    fputs("# ours\na secret of sufficient length\n", file);
+    fclose(file);
+    check(chmod(secrets, 0600) == 0);
+    write_config("srs { domain = srs.example.org secrets = secrets }\n"
+                 "batv { domains = [example.org] secrets = secrets }\n");
+    as_edge(make_and_take_addresses);
+}
+
 /* ---- the sandbox ---- */
 
 static void it_can_open_neither_files_nor_sockets_once_it_serves(void **state)
@@ -523,7 +561,8 @@ static void keys_that_are_not_what_the_state_says_are_refused(void **state)
     refuses("no private key");
     check(unlink(key) == 0);
     refuses("rsa.pem");
-    check(truncate(file, 90) == 0);
+    struct stat status;
+    check(stat(file, &status) == 0 && truncate(file, status.st_size - 5) == 0);
     refuses("state: line");
 }
 
@@ -537,6 +576,7 @@ int main(void)
         TEST(a_key_that_is_gone_is_a_temporary_failure),
         TEST(payloads_of_a_hostile_edge_are_refused),
         TEST(without_the_keys_process_signing_fails_for_now),
+        TEST(return_paths_are_made_and_taken_apart_with_our_secrets),
         TEST(it_can_open_neither_files_nor_sockets_once_it_serves),
         TEST(keys_and_secrets_that_others_may_read_are_refused),
         TEST(a_domain_that_is_to_be_signed_wants_an_active_key),
