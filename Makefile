@@ -7,7 +7,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 RELEASE = -Doptimization=3
 
-.PHONY: all run test conformance bench fuzz install uninstall docs clean
+.PHONY: all run test conformance bench bench-auth fuzz install uninstall docs clean
 
 all:
 	@tools/install-deps build
@@ -27,6 +27,10 @@ conformance:
 # `make bench NAMES="spf dkim"` for some.
 bench:
 	@tools/bench $(NAMES)
+
+# Authentication against libspf2, pyspf and libopendkim.
+bench-auth:
+	@tools/bench auth
 
 # FUZZ_SECONDS for each target; `make fuzz TARGETS="spf address"` for some.
 fuzz:

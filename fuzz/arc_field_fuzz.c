@@ -56,7 +56,8 @@ static void check_signature(struct arena *arena, enum arc_kind kind, struct byte
     require(kind != ARC_SEAL || signature->header_canonicalization == DKIM_RELAXED);
     require(kind == ARC_SEAL || signature->body_hash.len == 32);
     for (size_t i = 0; i < signature->header_name_count; i++)
-        require(signature->header_names[i].len && !bytes_is(signature->header_names[i], "arc-seal"));
+        require(signature->header_names[i].len &&
+                !bytes_is(signature->header_names[i], "arc-seal"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole message whose chain is verified, sealed and verified again. The key of RFC 8463's example lies
- * at s._domainkey.example.org; the first line of the input is another record, at
+ * A whole message whose chain is verified, sealed and verified again. The key of RFC 8463's example
+ * lies at s._domainkey.example.org; the first line of the input is another record, at
  * t._domainkey.example.org.
  */
 #include "auth/arc_seal.h"
@@ -20,9 +20,10 @@ static const struct auth_results nothing = {BYTES_INIT("mx.example.org"), 1, NUL
 static EVP_PKEY *sealing_key(void)
 {
     static EVP_PKEY *key;
-    static const uint8_t seed[32] = {0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a,
-                                     0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32,
-                                     0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60};
+    static const uint8_t seed[32] = {0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60,
+                                     0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+                                     0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19,
+                                     0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60};
     if (!key)
         key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
     require(key);
@@ -91,16 +92,15 @@ static void seal(struct zone *zone, struct arena *arena, const struct message *m
     struct arc_results results;
     struct error error;
     struct buf out;
-    bool given =
-        arc_seal_collect_results(arena, message, nothing.authserv_id, &found) == OK;
+    bool given = arc_seal_collect_results(arena, message, nothing.authserv_id, &found) == OK;
     struct arc_sealing sealing = {.algorithm = DKIM_ED25519_SHA256,
                                   .domain = BYTES("example.org"),
                                   .selector = BYTES("s"),
                                   .time = NOW,
                                   .auth_results = given ? &found : &nothing};
     buf_init(&out, 1 << 22);
-    enum result result = arc_seal(arena, message, &sealing, chain, dkim_sign_with_key, sealing_key(),
-                                  &out, &error);
+    enum result result =
+        arc_seal(arena, message, &sealing, chain, dkim_sign_with_key, sealing_key(), &out, &error);
     require(!chain->exhausted || result != OK);
     if (result == OK) {
         buf_add(&out, message->raw);

@@ -3,7 +3,8 @@
 #include "auth/dmarc_uri.h"
 #include "base/ascii.h"
 #include "base/domain.h"
-#include "fuzz/field.h"
+
+#include "field.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

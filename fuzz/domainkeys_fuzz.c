@@ -7,7 +7,8 @@
 #include "auth/domainkeys_hash.h"
 #include "base/domain.h"
 #include "dns/zone.h"
-#include "fuzz/field.h"
+
+#include "field.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,6 +3,8 @@
  * the pieces. */
 #include "message/mime_decode.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static void decode(enum mime_encoding encoding, struct bytes in, size_t piece, struct buf *out)
 {
     struct mime_decoder decoder = mime_decoder_for(encoding);

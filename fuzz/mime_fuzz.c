@@ -2,6 +2,8 @@
 /* A whole message: its tree of parts must be sound, and lie within the message. */
 #include "message/mime.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static bool within(struct bytes inner, struct bytes outer)
 {
     return inner.len == 0 || (inner.ptr >= outer.ptr && inner.ptr + inner.len <= outer.ptr + outer.len);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static void check_text(struct mime_text text, struct bytes input)
 {
     require(text.octets.len <= 2 * input.len);

@@ -3,6 +3,8 @@
 #include "auth/openpgp.h"
 #include "auth/openpgp_packet.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static void check_slice(struct bytes slice, struct bytes data)
 {
     require(slice.len == 0 ||

@@ -7,6 +7,8 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static void check_counts(struct bytes object, const struct smime_blob *blob)
 {
     const unsigned char *from = object.ptr;

@@ -6,9 +6,10 @@
 #include "auth/dkim_key.h"
 
 enum {
-    /* What the older message signatures may cost: octets of header hashed. To look at them is optional
-     * (rfc8617:5.2 step 5), and fifty times the largest header would be much for one message. */
-    OLDER_HEADERS_MAX = 8 * 1024 * 1024,
+    /* What the older message signatures may cost: octets of header hashed. To look at them is
+     * optional (rfc8617:5.2 step 5), and fifty times the largest header would be much for one
+     * message. */
+    OLDER_HEADERS_MAX = 4 * 1024 * 1024,
     RESULTS_MEMORY = 2 * 1024 * 1024 /* for what all ARC-Authentication-Results say */
 };
 
@@ -20,7 +21,7 @@ struct verification {
     struct arc_results *results;
     struct arc_chain chain;
     struct arc_body_hashes body;
-    size_t oldest;                         /* the message signatures from this instance on are verified */
+    size_t oldest; /* the message signatures from this instance on are verified */
     struct arc_key *seal_keys, *message_keys; /* by index, as the links */
 };
 
@@ -88,7 +89,8 @@ static bool has_structure(struct verification *v)
     if (chain->overfull)
         decide(v, AUTH_FAIL, "there are more than %d sets", ARC_SETS_MAX);
     else if (chain->exhausted)
-        decide(v, AUTH_FAIL, "set %zu says that the chain had failed before (cv=fail)", chain->count);
+        decide(v, AUTH_FAIL, "set %zu says that the chain had failed before (cv=fail)",
+               chain->count);
     else if (chain->problem.len)
         decide(v, AUTH_FAIL, BYTES_FMT, BYTES_ARG(chain->problem));
     else
@@ -96,7 +98,8 @@ static bool has_structure(struct verification *v)
     return false;
 }
 
-static void judge_message_signature(struct arc_set *set, enum auth_result result, struct bytes problem)
+static void judge_message_signature(struct arc_set *set, enum auth_result result,
+                                    struct bytes problem)
 {
     set->message_signature = result;
     set->message_problem = problem;
@@ -211,9 +214,8 @@ static enum auth_result verify_message_signature(struct verification *v, size_t 
         return AUTH_TEMPERROR;
     }
     enum auth_result result = arc_key_verify(&v->message_keys[i], signature, &hash, &error);
-    judge_message_signature(set, result, result == AUTH_PASS
-                                             ? BYTES("")
-                                             : arena_copy(v->arena, bytes_of(error.text)));
+    judge_message_signature(
+        set, result, result == AUTH_PASS ? BYTES("") : arena_copy(v->arena, bytes_of(error.text)));
     return result;
 }
 

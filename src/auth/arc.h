@@ -17,11 +17,11 @@ enum { ARC_SETS_MAX = 50 }; /* rfc8617:4.2.1 */
 /* One ARC Set. */
 struct arc_set {
     unsigned instance;
-    struct bytes domain, selector;       /* of the ARC-Seal */
-    struct bytes message_domain;         /* d= of the ARC-Message-Signature */
-    enum auth_result cv;                 /* none, pass or fail, as the seal says; else unknown */
-    int64_t time;                        /* t= of the ARC-Seal; 0: not given */
-    struct bytes authserv_id;            /* of the ARC-Authentication-Results; empty if unreadable */
+    struct bytes domain, selector; /* of the ARC-Seal */
+    struct bytes message_domain;   /* d= of the ARC-Message-Signature */
+    enum auth_result cv;           /* none, pass or fail, as the seal says; else unknown */
+    int64_t time;                  /* t= of the ARC-Seal; 0: not given */
+    struct bytes authserv_id;      /* of the ARC-Authentication-Results; empty if unreadable */
     /* What that field says; statement_count 0 if it is not readable as RFC 8601. */
     struct auth_results auth_results;
     /* Of the ARC-Seal: pass fail temperror permerror; none: not looked at. */
@@ -32,11 +32,12 @@ struct arc_set {
 };
 
 struct arc_results {
-    /* none: no field of ARC; pass; fail (rfc8617:5.2); temperror: a key could not be fetched, or memory
-     * ran out. */
+    /* none: no field of ARC; pass; fail (rfc8617:5.2); temperror: a key could not be fetched, or
+     * memory ran out. */
     enum auth_result result;
     struct bytes problem; /* why fail or temperror: a sentence that names the instance */
-    /* By instance, from 1 to the highest; where the chain has gaps with nothing but the instance. */
+    /* By instance, from 1 to the highest; where the chain has gaps with nothing but the instance.
+     */
     struct arc_set *sets;
     size_t count;
     /* rfc8617:5.2 step 5: 0: all pass; else the instance; valid with pass. */

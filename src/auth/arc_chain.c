@@ -31,8 +31,7 @@ static unsigned read_field(struct arena *arena, enum arc_kind kind, struct bytes
         *result = arc_auth_results_split(value, &instance, &link->payload, error);
         return instance;
     }
-    struct arc_signature *signature =
-        kind == ARC_SEAL ? &link->seal : &link->message_signature;
+    struct arc_signature *signature = kind == ARC_SEAL ? &link->seal : &link->message_signature;
     struct bytes *problem = kind == ARC_SEAL ? &link->seal_problem : &link->message_problem;
     *result = arc_signature_parse(arena, kind, value, signature, error);
     if (*result == PERM && signature->instance)
@@ -65,8 +64,7 @@ static enum result add_field(struct arena *arena, struct arc_chain *chain, enum 
     if (result == TEMP)
         return TEMP;
     if (instance == 0) {
-        note(arena, chain, "a field %s cannot be read: %s", arc_kind_name(kind),
-             error.text);
+        note(arena, chain, "a field %s cannot be read: %s", arc_kind_name(kind), error.text);
         return OK;
     }
     if (instance > ARC_SETS_MAX) {
@@ -164,8 +162,8 @@ void arc_scope_add(struct arc_scope *scope, const struct header_field *field)
     dkim_sink_flush(&sink);
 }
 
-bool arc_scope_hash(struct arc_scope *scope, const struct header_field *seal,
-                    struct bytes omitted, struct dkim_hash *out)
+bool arc_scope_hash(struct arc_scope *scope, const struct header_field *seal, struct bytes omitted,
+                    struct dkim_hash *out)
 {
     struct dkim_sink sink;
     unsigned size = 0;
@@ -196,8 +194,8 @@ void arc_hash_body(struct bytes body, struct arc_body_hashes *hashes)
 {
     struct body_job job = {.body = body};
     for (int i = DKIM_SIMPLE; i <= DKIM_RELAXED; i++) {
-        hashes->hashes[i] = (struct dkim_body_hash){.canonicalization = i,
-                                                    .digest = dkim_digest(DKIM_RSA_SHA256)};
+        hashes->hashes[i] =
+            (struct dkim_body_hash){.canonicalization = i, .digest = dkim_digest(DKIM_RSA_SHA256)};
         if (hashes->wanted[i])
             job.wanted[job.count++] = &hashes->hashes[i];
     }

@@ -15,8 +15,9 @@
 
 /* What was found of one set. */
 struct arc_link {
-    const struct header_field *fields[ARC_KINDS]; /* NULL: missing; the first if there are several */
-    struct bytes payload;                         /* of ARC-Authentication-Results */
+    const struct header_field
+        *fields[ARC_KINDS]; /* NULL: missing; the first if there are several */
+    struct bytes payload;   /* of ARC-Authentication-Results */
     struct arc_signature message_signature, seal;
     struct bytes message_problem, seal_problem; /* which rule they break by themselves; or empty */
 };
@@ -34,9 +35,9 @@ enum result arc_chain_collect(struct arena *arena, const struct message *message
                               struct arc_chain *out) must_check;
 
 /*
- * The hashes of seals, whose scopes are each the beginning of the next (rfc8617:5.1.1): each field is
- * hashed once for all of them. After arc_scope_open(), for each set: two fields, the hash of
- * its seal, the seal itself. A failure of the library sticks, and shows in arc_scope_hash().
+ * The hashes of seals, whose scopes are each the beginning of the next (rfc8617:5.1.1): each field
+ * is hashed once for all of them. After arc_scope_open(), for each set: two fields, the hash of its
+ * seal, the seal itself. A failure of the library sticks, and shows in arc_scope_hash().
  */
 struct arc_scope {
     EVP_MD_CTX *running, *copy;
@@ -46,8 +47,8 @@ struct arc_scope {
 void arc_scope_open(struct arc_scope *scope);
 void arc_scope_add(struct arc_scope *scope, const struct header_field *field);
 /* What `seal` signs; `omitted` is the value of its b=. */
-bool arc_scope_hash(struct arc_scope *scope, const struct header_field *seal,
-                    struct bytes omitted, struct dkim_hash *out) must_check;
+bool arc_scope_hash(struct arc_scope *scope, const struct header_field *seal, struct bytes omitted,
+                    struct dkim_hash *out) must_check;
 void arc_scope_close(struct arc_scope *scope);
 
 /* Hashes of the whole body, by canonicalization, where they are wanted. SHA-256 is what both

@@ -104,8 +104,9 @@ enum result arc_signature_parse(struct arena *arena, enum arc_kind kind, struct 
         return result;
     const struct dkim_tag *instance = dkim_tags_find(&tags, "i");
     if (!instance || !read_instance(instance->value, &out->instance))
-        return error_set(error, PERM, instance ? "its instance (i=) is no number from 1 to 50"
-                                               : "it has no instance (i=)");
+        return error_set(error, PERM,
+                         instance ? "its instance (i=) is no number from 1 to 50"
+                                  : "it has no instance (i=)");
     if (seal)
         out->cv = read_cv(&tags);
     result = dkim_signature_parse_arc(arena, &tags, seal, &out->signature, error);

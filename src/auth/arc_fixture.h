@@ -31,7 +31,8 @@ static inline struct arc_results expect_chain(struct fixture *f, struct bytes te
                                               enum auth_result result, const char *problem)
 {
     struct arc_results results = verify_chain(f, text);
-    if (results.result != result || bytes_find(results.problem, bytes_of(problem)) == BYTES_NOT_FOUND)
+    if (results.result != result ||
+        bytes_find(results.problem, bytes_of(problem)) == BYTES_NOT_FOUND)
         fail_msg("%s (" BYTES_FMT "), not %s (%s)", auth_result_name(results.result),
                  BYTES_ARG(results.problem), auth_result_name(result), problem);
     return results;
@@ -61,8 +62,8 @@ static inline struct arc_sealing sealing_of(const struct auth_results *found)
 /* Seals on behalf of a chain that is said to be so; the new fields. */
 static inline enum result seal_as(struct fixture *f, struct bytes text,
                                   const struct arc_sealing *sealing,
-                                  const struct arc_results *chain, EVP_PKEY *key,
-                                  struct bytes *set, struct error *error)
+                                  const struct arc_results *chain, EVP_PKEY *key, struct bytes *set,
+                                  struct error *error)
 {
     struct message *message = arena_new(f->arena, struct message);
     struct buf out;
@@ -112,8 +113,9 @@ static inline struct bytes replace_nth(struct fixture *f, struct bytes text, uns
             break;
         start += at + 1;
     }
-    return arena_printf(f->arena, BYTES_FMT "%s" BYTES_FMT, BYTES_ARG(bytes_first(text, start + at)),
-                        to, BYTES_ARG(bytes_skip(text, start + at + strlen(from))));
+    return arena_printf(f->arena, BYTES_FMT "%s" BYTES_FMT,
+                        BYTES_ARG(bytes_first(text, start + at)), to,
+                        BYTES_ARG(bytes_skip(text, start + at + strlen(from))));
 }
 
 static inline struct bytes replace(struct fixture *f, struct bytes text, const char *from,

@@ -12,8 +12,8 @@ enum {
 
 struct bytes arc_key_name(struct arena *arena, const struct dkim_signature *signature)
 {
-    return arena_printf(arena, BYTES_FMT "._domainkey." BYTES_FMT,
-                        BYTES_ARG(signature->selector), BYTES_ARG(signature->domain));
+    return arena_printf(arena, BYTES_FMT "._domainkey." BYTES_FMT, BYTES_ARG(signature->selector),
+                        BYTES_ARG(signature->domain));
 }
 
 /* Fetching */

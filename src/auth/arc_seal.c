@@ -29,8 +29,8 @@ struct sealer {
 };
 
 /* Writing. The tags stand in the order of the alphabet, which the suite that other implementations
- * are tested with expects. Spaces stand at fixed places, folded or not: relaxed canonicalization sees
- * the field without its signature just as the one with it. */
+ * are tested with expects. Spaces stand at fixed places, folded or not: relaxed canonicalization
+ * sees the field without its signature just as the one with it. */
 
 static void put_tag(struct header_writer *w, const char *name, struct bytes value)
 {
@@ -120,7 +120,8 @@ static bool make_field(struct sealer *s, enum arc_kind kind, struct bytes signat
     struct buf text;
     buf_init(&text, FIELD_TEXT_MAX);
     write[kind](&text, s, signature);
-    struct bytes raw = text.failed ? (struct bytes){NULL, 0} : arena_copy(s->arena, buf_bytes(&text));
+    struct bytes raw =
+        text.failed ? (struct bytes){NULL, 0} : arena_copy(s->arena, buf_bytes(&text));
     buf_free(&text);
     if (!raw.ptr)
         return false;
@@ -302,12 +303,14 @@ enum result arc_seal(struct arena *arena, const struct message *message,
                      const struct arc_sealing *sealing, const struct arc_results *chain,
                      dkim_signer *signer, void *context, struct buf *out, struct error *error)
 {
-    struct sealer s = {.arena = arena, .message = message, .sealing = sealing, .signer = signer,
+    struct sealer s = {.arena = arena,
+                       .message = message,
+                       .sealing = sealing,
+                       .signer = signer,
                        .context = context};
     enum result result;
     if ((result = check(sealing, message, error)) != OK ||
-        (result = continue_chain(&s, chain, error)) != OK ||
-        (result = list_names(&s, error)) != OK)
+        (result = continue_chain(&s, chain, error)) != OK || (result = list_names(&s, error)) != OK)
         return result;
     if (!make_field(&s, ARC_AUTHENTICATION_RESULTS, BYTES("")) || !hash_body(&s))
         return error_set(error, TEMP, "out of memory for a seal");

@@ -82,9 +82,9 @@ static void signatures_of_others_are_signed_and_passing_fields_never_4_1_2(void 
 static void a_list_of_ones_own_has_from_and_no_field_of_arc_4_1_2(void **state)
 {
     struct fixture *f = *state;
-    static const char *const names[] = {"subject", "ARC-Seal", "arc-authentication-results",
-                                        "Authentication-Results", "SUBJECT", "X-None",
-                                        "ARC-Message-Signature", NULL};
+    static const char *const names[] = {
+        "subject", "ARC-Seal", "arc-authentication-results", "Authentication-Results",
+        "SUBJECT", "X-None",   "ARC-Message-Signature",      NULL};
     static const char *const bad[] = {"sub:ject", NULL};
     struct auth_results found = found_results();
     struct arc_sealing sealing = sealing_of(&found);
@@ -206,12 +206,14 @@ static void results_of_one_authserv_id_are_joined_4_1_1(void **state)
     struct fixture *f = *state;
     struct message message;
     struct auth_results found;
-    struct bytes text = text_of(f, "Authentication-Results: mx.example.org; spf=pass\r\n"
-                                   "Authentication-Results: elsewhere; dkim=pass\r\n"
-                                   "Authentication-Results: mx.example.org; broken\r\n"
-                                   "Authentication-Results: MX.example.ORG; dmarc=fail; arc=none\r\n" MAIL);
+    struct bytes text =
+        text_of(f, "Authentication-Results: mx.example.org; spf=pass\r\n"
+                   "Authentication-Results: elsewhere; dkim=pass\r\n"
+                   "Authentication-Results: mx.example.org; broken\r\n"
+                   "Authentication-Results: MX.example.ORG; dmarc=fail; arc=none\r\n" MAIL);
     assert_int_equal(message_parse(f->arena, text, &message, NULL), OK);
-    assert_int_equal(arc_seal_collect_results(f->arena, &message, BYTES("mx.example.org"), &found), OK);
+    assert_int_equal(arc_seal_collect_results(f->arena, &message, BYTES("mx.example.org"), &found),
+                     OK);
     assert_int_equal(found.statement_count, 3);
     assert_true(bytes_is(found.statements[0].method, "spf"));
     assert_true(bytes_is(found.statements[2].method, "arc"));

@@ -44,8 +44,9 @@ static void sealers_of_different_domains_and_algorithms_make_one_chain(void **st
 {
     struct fixture *f = *state;
     add_keys(f);
-    add_record(f, "s._domainkey.ed.example",
-               arena_printf(f->arena, "k=ed25519; p=" BYTES_FMT, BYTES_ARG(public_text(f, ed25519))));
+    add_record(
+        f, "s._domainkey.ed.example",
+        arena_printf(f->arena, "k=ed25519; p=" BYTES_FMT, BYTES_ARG(public_text(f, ed25519))));
     struct bytes text = seal_at(f, text_of(f, MAIL), "example.org", rsa_1024);
     text = seal_at(f, text, "ed.example", ed25519);
     text = seal_at(f, text, "example.net", rsa_2048);
@@ -98,8 +99,8 @@ static void a_newest_seal_with_cv_fail_ends_it_5_2_step_2(void **state)
 static void each_set_has_each_field_once_5_2_step_3_a_b(void **state)
 {
     struct fixture *f = *state;
-    static const char *const names[] = {"ARC-Seal:", "ARC-Message-Signature:",
-                                        "ARC-Authentication-Results:"};
+    static const char *const names[] = {
+        "ARC-Seal:", "ARC-Message-Signature:", "ARC-Authentication-Results:"};
     add_keys(f);
     struct bytes text = seal_times(f, MAIL, 2);
     for (size_t i = 0; i < countof(names); i++) {
@@ -118,9 +119,12 @@ static void cv_is_none_at_first_and_pass_then_5_2_step_3_c(void **state)
     struct fixture *f = *state;
     add_keys(f);
     struct bytes text = seal_times(f, MAIL, 2);
-    expect_chain(f, replace(f, text, "cv=none", "cv=pass"), AUTH_FAIL, "seal of set 1 says cv=pass");
-    expect_chain(f, replace(f, text, "cv=none", "cv=fail"), AUTH_FAIL, "seal of set 1 says cv=fail");
-    expect_chain(f, replace(f, text, "cv=pass", "cv=none"), AUTH_FAIL, "seal of set 2 says cv=none");
+    expect_chain(f, replace(f, text, "cv=none", "cv=pass"), AUTH_FAIL,
+                 "seal of set 1 says cv=pass");
+    expect_chain(f, replace(f, text, "cv=none", "cv=fail"), AUTH_FAIL,
+                 "seal of set 1 says cv=fail");
+    expect_chain(f, replace(f, text, "cv=pass", "cv=none"), AUTH_FAIL,
+                 "seal of set 2 says cv=none");
     expect_chain(f, replace(f, text, "cv=pass", "cv=good"), AUTH_FAIL, "seal of set 2 is void");
 }
 
@@ -164,8 +168,8 @@ static void a_changed_set_breaks_its_own_seal_5_2_step_6(void **state)
     struct fixture *f = *state;
     add_keys(f);
     struct bytes text = seal_times(f, MAIL, 3);
-    struct arc_results results =
-        expect_chain(f, replace_nth(f, text, 0, "spf=pass", "spf=fail"), AUTH_FAIL, "seal of set 3");
+    struct arc_results results = expect_chain(f, replace_nth(f, text, 0, "spf=pass", "spf=fail"),
+                                              AUTH_FAIL, "seal of set 3");
     assert_int_equal(results.sets[2].seal, AUTH_FAIL);
     assert_int_equal(results.sets[1].seal, AUTH_NONE);
     /* And those of all sets behind it, of which the newest is looked at first. */
@@ -193,8 +197,8 @@ static void signatures_have_rules_of_their_own_4_1(void **state)
     for (size_t i = 0; i < countof(cases); i++)
         expect_chain(f, replace(f, text, cases[i].from, cases[i].to), AUTH_FAIL, cases[i].problem);
     /* v= means nothing, and unknown tags neither (4.1.2): the signature breaks, not the reading. */
-    expect_chain(f, replace(f, text, "c=relaxed/relaxed;", "c=relaxed/relaxed; v=9; zz=1;"), AUTH_FAIL,
-                 "does not fit header and key");
+    expect_chain(f, replace(f, text, "c=relaxed/relaxed;", "c=relaxed/relaxed; v=9; zz=1;"),
+                 AUTH_FAIL, "does not fit header and key");
 }
 
 static void a_key_that_cannot_be_fetched_is_temperror(void **state)
@@ -224,7 +228,8 @@ static void keys_that_do_not_fit_are_passed_over(void **state)
 {
     struct fixture *f = *state;
     add_record(f, "s._domainkey.example.org", BYTES("v=spf1 -all"));
-    add_record(f, "s._domainkey.example.org", BYTES("k=ed25519; p=XU7Usd2H9WiGU3gCKrnOOzivrYqKKRAPh5tI70CdtMk="));
+    add_record(f, "s._domainkey.example.org",
+               BYTES("k=ed25519; p=XU7Usd2H9WiGU3gCKrnOOzivrYqKKRAPh5tI70CdtMk="));
     add_key(f, "", rsa_2048);
     add_key(f, "", rsa_1024);
     expect_chain(f, seal_times(f, MAIL, 2), AUTH_PASS, "");
@@ -308,8 +313,8 @@ static void a_malformed_signature_is_known_by_its_instance(void **state)
     assert_int_equal(arc_signature_parse(f->arena, ARC_SEAL, value, &signature, &error), PERM);
     assert_int_equal(signature.instance, 12);
     assert_int_equal(signature.cv, AUTH_PASS);
-    static const char *const unreadable[] = {"", "a=rsa-sha256", "i=", "i=0", "i=x", "i=-1",
-                                             "i=111", "i=1; i=1", "i=1; b"};
+    static const char *const unreadable[] = {"",     "a=rsa-sha256", "i=",       "i=0",   "i=x",
+                                             "i=-1", "i=111",        "i=1; i=1", "i=1; b"};
     for (size_t i = 0; i < countof(unreadable); i++) {
         value = bytes_of(unreadable[i]);
         assert_int_equal(arc_signature_parse(f->arena, ARC_SEAL, value, &signature, &error), PERM);

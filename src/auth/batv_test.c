@@ -137,6 +137,7 @@ static void what_has_no_sender_or_a_tag_stays(void **state)
     encodes(&options, "<>", NONE, "<>");
     encodes(&options, "prvs=026940b835=test@example.com", NONE, "prvs=026940b835=test@example.com");
     encodes(&options, "test", PERM, "");
+    encodes(&options, "\"\"@example.com", PERM, "");
 }
 
 static void quoted_and_long_local_parts(void **state)

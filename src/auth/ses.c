@@ -25,7 +25,12 @@ static enum result no_memory(struct error *error)
 static enum result parse(struct arena *arena, struct bytes address, struct mailbox *out,
                          struct error *error)
 {
-    return mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
+    enum result result =
+        mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
+    /* Quotes with nothing in them are a local part by the letter; behind our "=" they would be lost. */
+    if (result == OK && out->local.len == 0)
+        return error_set(error, PERM, "the local part of the address is empty");
+    return result;
 }
 
 /* The signature as a number */

@@ -136,6 +136,7 @@ static void what_has_no_sender_or_a_signature_stays(void **state)
     encodes(&options, "<>", NONE, "<>");
     encodes(&options, "SES=x=joe@Example.ORG", NONE, "SES=x=joe@Example.ORG");
     encodes(&options, "joe", PERM, "");
+    encodes(&options, "\"\"@example.com", PERM, "");
 }
 
 static void local_parts_with_signs_and_quotes_come_back(void **state)

@@ -260,7 +260,7 @@ static void check_signers(struct verification *v, struct smime_result *result)
     int count = sk_CMS_SignerInfo_num(signers);
     bool found = false;
     CMS_set1_signers_certs(v->cms, NULL, 0);
-    for (int i = 0; i < count && i < SMIME_SIGNERS_LOOKED_AT; i++) {
+    for (int i = 0; i < count && i < SMIME_SIGNERS_LOOKED_AT && result->result != AUTH_PASS; i++) {
         struct smime_result one = *result;
         check_signer(v, sk_CMS_SignerInfo_value(signers, i), &one);
         if (!found || rank(one.result) > rank(result->result))

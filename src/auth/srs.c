@@ -96,7 +96,35 @@ static bool is_ours(const struct srs_options *options, struct bytes domain)
 static enum result parse(struct arena *arena, struct bytes address, struct mailbox *out,
                          struct error *error)
 {
-    return mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
+    enum result result =
+        mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
+    /* Quotes with nothing in them are a local part by the letter; behind our "=" they would be lost. */
+    if (result == OK && out->local.len == 0)
+        return error_set(error, PERM, "the local part of the address is empty");
+    return result;
+}
+
+/* To the address in *out, if it is one: also of what is signed, nothing else leaves here. */
+static enum result restore(struct arena *arena, struct bytes tag, struct bytes local,
+                           struct bytes domain, struct bytes *out, struct error *error)
+{
+    struct buf whole, text;
+    struct mailbox checked;
+    buf_init(&whole, 4096);
+    buf_init(&text, 4096);
+    buf_add(&whole, tag);
+    buf_add(&whole, local);
+    mailbox_write(&text, buf_bytes(&whole), domain);
+    bool failed = whole.failed || text.failed;
+    struct bytes copy = arena_copy(arena, buf_bytes(&text));
+    buf_free(&whole);
+    buf_free(&text);
+    if (failed || !copy.ptr)
+        return no_memory(error);
+    enum result result = parse(arena, copy, &checked, error);
+    if (result == OK)
+        *out = copy;
+    return result;
 }
 
 /* Hash and time */
@@ -273,7 +301,7 @@ enum result srs_encode(struct arena *arena, const struct srs_options *options,
                        struct bytes address, struct bytes *out, struct error *error)
 {
     struct mailbox sender;
-    struct bytes rest, hash, host, tail;
+    struct bytes rest, hash, host, tail, first;
     require(srs_check_options(options, NULL) == OK);
     *out = address;
     if (address.len == 0 || bytes_is(address, "<>"))
@@ -289,36 +317,18 @@ enum result srs_encode(struct arena *arena, const struct srs_options *options,
         return error_set(error, NONE, "senders of our own domains are not rewritten");
     if (is_first && rest.len > 1)
         return encode_guarded(arena, options, sender.domain, rest, out, error);
-    /* Only the first forwarder is kept: from there the way back is known. */
-    if (is_further && take_guarded(rest, &hash, &host, &tail))
-        return encode_guarded(arena, options, host, tail, out, error);
+    /* Only the first forwarder is kept: from there the way back is known, if it is one. */
+    if (is_further && take_guarded(rest, &hash, &host, &tail)) {
+        result = restore(arena, BYTES("SRS0"), tail, host, &first, NULL);
+        if (result == TEMP)
+            return no_memory(error);
+        if (result == OK)
+            return encode_guarded(arena, options, host, tail, out, error);
+    }
     return encode_plain(arena, options, &sender, out, error);
 }
 
 /* Decoding */
-
-/* Whoever shares the secret made it; still, nothing but an address leaves here. */
-static enum result deliver(struct arena *arena, struct bytes tag, struct bytes local,
-                           struct bytes domain, struct bytes *out, struct error *error)
-{
-    struct buf whole, text;
-    struct mailbox checked;
-    buf_init(&whole, 4096);
-    buf_init(&text, 4096);
-    buf_add(&whole, tag);
-    buf_add(&whole, local);
-    mailbox_write(&text, buf_bytes(&whole), domain);
-    bool failed = whole.failed || text.failed;
-    struct bytes copy = arena_copy(arena, buf_bytes(&text));
-    buf_free(&whole);
-    buf_free(&text);
-    if (failed || !copy.ptr)
-        return no_memory(error);
-    enum result result = parse(arena, copy, &checked, error);
-    if (result == OK)
-        *out = copy;
-    return result;
-}
 
 static enum result decode_first(struct arena *arena, const struct srs_options *options,
                                 struct bytes rest, struct bytes *out, struct error *error)
@@ -337,7 +347,7 @@ static enum result decode_first(struct arena *arena, const struct srs_options *o
     enum result result = verify(arena, options, hash, parts, countof(parts), error);
     if (result == OK)
         result = check_time(options, time, error);
-    return result == OK ? deliver(arena, BYTES(""), rest, host, out, error) : result;
+    return result == OK ? restore(arena, BYTES(""), rest, host, out, error) : result;
 }
 
 static enum result decode_further(struct arena *arena, const struct srs_options *options,
@@ -348,7 +358,7 @@ static enum result decode_further(struct arena *arena, const struct srs_options 
         return error_set(error, PERM, "the SRS1 address lacks hash, host or what SRS0 held");
     const struct bytes parts[] = {host, tail};
     enum result result = verify(arena, options, hash, parts, countof(parts), error);
-    return result == OK ? deliver(arena, BYTES("SRS0"), tail, host, out, error) : result;
+    return result == OK ? restore(arena, BYTES("SRS0"), tail, host, out, error) : result;
 }
 
 enum result srs_decode(struct arena *arena, const struct srs_options *options,

@@ -134,7 +134,8 @@ static void chains_keep_the_first_forwarder_only(void **state)
 static void foreign_addresses_of_no_form_are_wrapped_like_any_other(void **state)
 {
     static const char *const senders[] = {"SRS0=@b.example", "SRS1=@b.example", "SRS1=a=b@b.example",
-                                          "SRS1=h=b=x@b.example", "SRS1=h=b==@b.example"};
+                                          "SRS1=h=b=x@b.example", "SRS1=h=b==@b.example",
+                                          "SRS1=h=b*c==x@b.example"};
     struct srs_options options = usual();
     for (size_t i = 0; i < countof(senders); i++) {
         struct bytes out;
@@ -172,6 +173,7 @@ static void what_is_no_address_is_refused(void **state)
     encodes(&options, "bla", PERM, "");
     encodes(&options, "a@b@c.example", PERM, "");
     encodes(&options, "@c.example", PERM, "");
+    encodes(&options, "\"\"@c.example", PERM, "");
     encodes(&options, "\"a@c.example", PERM, "");
     encodes(&options, "SRS0=a=b=c=d@example.com", PERM, ""); /* our own */
     encodes(&options, "srs1-a@EXAMPLE.COM", PERM, "");

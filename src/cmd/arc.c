@@ -14,11 +14,10 @@
 static const char verify_usage[] =
     "usage: vouch arc verify [options] FILE|-\n"
     "\n"
-    "Verifies the chain of seals (ARC, RFC 8617) that mailing lists and forwarders left on a message:\n"
+    "Verifies the chain of seals (ARC, RFC 8617) that mailing lists and forwarders left on a "
+    "message:\n"
     "who sealed it, what each of them had found, and whether all of it still holds.\n"
-    "\n"
-    WORLD_USAGE
-    "\n"
+    "\n" WORLD_USAGE "\n"
     "examples:\n"
     "  vouch arc verify message.eml\n"
     "  vouch arc verify --json --resolver 127.0.0.1:5300 - < message.eml\n"
@@ -28,7 +27,8 @@ static const char verify_usage[] =
 static const char seal_usage[] =
     "usage: vouch arc seal --domain D --selector S --key FILE [options] FILE|-\n"
     "\n"
-    "Verifies the chain of a message, adds a set of its own (RFC 8617) and prints the message as it is\n"
+    "Verifies the chain of a message, adds a set of its own (RFC 8617) and prints the message as "
+    "it is\n"
     "sent over SMTP (lines end in CRLF). What is sealed are the results in the message's own\n"
     "Authentication-Results under the authserv-id, or those that are given.\n"
     "\n"
@@ -36,12 +36,13 @@ static const char seal_usage[] =
     "  --selector NAME         the selector of its key (s=)\n"
     "  --key FILE              the private key (PEM), RSA or Ed25519\n"
     "  --authserv-id ID        whose results to seal (default: the domain)\n"
-    "  --results TEXT          seal these, such as \"spf=pass smtp.mailfrom=a@example.org; dkim=none\"\n"
-    WORLD_USAGE
-    "\n"
+    "  --results TEXT          seal these, such as \"spf=pass smtp.mailfrom=a@example.org; "
+    "dkim=none\"\n" WORLD_USAGE "\n"
     "examples:\n"
-    "  vouch arc seal --domain lists.example.org --selector a --key a.pem message.eml > sealed.eml\n"
-    "  vouch arc seal --domain example.org --selector a --key a.pem --results spf=pass - < message.eml\n"
+    "  vouch arc seal --domain lists.example.org --selector a --key a.pem message.eml > "
+    "sealed.eml\n"
+    "  vouch arc seal --domain example.org --selector a --key a.pem --results spf=pass - < "
+    "message.eml\n"
     "\n"
     "exit status: 0 sealed, 1 it must not or cannot be sealed, 2 usage, 3 DNS failed\n";
 
@@ -291,8 +292,10 @@ static bool read_results(struct world *world, const struct sealing_options *opti
     if (!options->results) {
         enum result result = arc_seal_collect_results(world->arena, message, id, found);
         if (result == NONE)
-            fprintf(stderr, "vouch arc seal: the message has no Authentication-Results of " BYTES_FMT
-                            ", so none are sealed\n", BYTES_ARG(id));
+            fprintf(stderr,
+                    "vouch arc seal: the message has no Authentication-Results of " BYTES_FMT
+                    ", so none are sealed\n",
+                    BYTES_ARG(id));
         return result != TEMP;
     }
     struct bytes text = arena_printf(world->arena, "x; %s", options->results);
@@ -361,7 +364,8 @@ static int run_seal(struct world *world)
     if (read_and_verify(world, "seal", options->file, &message, &arc, &status)) {
         /* To seal now would mark the chain as broken for good (rfc8617:5.2.1). */
         if (arc.result == AUTH_TEMPERROR) {
-            fprintf(stderr, "vouch arc seal: try again later: " BYTES_FMT "\n", BYTES_ARG(arc.problem));
+            fprintf(stderr, "vouch arc seal: try again later: " BYTES_FMT "\n",
+                    BYTES_ARG(arc.problem));
             status = EXIT_TEMPORARY;
         } else {
             status = seal(world, options, key, &message, &arc);
@@ -375,12 +379,10 @@ int arc_seal_command(int argc, char **argv)
 {
     struct sealing_options sealing = {0};
     struct world_options options = {0};
-    const struct argument table[] = {{"--domain", &sealing.domain, NULL},
-                                     {"--selector", &sealing.selector, NULL},
-                                     {"--key", &sealing.key, NULL},
-                                     {"--authserv-id", &sealing.authserv_id, NULL},
-                                     {"--results", &sealing.results, NULL},
-                                     WORLD_ARGUMENTS(options)};
+    const struct argument table[] = {
+        {"--domain", &sealing.domain, NULL},   {"--selector", &sealing.selector, NULL},
+        {"--key", &sealing.key, NULL},         {"--authserv-id", &sealing.authserv_id, NULL},
+        {"--results", &sealing.results, NULL}, WORLD_ARGUMENTS(options)};
     struct arguments arguments = {"arc seal", seal_usage, table, countof(table), {NULL}, 0};
     int status = arguments_read(&arguments, argc, argv);
     if (status >= 0)

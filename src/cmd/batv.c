@@ -31,7 +31,7 @@ static const char decode_usage[] =
     "  --days N                how long tags are valid here (default 7)\n"
     "\n"
     "examples:\n"
-    "  vouch batv decode --secrets /etc/vouch/batv.secrets prvs=0785c2f9a1=user@example.org\n"
+    "  vouch batv decode --secrets /etc/vouch/batv.secrets prvs=0786656740=user@example.org\n"
     "\n"
     "exit status: 0 fine, 1 no tag, a forged or an expired one, 2 usage\n";
 

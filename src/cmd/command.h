@@ -18,7 +18,7 @@ enum {
 };
 
 struct command {
-    const char *name;      /* "serve", or two words: "spf check" */
+    const char *name;      /* "serve", or two words: "spf check"; NULL: a heading in the list */
     const char *summary;   /* one line for `vouch help` */
     int (*run)(int argc, char **argv); /* argv[0] is the last word of the name */
     bool internal;         /* not listed */
@@ -32,6 +32,7 @@ int log_command(int argc, char **argv);
 int lint_command(int argc, char **argv);
 int spf_check_command(int argc, char **argv);
 int spf_wizard_command(int argc, char **argv);
+int spf_simulate_command(int argc, char **argv);
 int senderid_check_command(int argc, char **argv);
 int dkim_verify_command(int argc, char **argv);
 int dkim_sign_command(int argc, char **argv);
@@ -39,6 +40,7 @@ int dkim_keygen_command(int argc, char **argv);
 int dkim_rotate_command(int argc, char **argv);
 int dkim_check_key_command(int argc, char **argv);
 int dmarc_check_command(int argc, char **argv);
+int dmarc_simulate_command(int argc, char **argv);
 int arc_verify_command(int argc, char **argv);
 int arc_seal_command(int argc, char **argv);
 int domainkeys_verify_command(int argc, char **argv);

@@ -6,40 +6,47 @@
 #include <string.h>
 
 static const struct command commands[] = {
+    {NULL, "The gateway", NULL, false},
     {"serve", "run the gateway", serve_command, false},
     {"demo", "the gateway at work, with nothing to prepare", demo_command, false},
-    {"check", "judge a message file and explain the verdict", check_command, false},
     {"explain", "the whole story of a message that came in", explain_command, false},
     {"log", "what came in, by sender, recipient, time, action", log_command, false},
-    {"lint", "what a domain publishes, and what is wrong with it", lint_command, false},
+    {"config check", "what is wrong with a configuration", config_check_command, false},
+    {"config describe", "every key with its default and meaning", config_describe_command, false},
+    {NULL, "Mail: who is really sending", NULL, false},
+    {"check", "judge a message file and explain the verdict", check_command, false},
     {"spf check", "one SPF check, step by step", spf_check_command, false},
-    {"spf wizard", "an SPF record from what sends, and a test of it", spf_wizard_command, false},
-    {"senderid check", "the PRA of a message and one Sender ID check", senderid_check_command, false},
     {"dkim verify", "the DKIM signatures of a message file", dkim_verify_command, false},
+    {"dmarc check", "the DMARC result of a message, or a domain's policy", dmarc_check_command, false},
+    {"arc verify", "the chain of seals of a message file", arc_verify_command, false},
+    {"senderid check", "the PRA of a message and one Sender ID check", senderid_check_command, false},
+    {"domainkeys verify", "the DomainKeys signature of a message file", domainkeys_verify_command, false},
+    {"adsp check", "what a domain says about its signatures (historic)", adsp_check_command, false},
+    {"helo check", "what a client's HELO name is worth", helo_check_command, false},
+    {"vbr check", "whether a certifier vouches for a message file", vbr_check_command, false},
+    {"smime check", "the S/MIME signature of a message file", smime_check_command, false},
+    {"openpgp check", "what a message file claims with OpenPGP", openpgp_check_command, false},
+    {"hashcash check", "whether hashcash stamps hold", hashcash_check_command, false},
+    {"ar parse", "what Authentication-Results fields say", ar_parse_command, false},
+    {NULL, "Domains: what to publish", NULL, false},
+    {"lint", "what a domain publishes, and what is wrong with it", lint_command, false},
+    {"spf wizard", "an SPF record from what sends, and a test of it", spf_wizard_command, false},
+    {"spf simulate", "what another SPF record would do to mail that came", spf_simulate_command, false},
+    {"dmarc simulate", "what another DMARC record would do to mail that came", dmarc_simulate_command, false},
+    {NULL, "Signing", NULL, false},
     {"dkim sign", "sign a message file", dkim_sign_command, false},
     {"dkim keygen", "make signing keys and their DNS records", dkim_keygen_command, false},
     {"dkim rotate", "replace signing keys without a gap", dkim_rotate_command, false},
     {"dkim check-key", "what is published for a signing key", dkim_check_key_command, false},
-    {"dmarc check", "the DMARC result of a message, or a domain's policy", dmarc_check_command, false},
-    {"domainkeys verify", "the DomainKeys signature of a message file", domainkeys_verify_command, false},
-    {"arc verify", "the chain of seals of a message file", arc_verify_command, false},
     {"arc seal", "add a seal to the chain of a message file", arc_seal_command, false},
-    {"helo check", "what a client's HELO name is worth", helo_check_command, false},
-    {"adsp check", "what a domain says about its signatures (historic)", adsp_check_command, false},
-    {"vbr check", "whether a certifier vouches for a message file", vbr_check_command, false},
-    {"smime check", "the S/MIME signature of a message file", smime_check_command, false},
-    {"openpgp check", "what a message file claims with OpenPGP", openpgp_check_command, false},
+    {"hashcash mint", "make hashcash stamps on all cores", hashcash_mint_command, false},
+    {NULL, "Return paths", NULL, false},
     {"srs encode", "the sender under which mail is forwarded", srs_encode_command, false},
     {"srs decode", "to whom a rewritten sender belongs", srs_decode_command, false},
     {"batv encode", "tag an envelope sender (prvs=)", batv_encode_command, false},
     {"batv decode", "check and take off such a tag", batv_decode_command, false},
     {"ses encode", "sign an envelope sender (SES=)", ses_encode_command, false},
     {"ses decode", "check and take off such a signature", ses_decode_command, false},
-    {"hashcash mint", "make hashcash stamps on all cores", hashcash_mint_command, false},
-    {"hashcash check", "whether hashcash stamps hold", hashcash_check_command, false},
-    {"ar parse", "what Authentication-Results fields say", ar_parse_command, false},
-    {"config check", "what is wrong with a configuration", config_check_command, false},
-    {"config describe", "every key with its default and meaning", config_describe_command, false},
     {"role", "a process of the gateway (internal)", role_command, true},
 };
 
@@ -48,9 +55,12 @@ static int help(FILE *out)
     fprintf(out, "vouch %s: a mail gateway that works out who is really sending\n\n"
                  "usage: vouch COMMAND [arguments]\n\n",
             VOUCH_VERSION);
-    for (size_t i = 0; i < countof(commands); i++)
-        if (!commands[i].internal)
-            fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < countof(commands); i++) {
+        if (!commands[i].name)
+            fprintf(out, "%s%s\n", i ? "\n" : "", commands[i].summary);
+        else if (!commands[i].internal)
+            fprintf(out, "  %-17s %s\n", commands[i].name, commands[i].summary);
+    }
     fprintf(out, "\n`vouch COMMAND --help` explains one. Manual: vouch(1), vouch.conf(5).\n");
     return 0;
 }
@@ -60,6 +70,8 @@ static int match(const struct command *command, int argc, char **argv)
 {
     struct bytes rest = bytes_of(command->name), word;
     int used = 0;
+    if (!command->name)
+        return 0; /* a heading of the list */
     while (bytes_split(&rest, ' ', &word)) {
         if (used >= argc || !bytes_is(word, argv[used]))
             return 0;
@@ -90,7 +102,7 @@ static int unknown_command(const char *name)
         if (!found)
             fprintf(stderr, "vouch: '%s' wants a second word:\n", name);
         found = true;
-        fprintf(stderr, "  %-16s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stderr, "  %-17s %s\n", commands[i].name, commands[i].summary);
     }
     if (!found)
         fprintf(stderr, "vouch: there is no command '%s'; `vouch help` lists them\n", name);

@@ -32,7 +32,7 @@ static const char decode_usage[] =
     CODEC_USAGE
     "\n"
     "examples:\n"
-    "  vouch ses decode --json --secrets /etc/vouch/ses.secrets SES=...=user@example.org\n"
+    "  vouch ses decode --json --secrets /etc/vouch/ses.secrets SES=FNUX3H5XG-0ENV03S=user@example.org\n"
     "\n"
     "exit status: 0 fine, 1 no signature, a forged or an expired one, 2 usage\n";
 

@@ -39,7 +39,7 @@ static const char decode_usage[] =
     "\n"
     "examples:\n"
     "  vouch srs decode --secrets /etc/vouch/srs.secrets --domain example.com \\\n"
-    "      SRS0=vmyz=2W=example.org=user@example.com\n"
+    "      SRS0=oB8y=JL=example.org=user@example.com\n"
     "\n"
     "exit status: 0 fine, 1 not an SRS address of ours, forged or expired, 2 usage\n";
 

@@ -207,12 +207,12 @@ static void turn(struct loop *loop)
         fiber_trim_resting(loop);
 }
 
-void loop_run(struct loop *loop, void (*function)(void *), void *argument)
+bool loop_run_if_possible(struct loop *loop, void (*function)(void *), void *argument)
 {
     require(loop == loop_of_thread && !loop->running);
     struct fiber *main = fiber_create(loop, "main", function, argument);
     if (!main)
-        panic("no memory for the first fiber");
+        return false;
     loop->running = true;
     if (!loop->fake)
         loop->now = read_clock(CLOCK_MONOTONIC);
@@ -221,6 +221,13 @@ void loop_run(struct loop *loop, void (*function)(void *), void *argument)
     loop->running = false;
     if (loop->fiber_count)
         panic("%zu fibers outlived their scope, %s for one", loop->fiber_count, loop->alive->name);
+    return true;
+}
+
+void loop_run(struct loop *loop, void (*function)(void *), void *argument)
+{
+    if (!loop_run_if_possible(loop, function, argument))
+        panic("no memory for the first fiber");
 }
 
 int64_t loop_now(void)

@@ -35,6 +35,8 @@ void loop_destroy(struct loop *loop);
 
 /* Runs `main` as the first fiber; returns when it has returned (and its scope's groups with it). */
 void loop_run(struct loop *loop, void (*main)(void *), void *argument);
+/* The same, but false instead of a panic when there is no memory for the first fiber. */
+bool loop_run_if_possible(struct loop *loop, void (*main)(void *), void *argument) must_check;
 
 /* Monotonic microseconds; cheap (read once per turn of the loop). */
 int64_t loop_now(void);

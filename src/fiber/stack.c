@@ -17,14 +17,6 @@ enum { HOT_MAX = 32, COLD_MAX = 1024 };
  * processor's first-level cache. They begin at different lines instead. */
 enum { COLOURS = 16 };
 
-static size_t page_size(void)
-{
-    static size_t size;
-    if (!size)
-        size = (size_t)sysconf(_SC_PAGESIZE);
-    return size;
-}
-
 static struct stack *stack_map(struct stack_cache *cache)
 {
     uint8_t *memory = mmap(NULL, STACK_GUARD + STACK_SIZE, PROT_READ | PROT_WRITE,
@@ -52,7 +44,7 @@ void stack_trim(struct stack *stack, const void *limit)
 {
     uint8_t *low = stack_low(stack);
     size_t size = (size_t)((const uint8_t *)limit - low);
-    size -= size % page_size();
+    size -= size % (size_t)sysconf(_SC_PAGESIZE); /* no system call */
     if (size)
         madvise(low, size, MADV_DONTNEED);
 }

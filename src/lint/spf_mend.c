@@ -15,6 +15,9 @@ struct terms {
 static bool parses(struct arena *arena, struct bytes term)
 {
     struct spf_record record;
+    for (size_t i = 0; i < term.len; i++)
+        if (!ascii_is_graph(term.ptr[i])) /* NUL would end what is printed */
+            return false;
     struct bytes text = arena_printf(arena, "v=spf1 " BYTES_FMT, BYTES_ARG(term));
     return text.ptr && spf_record_parse(arena, text, &record, NULL, NULL) == OK;
 }
@@ -44,8 +47,12 @@ static struct bytes guess(struct arena *arena, struct bytes term)
         if (meant.ptr && parses(arena, meant))
             return meant;
     }
-    if (ip_network_parse(term, &network))
-        return arena_printf(arena, "ip%u:" BYTES_FMT, network.ip.family, BYTES_ARG(term));
+    if (ip_network_parse(term, &network)) {
+        struct bytes meant =
+            arena_printf(arena, "ip%u:" BYTES_FMT, network.ip.family, BYTES_ARG(term));
+        if (meant.ptr && parses(arena, meant))
+            return meant;
+    }
     return nothing;
 }
 

@@ -15,9 +15,12 @@ static enum result read_switch(struct bytes key, struct bytes value, bool *out, 
 static enum result read_name(struct arena *arena, struct bytes value, struct bytes *out,
                              struct error *error)
 {
-    if (idn_to_ascii(arena, domain_strip_dot(value), out, NULL) == OK &&
-        domain_label_count(*out) > 1)
+    struct bytes name;
+    if (idn_to_ascii(arena, domain_strip_dot(value), &name, NULL) == OK &&
+        domain_label_count(name) > 1) {
+        *out = name;
         return OK;
+    }
     return error_set(error, PERM, "\"" BYTES_FMT "\" is no full name of a domain or host",
                      BYTES_ARG(bytes_first(value, 80)));
 }

@@ -106,9 +106,17 @@ enum result message_parse(struct arena *arena, struct bytes raw, struct message 
     return OK;
 }
 
+/* "From somebody Sat Nov 21 ..." as mailbox files have before each message; "From : x" is a field in the
+ * old manner (rfc5322:4.5.2). */
+static bool is_mailbox_separator(struct bytes text)
+{
+    return bytes_starts_with(text, BYTES("From ")) &&
+           !bytes_starts_with(bytes_trim_start(bytes_skip(text, 5)), BYTES(":"));
+}
+
 struct bytes message_normalize(struct arena *arena, struct bytes text)
 {
-    if (bytes_starts_with(text, BYTES("From "))) {
+    if (is_mailbox_separator(text)) {
         size_t end = bytes_find_byte(text, '\n');
         text = bytes_skip(text, end == BYTES_NOT_FOUND ? text.len : end + 1);
     }

@@ -136,6 +136,8 @@ static void a_leading_mbox_line_is_dropped_and_only_that(void **state)
     assert_bytes(message_normalize(arena, BYTES("From a Mon\nFrom: a\n")), "From: a\r\n");
     assert_bytes(message_normalize(arena, BYTES("From: a\nFrom b\n")), "From: a\r\nFrom b\r\n");
     assert_bytes(message_normalize(arena, BYTES("From a")), "");
+    /* rfc5322:4.5.2: a field in the old manner. */
+    assert_bytes(message_normalize(arena, BYTES("From : a@b.example\n")), "From : a@b.example\r\n");
 }
 
 static void unfolding_removes_line_ends_before_blanks(void **state)

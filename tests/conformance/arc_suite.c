@@ -4,8 +4,9 @@
  *
  * usage: arc_suite validate|sign FILE.json
  *
- * The sign cases give the three fields that a sealer makes which writes its tags in the order of the
- * alphabet; they are compared without white space, signatures included. Exit code 1 if any case fails.
+ * The sign cases give the three fields that a sealer makes which writes its tags in the order of
+ * the alphabet; they are compared without white space, signatures included. Exit code 1 if any case
+ * fails.
  */
 #include "auth/arc_seal.h"
 #include "auth/dkim_key.h"
@@ -206,7 +207,8 @@ int main(int argc, char **argv)
     arena_destroy(arena);
     dkim_key_cache_clear();
     if (open_cases)
-        printf("  %u expect no result of their own: fail (rfc8617:5.2 steps 2 and 3 C)\n", open_cases);
+        printf("  %u expect no result of their own: fail (rfc8617:5.2 steps 2 and 3 C)\n",
+               open_cases);
     printf("ARC %s %u/%u\n", argv[1], passed, cases);
     return passed == cases && cases ? 0 : 1;
 }

@@ -47,20 +47,6 @@ static void drop_line_ends(struct buf *text)
     text->len = length;
 }
 
-/* The suite was written through a charset, which left a '?' or U+FFFD for what is not ASCII. */
-static bool same(struct bytes got, struct bytes expected)
-{
-    size_t i = 0, k = 0;
-    while (i < got.len && k < expected.len) {
-        if (got.ptr[i] != expected.ptr[k] && got.ptr[i] < 0x80)
-            return false;
-        if (got.ptr[i] >= 0x80 && bytes_starts_with(bytes_skip(expected, k), BYTES("\xef\xbf\xbd")))
-            k += 2;
-        i++, k++;
-    }
-    return i == got.len && k == expected.len;
-}
-
 static void add_escaped(struct buf *out, struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -176,7 +162,7 @@ static bool same_if_explained(struct bytes name, struct buf *got, struct buf *ex
         take_out(expected, explanations[i].expected);
         take_out(got, explanations[i].got);
         explanation = &explanations[i];
-        return same(buf_bytes(got), buf_bytes(expected));
+        return bytes_equal(buf_bytes(got), buf_bytes(expected));
     }
     return false;
 }
@@ -193,7 +179,7 @@ static bool check_structure(const char *folder, struct bytes name, const struct 
         drop_line_ends(&expected);
         drop_empty(&expected, "preamble");
         drop_empty(&expected, "epilogue");
-        good = !got.failed && (same(buf_bytes(&got), buf_bytes(&expected)) ||
+        good = !got.failed && (bytes_equal(buf_bytes(&got), buf_bytes(&expected)) ||
                                same_if_explained(name, &got, &expected));
         if (!good) {
             printf("  " BYTES_FMT ": another structure\n", BYTES_ARG(name));

@@ -8,6 +8,7 @@ revocation, with two name servers that learn of a new zone one after the other.
 """
 import json
 import os
+import pwd
 import re
 import socket
 import struct
@@ -19,6 +20,7 @@ import world
 from world import folder, needs, wait_until, write_file
 
 DOMAIN = "sender.example"
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 # Run by a Python that has the module dkim, which need not be the one that runs this.
 DKIMPY = r"""
@@ -100,6 +102,9 @@ def keys():
 HEAD = b"From: Ann <ann@sender.example>\r\nTo: bob@here.example\r\nSubject: A test\r\n"
 DATE = b"Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@sender.example>\r\n"
 
+# rfc5322:4.5, which python3-dkim does not read, nor OpenDKIM from a file.
+BLANK = "blank before the colon"
+
 MESSAGES = {
     "plain": HEAD + DATE + b"\r\nHello.\r\n",
     "empty body": HEAD + DATE + b"\r\n",
@@ -111,8 +116,9 @@ MESSAGES = {
                            "Subject: Grüße aus München\r\n".encode() + DATE + b"\r\nHello.\r\n",
     "folded": b"From: Ann\r\n <ann@sender.example>\r\nTo: bob@here.example,\r\n\tcarol@here.example\r\n"
               b"Subject: A\r\n  folded \r\n\t subject\t \r\n" + DATE + b"\r\nHello.\r\n",
-    "odd spacing": b"FROM : Ann <ann@sender.example>\r\nto:bob@here.example\r\nSubject:    \r\n" + DATE +
+    "odd spacing": b"FROM: Ann <ann@sender.example>\r\nto:bob@here.example\r\nSubject:    \r\n" + DATE +
                    b"\r\nHello.\r\n",
+    BLANK: b"To : bob@here.example\r\nFrom : Ann <ann@sender.example>\r\n" + DATE + b"\r\nHello.\r\n",
     "duplicates": b"Received: by a\r\nReceived: by b\r\n" + HEAD + b"To: carol@here.example\r\n"
                   b"Subject: again\r\nList-Id: <l.sender.example>\r\nResent-From: x@sender.example\r\n"
                   b"Resent-From: y@sender.example\r\n" + DATE + b"\r\nHello.\r\n",
@@ -130,6 +136,8 @@ class ByOthers(unittest.TestCase):
     def test_dkimpy(self):
         """python3-dkim verifies both signatures of all kinds of messages"""
         for name, octets in MESSAGES.items():
+            if name == BLANK:
+                continue
             with self.subTest(name):
                 whole = signed(octets)
                 self.assertTrue(whole.endswith(octets))
@@ -154,21 +162,23 @@ class ByOthers(unittest.TestCase):
         program = needs("opendkim")
         data = "".join("%s %s\n" % record for record in keys().records.items())
         config = write_file(folder() + "/opendkim.conf",
-                            "Mode v\nUserID %d\nTestDNSData file:%s\n" % (
-                                os.getuid(), write_file(folder() + "/opendkim.data", data)))
+                            "Mode v\nUserID %s\nTestDNSData file:%s\n" % (
+                                USER, write_file(folder() + "/opendkim.data", data)))
         for name, octets in MESSAGES.items():
+            if name == BLANK:
+                continue
             with self.subTest(name):
                 file = write_file(folder() + "/opendkim.eml", signed(octets))
                 done = subprocess.run([program, "-x", config, "-v", "-v", "-t", file],
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 said = done.stdout.decode("utf-8", "replace")
                 self.assertEqual(done.returncode, 0, said)
-                self.assertRegex(said, r"verification \(s=s-(rsa|ed25519) d=sender.example")
-                self.assertRegex(said, r"succeeded")
+                self.assertEqual(len(re.findall(r"dkim=pass [^;]*header.a=(?:rsa|ed25519)-sha256", said)), 2,
+                                 said)
                 file = write_file(folder() + "/opendkim.eml", signed(octets).replace(b"ann@", b"eve@"))
                 done = subprocess.run([program, "-x", config, "-v", "-v", "-t", file],
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-                self.assertNotIn("succeeded", done.stdout.decode("utf-8", "replace"))
+                self.assertNotIn("dkim=pass", done.stdout.decode("utf-8", "replace"))
 
 
 # ---- name servers ----
@@ -277,7 +287,7 @@ class FromOthers(unittest.TestCase):
     def test_dkimpy(self):
         """What python3-dkim signs passes, by both algorithms and all canonicalizations"""
         for name, octets in MESSAGES.items():
-            for algorithm in "rsa", "ed25519":
+            for algorithm in ("rsa", "ed25519") if name != BLANK else ():
                 for canonical in ("simple", "simple"), ("relaxed", "simple"), ("relaxed", "relaxed"):
                     with self.subTest("%s %s %s/%s" % ((name, algorithm) + canonical)):
                         key = keys().keys[algorithm]
@@ -297,7 +307,7 @@ class FromOthers(unittest.TestCase):
         port = world.free_port()
         config = write_file(folder() + "/opensign.conf", """
 Mode s
-UserID %d
+UserID %s
 Syslog no
 Socket inet:%d@127.0.0.1
 Domain %s
@@ -308,7 +318,7 @@ OversignHeaders From
 PidFile %s/opendkim.pid
 RequireSafeKeys no
 InternalHosts 127.0.0.1
-""" % (os.getuid(), port, DOMAIN, keys().keys["rsa"]["selector"], keys().file("rsa"), folder()))
+""" % (USER, port, DOMAIN, keys().keys["rsa"]["selector"], keys().file("rsa"), folder()))
         daemon = world.Daemon("opendkim", [program, "-f", "-x", config], folder() + "/opendkim.log")
         try:
             for name, octets in MESSAGES.items():
@@ -517,7 +527,7 @@ class InTheGateway(unittest.TestCase):
 
     def test_reload(self):
         """a reload takes new keys; with a bad key the old ones stay in force"""
-        dns = world.Nsd([])
+        dns = world.Nsd([], name="nsd-gateway")
         gateway = world.Gateway("keys", dns.port, top="edges = 1\nkey-directory = keys",
                                 sections="signing %s { }" % DOMAIN, start=False)
         directory = gateway.path("keys")
