@@ -4,7 +4,11 @@
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR ?=
+# Where the library is installed from.
+BUILD ?= build/release
 RELEASE = -Doptimization=3
 
 .PHONY: all run test conformance bench bench-auth fuzz install uninstall docs clean

@@ -57,6 +57,7 @@ int ses_encode_command(int argc, char **argv);
 int ses_decode_command(int argc, char **argv);
 int hashcash_mint_command(int argc, char **argv);
 int hashcash_check_command(int argc, char **argv);
+int report_show_command(int argc, char **argv);
 int ar_parse_command(int argc, char **argv);
 int config_check_command(int argc, char **argv);
 int config_describe_command(int argc, char **argv);

@@ -30,6 +30,14 @@ static bool concerns(const struct simulate_case *this)
     return author.len && domain_is_within(domain_strip_dot(author), this->simulate->domain);
 }
 
+/* What was asked for then, after pct, is not what is found now. */
+static bool policy_differs(const struct simulate_case *this, const struct evidence_item *item)
+{
+    struct bytes effective = evidence_value(item, "vouch", "effective");
+    return effective.len &&
+           !bytes_is(effective, dmarc_policy_name(replay_policy(&this->replay, &this->dmarc[0])));
+}
+
 static void evaluate(struct simulate_case *this)
 {
     struct replay *replay = &this->replay;
@@ -45,23 +53,26 @@ static void evaluate(struct simulate_case *this)
     }
     if (!item)
         return;
-    this->differs = this->dmarc[0].result != item->result;
+    this->differs = this->dmarc[0].result != item->result || policy_differs(this, item);
     this->before.dmarc = &this->dmarc[0];
     this->after.dmarc = &this->dmarc[1];
     simulate_compare(this, "DMARC", simulate_dmarc_text(this, &this->dmarc[0]),
                      simulate_dmarc_text(this, &this->dmarc[1]));
 }
 
-static enum result parse(struct arena *arena, struct bytes text, struct error *error)
+static enum result parse(struct arena *arena, struct bytes text, struct bytes *essence,
+                         struct error *error)
 {
     struct dmarc_record record;
+    *essence = text;
     enum result result = dmarc_record_parse(arena, text, &record, error);
     return result == NONE ? error_set(error, NONE, "a DMARC record begins with \"v=DMARC1;\"") : result;
 }
 
+const struct simulate_kind simulate_dmarc = {
+    "dmarc simulate", "DMARC", "v=DMARC1", "_dmarc.", concerns, evaluate, parse};
+
 int dmarc_simulate_command(int argc, char **argv)
 {
-    static const struct simulate_kind kind = {
-        "dmarc simulate", "DMARC", "v=DMARC1", "_dmarc.", concerns, evaluate, parse};
-    return simulate_command(argc, argv, &kind, usage);
+    return simulate_command(argc, argv, &simulate_dmarc, usage);
 }

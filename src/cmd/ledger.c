@@ -2,11 +2,10 @@
 /* vouch explain, vouch log: what the ledger knows. */
 #include "state/ledger.h"
 
-#include "base/cursor.h"
 #include "base/json.h"
 #include "cmd/command.h"
+#include "cmd/moment.h"
 #include "cmd/world.h"
-#include "config/value.h"
 #include "message/date.h"
 #include "verdict/explain.h"
 
@@ -210,54 +209,6 @@ static bool list_entry(void *context, const struct ledger_entry *entry)
     return true;
 }
 
-static bool read_digits(struct cursor *cursor, int most, int *out)
-{
-    int value = 0, count = 0;
-    while (count < most && cursor_peek(cursor) >= '0' && cursor_peek(cursor) <= '9') {
-        value = value * 10 + cursor_u8(cursor) - '0';
-        count++;
-    }
-    *out = value;
-    return count > 0;
-}
-
-/* 2026-11-21[T20:55[:30]], in UTC. */
-static bool read_date(const char *text, int64_t *out)
-{
-    struct cursor cursor = cursor_over(bytes_of(text));
-    int year, month, day, hour = 0, minute = 0, second = 0;
-    bool fine = read_digits(&cursor, 4, &year) && cursor_accept(&cursor, '-') &&
-                read_digits(&cursor, 2, &month) && cursor_accept(&cursor, '-') &&
-                read_digits(&cursor, 2, &day);
-    if (fine && (cursor_accept(&cursor, 'T') || cursor_accept(&cursor, ' ')))
-        fine = read_digits(&cursor, 2, &hour) && cursor_accept(&cursor, ':') &&
-               read_digits(&cursor, 2, &minute);
-    if (fine && cursor_accept(&cursor, ':'))
-        fine = read_digits(&cursor, 2, &second);
-    cursor_accept(&cursor, 'Z');
-    if (!fine || !cursor_at_end(&cursor) || month < 1 || month > 12 || day < 1 || day > 31)
-        return false;
-    *out = date_days(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 + second;
-    return true;
-}
-
-static bool read_time(const char *text, int64_t now, int64_t *out)
-{
-    uint64_t epoch;
-    int64_t ago;
-    if (!text)
-        return true;
-    if (bytes_to_uint(bytes_of(text), INT64_MAX, &epoch)) {
-        *out = (int64_t)epoch;
-        return true;
-    }
-    if (!config_read_duration(bytes_of(text), &ago)) {
-        *out = now - ago / 1000000;
-        return true;
-    }
-    return read_date(text, out);
-}
-
 int log_command(int argc, char **argv)
 {
     struct place place = {0};
@@ -285,7 +236,7 @@ int log_command(int argc, char **argv)
         return arguments_fail(&arguments, "takes no '%s'", arguments.positions[0]);
     if (now_text && !bytes_to_uint(bytes_of(now_text), INT64_MAX / 2, &now))
         return arguments_fail(&arguments, "--now wants seconds since 1970, not '%s'", now_text);
-    if (!read_time(since, (int64_t)now, &filter.since) || !read_time(until, (int64_t)now, &filter.until))
+    if (!moment_read(since, (int64_t)now, &filter.since) || !moment_read(until, (int64_t)now, &filter.until))
         return arguments_fail(&arguments, "--since and --until want a time, such as 2h or 2026-11-21");
     if (last && !bytes_to_uint(bytes_of(last), UINT32_MAX, &most))
         return arguments_fail(&arguments, "--last wants a number, not '%s'", last);

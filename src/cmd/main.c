@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"openpgp check", "what a message file claims with OpenPGP", openpgp_check_command, false},
     {"hashcash check", "whether hashcash stamps hold", hashcash_check_command, false},
     {"ar parse", "what Authentication-Results fields say", ar_parse_command, false},
+    {"report show", "what other operators report about mail in our name", report_show_command, false},
     {NULL, "Domains: what to publish", NULL, false},
     {"lint", "what a domain publishes, and what is wrong with it", lint_command, false},
     {"spf wizard", "an SPF record from what sends, and a test of it", spf_wizard_command, false},
@@ -59,7 +60,7 @@ static int help(FILE *out)
         if (!commands[i].name)
             fprintf(out, "%s%s\n", i ? "\n" : "", commands[i].summary);
         else if (!commands[i].internal)
-            fprintf(out, "  %-17s %s\n", commands[i].name, commands[i].summary);
+            fprintf(out, "  %-18s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(out, "\n`vouch COMMAND --help` explains one. Manual: vouch(1), vouch.conf(5).\n");
     return 0;
@@ -102,7 +103,7 @@ static int unknown_command(const char *name)
         if (!found)
             fprintf(stderr, "vouch: '%s' wants a second word:\n", name);
         found = true;
-        fprintf(stderr, "  %-17s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stderr, "  %-18s %s\n", commands[i].name, commands[i].summary);
     }
     if (!found)
         fprintf(stderr, "vouch: there is no command '%s'; `vouch help` lists them\n", name);

@@ -36,11 +36,15 @@ enum result simulate_init(struct simulate *simulate, const struct simulate_kind 
     simulate->last = &simulate->messages;
     enum result result = idn_to_ascii(arena, domain, &simulate->domain, error);
     if (result != OK)
-        return result;
+        return result == TEMP ? TEMP : error_set(error, PERM, "this is no domain name");
+    struct bytes essence = record;
+    if (record.len && kind->parse(arena, record, &essence, error) == NONE)
+        return PERM;
+    simulate->record = record.len ? record : (struct bytes){0};
     simulate->proposal = (struct replay_proposal){
         .name = arena_printf(arena, "%s" BYTES_FMT, kind->prefix, BYTES_ARG(simulate->domain)),
         .version = kind->version,
-        .text = record.len ? record : (struct bytes){0}};
+        .text = record.len ? essence : (struct bytes){0}};
     simulate->networks = map_create();
     if (!simulate->proposal.name.ptr || !simulate->networks ||
         !replay_today_init(&simulate->today, dns, arena))

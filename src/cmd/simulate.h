@@ -46,9 +46,12 @@ struct simulate_kind {
     /* A message that did not ask for the record, but may hang on it. */
     bool (*concerns)(const struct simulate_case *this);
     void (*evaluate)(struct simulate_case *this);
-    /* What is wrong with a text as a record. OK if nothing. */
-    enum result (*parse)(struct arena *arena, struct bytes text, struct error *error);
+    /* What is wrong with a text as a record: OK if nothing, NONE if it is no such record, PERM if it is
+     * broken. *essence: the record without what cannot change a result. */
+    enum result (*parse)(struct arena *arena, struct bytes text, struct bytes *essence,
+                         struct error *error);
 };
+extern const struct simulate_kind simulate_spf, simulate_dmarc;
 
 struct simulate_transition {
     struct simulate_transition *next;
@@ -82,6 +85,7 @@ struct simulate {
     struct arena *arena;
     const struct config *config; /* NULL: without verdicts */
     struct bytes domain;         /* A-labels, lower case */
+    struct bytes record;         /* as given; ptr NULL: none */
     struct replay_proposal proposal;
     enum dmarc_mode mode;
     struct replay_today today;
@@ -97,8 +101,9 @@ struct simulate {
     size_t message_count;
 };
 
-/* `record` empty: as if there were none. `dns` NULL: offline. PERM: `domain` is no domain name; TEMP:
- * out of memory. simulate_free() in either case. */
+/* `record` empty: as if there were none. `dns` NULL: offline. A record that is broken can be tried, too.
+ * PERM: `domain` is no domain name, or `record` is no record of this kind; TEMP: out of memory.
+ * simulate_free() in either case. */
 enum result simulate_init(struct simulate *simulate, const struct simulate_kind *kind,
                           struct arena *arena, struct bytes domain, struct bytes record,
                           struct dns *dns, struct error *error) must_check;

@@ -29,16 +29,12 @@ static bool read_filter(const struct world *world, const struct simulate_options
 }
 
 /* A record that is no good may stand in DNS all the same, so it can be tried; but who tries it shall know. */
-static bool check_record(struct world *world, const struct simulate_options *options)
+static void warn_of_record(struct world *world, const struct simulate_options *options)
 {
     struct error error;
-    struct bytes record = bytes_of(options->record);
-    enum result result = record.len ? options->kind->parse(world->arena, record, &error) : OK;
-    if (result == PERM)
+    struct bytes record = bytes_of(options->record), ignored;
+    if (record.len && options->kind->parse(world->arena, record, &ignored, &error) == PERM)
         fprintf(stderr, "vouch %s: this record is broken: %s\n", options->kind->command, error.text);
-    else if (result != OK)
-        arguments_fail(options->arguments, "%s", error.text);
-    return result == OK || result == PERM;
 }
 
 static bool choose_mode(const struct world *world, const struct simulate_options *options,
@@ -78,6 +74,11 @@ static int report(const struct world *world, const struct simulate *simulate)
         simulate_write_json(&out, simulate);
     else
         simulate_write_text(&out, simulate);
+    if (out.failed) {
+        buf_free(&out);
+        fprintf(stderr, "vouch %s: too much to print: see --limit\n", simulate->kind->command);
+        return EXIT_TEMPORARY;
+    }
     world_print(&out);
     return simulate->total.changed   ? EXIT_NEGATIVE
            : simulate->total.unknown ? EXIT_TEMPORARY
@@ -89,9 +90,9 @@ static int run_simulation(struct world *world, const struct simulate_options *op
 {
     struct ledger_filter filter;
     struct error error;
-    if (!read_filter(world, options, &filter) || !check_record(world, options) ||
-        !choose_mode(world, options, &simulate->mode))
+    if (!read_filter(world, options, &filter) || !choose_mode(world, options, &simulate->mode))
         return EXIT_USAGE;
+    warn_of_record(world, options);
     simulate->config = &world->config;
     simulate->progress = isatty(STDERR_FILENO) && !world->options->json;
     if (options->limit)
@@ -117,11 +118,13 @@ static int run(struct world *world)
     enum result result =
         simulate_init(simulate, options->kind, world->arena, bytes_of(options->domain),
                       bytes_of(options->record), options->offline ? NULL : world->dns, &error);
-    int status = result == TEMP ? EXIT_TEMPORARY : EXIT_USAGE;
+    int status = EXIT_TEMPORARY;
     if (result == OK)
         status = run_simulation(world, options, simulate);
+    else if (result == PERM)
+        status = arguments_fail(options->arguments, "%s", error.text);
     else
-        fprintf(stderr, "vouch %s: '%s' is no domain name\n", options->kind->command, options->domain);
+        fprintf(stderr, "vouch %s: %s\n", options->kind->command, error.text);
     simulate_free(simulate);
     return status;
 }

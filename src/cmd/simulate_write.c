@@ -80,9 +80,9 @@ static void add_transitions(struct buf *out, const struct simulate_tally *tally,
 static void add_proposal(struct buf *out, const struct simulate *simulate)
 {
     struct bytes name = simulate->proposal.name;
-    if (simulate->proposal.text.ptr) {
+    if (simulate->record.ptr) {
         buf_printf(out, "If " BYTES_FMT " published the record\n  ", BYTES_ARG(name));
-        add_safe(out, simulate->proposal.text);
+        add_safe(out, simulate->record);
         buf_add_byte(out, '\n');
     } else {
         buf_printf(out, "If " BYTES_FMT " published no %s record:\n", BYTES_ARG(name),
@@ -124,7 +124,7 @@ static void add_remarks(struct buf *out, const struct simulate *simulate)
     if (differing)
         buf_printf(out,
                    "\nChecked again with the record of their time, %zu message%s not what the ledger\n"
-                   "says: DNS was slow then, or the check has changed since. Compared is what the check\n"
+                   "says: DNS was slow then, or the check is another one now. Compared is what the check\n"
                    "gives today.\n",
                    differing, differing == 1 ? " gives" : "s give");
     if (simulate->without_policy)
@@ -269,8 +269,8 @@ void simulate_write_json(struct buf *out, const struct simulate *simulate)
     json_begin_object(&json);
     json_member_bytes(&json, "name", simulate->proposal.name);
     json_key(&json, "record");
-    if (simulate->proposal.text.ptr)
-        json_add_bytes(&json, simulate->proposal.text);
+    if (simulate->record.ptr)
+        json_add_bytes(&json, simulate->record);
     else
         json_add_null(&json);
     json_member_integer(&json, "remembered", (int64_t)simulate->remembered);

@@ -98,17 +98,34 @@ static void evaluate(struct simulate_case *this)
     }
 }
 
-static enum result parse(struct arena *arena, struct bytes text, struct error *error)
+/* Without exp=, for whose text nobody need be asked. */
+static struct bytes without_explanation(struct arena *arena, const struct spf_record *record)
+{
+    struct bytes text = record->text, term = record->explanation_text;
+    if (!term.len)
+        return text;
+    size_t start = (size_t)(term.ptr - text.ptr);
+    return arena_printf(arena, BYTES_FMT BYTES_FMT, BYTES_ARG(bytes_first(text, start)),
+                        BYTES_ARG(bytes_skip(text, start + term.len)));
+}
+
+static enum result parse(struct arena *arena, struct bytes text, struct bytes *essence,
+                         struct error *error)
 {
     struct spf_record record;
+    *essence = text;
     if (!spf_record_has_version(text))
         return error_set(error, NONE, "an SPF record begins with \"v=spf1 \"");
-    return spf_record_parse(arena, text, &record, NULL, error);
+    enum result result = spf_record_parse(arena, text, &record, NULL, error);
+    if (result == OK)
+        *essence = without_explanation(arena, &record);
+    return result;
 }
+
+const struct simulate_kind simulate_spf = {
+    "spf simulate", "SPF", "v=spf1", "", concerns, evaluate, parse};
 
 int spf_simulate_command(int argc, char **argv)
 {
-    static const struct simulate_kind kind = {
-        "spf simulate", "SPF", "v=spf1", "", concerns, evaluate, parse};
-    return simulate_command(argc, argv, &kind, usage);
+    return simulate_command(argc, argv, &simulate_spf, usage);
 }

@@ -131,6 +131,8 @@ EXPORTED enum vouch_status vouch_context_set_dmarc_mode(struct vouch_context *co
 {
     if (!context || (mode != VOUCH_DMARC_TREE_WALK && mode != VOUCH_DMARC_SUFFIX_LIST))
         return refuse(context, "there is no such way to find organizational domains");
+    if (mode == VOUCH_DMARC_SUFFIX_LIST)
+        library_prepare_suffixes();
     context->dmarc_mode = mode == VOUCH_DMARC_SUFFIX_LIST ? DMARC_SUFFIX_LIST : DMARC_TREE_WALK;
     return VOUCH_OK;
 }

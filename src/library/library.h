@@ -19,7 +19,7 @@
 
 #include <vouch.h>
 
-/* Whether a public function of a shared library or of an archive, only these are seen from outside. */
+/* What the shared library and the archive show; nothing else can be seen from outside. */
 #define EXPORTED __attribute__((visibility("default")))
 
 enum {
@@ -58,6 +58,7 @@ struct vouch_message {
 struct vouch_auth_results {
     struct arena *arena;
     struct auth_results results;
+    bool parsed; /* then its arrays have no room for more */
     struct buf field;
     struct error error;
 };
@@ -72,7 +73,7 @@ struct vouch_result {
     struct dmarc_result dmarc;
     struct arc_results arc;
     struct vouch_auth_results *arc_sets; /* one for each set; of the result's arena */
-    struct bytes field;
+    struct bytes field, field_value;
     struct vouch_auth_results said;
 };
 
@@ -92,6 +93,8 @@ struct library_check {
 
 /* prepare.c. False: OpenSSL lacks what nothing works without. Before anything else, on any thread. */
 bool library_prepare(void) must_check;
+/* Before the public suffix list is used, on any thread. */
+void library_prepare_suffixes(void);
 /* The present thread's caches are freed when it ends. */
 void library_enter_thread(void);
 /* c-ares counts its users without a lock. */

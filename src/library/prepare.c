@@ -3,8 +3,8 @@
  * What is global, and why two threads may call the library at once.
  *
  * - Written once, before the first handle exists: the secret key of map_hash(), the digests and tables of
- *   auth (pthread_once() each), c-ares's count of users, the public suffix list. library_prepare() does all
- *   that under one pthread_once(), so that afterwards they are only read.
+ *   auth (pthread_once() each). library_prepare() does it under a pthread_once(), so that afterwards they are
+ *   only read. The public suffix list in the same way, before a context can be told to use it.
  * - Of the thread: its loop (fiber/loop.c), its ready keys (auth/dkim_key.c) and its hash context
  *   (auth/dkim_hash.c). The first exists during a call only; the others are freed when the thread ends.
  * - Never written here: the sink of log.c. Nothing is logged.
@@ -27,7 +27,7 @@
 
 #include <pthread.h>
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t once = PTHREAD_ONCE_INIT, suffix_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t transports = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t thread_key;
 static bool works;
@@ -58,9 +58,6 @@ static void prepare(void)
     }
     EVP_MD_free(digest);
     map_hash(BYTES(""));
-    /* Without one the built-in list serves. */
-    enum result ignored = organization_load(NULL, NULL);
-    (void)ignored;
     works = ares_library_init(ARES_LIB_INIT_NONE) == ARES_SUCCESS &&
             pthread_key_create(&thread_key, leave_thread) == 0 &&
             pthread_atfork(lock, unlock, unlock) == 0;
@@ -70,6 +67,18 @@ bool library_prepare(void)
 {
     pthread_once(&once, prepare);
     return works;
+}
+
+static void load_suffixes(void)
+{
+    /* Without one the built-in list serves. */
+    enum result ignored = organization_load(NULL, NULL);
+    (void)ignored;
+}
+
+void library_prepare_suffixes(void)
+{
+    pthread_once(&suffix_once, load_suffixes);
 }
 
 void library_enter_thread(void)

@@ -156,26 +156,46 @@ static struct bytes *text_of(struct reader *reader, enum aggregate_element eleme
 {
     struct aggregate_report *report = reader->report;
     switch (element) {
-    case AGGREGATE_E_VERSION: return &report->version;
-    case AGGREGATE_E_ORG_NAME: return &report->org_name;
-    case AGGREGATE_E_EMAIL: return &report->email;
-    case AGGREGATE_E_EXTRA_CONTACT_INFO: return &report->extra_contact_info;
-    case AGGREGATE_E_REPORT_ID: return &report->report_id;
-    case AGGREGATE_E_ERROR: return &report->error;
-    case AGGREGATE_E_GENERATOR: return &report->generator;
-    case AGGREGATE_E_POLICY_DOMAIN: return &report->policy.domain;
-    case AGGREGATE_E_FO: return &report->policy.fo;
-    case AGGREGATE_E_DISCOVERY_METHOD: return &report->policy.discovery_method;
-    case AGGREGATE_E_HEADER_FROM: return &reader->record.header_from;
-    case AGGREGATE_E_ENVELOPE_FROM: return &reader->record.envelope_from;
-    case AGGREGATE_E_ENVELOPE_TO: return &reader->record.envelope_to;
-    case AGGREGATE_E_REASON_TYPE: return &reader->reason.type;
-    case AGGREGATE_E_REASON_COMMENT: return &reader->reason.comment;
-    case AGGREGATE_E_AUTH_DOMAIN: return &reader->auth.domain;
-    case AGGREGATE_E_AUTH_SELECTOR: return &reader->auth.selector;
-    case AGGREGATE_E_AUTH_SCOPE: return &reader->auth.scope;
-    case AGGREGATE_E_AUTH_HUMAN_RESULT: return &reader->auth.human_result;
-    default: return NULL;
+    case AGGREGATE_E_VERSION:
+        return &report->version;
+    case AGGREGATE_E_ORG_NAME:
+        return &report->org_name;
+    case AGGREGATE_E_EMAIL:
+        return &report->email;
+    case AGGREGATE_E_EXTRA_CONTACT_INFO:
+        return &report->extra_contact_info;
+    case AGGREGATE_E_REPORT_ID:
+        return &report->report_id;
+    case AGGREGATE_E_ERROR:
+        return &report->error;
+    case AGGREGATE_E_GENERATOR:
+        return &report->generator;
+    case AGGREGATE_E_POLICY_DOMAIN:
+        return &report->policy.domain;
+    case AGGREGATE_E_FO:
+        return &report->policy.fo;
+    case AGGREGATE_E_DISCOVERY_METHOD:
+        return &report->policy.discovery_method;
+    case AGGREGATE_E_HEADER_FROM:
+        return &reader->record.header_from;
+    case AGGREGATE_E_ENVELOPE_FROM:
+        return &reader->record.envelope_from;
+    case AGGREGATE_E_ENVELOPE_TO:
+        return &reader->record.envelope_to;
+    case AGGREGATE_E_REASON_TYPE:
+        return &reader->reason.type;
+    case AGGREGATE_E_REASON_COMMENT:
+        return &reader->reason.comment;
+    case AGGREGATE_E_AUTH_DOMAIN:
+        return &reader->auth.domain;
+    case AGGREGATE_E_AUTH_SELECTOR:
+        return &reader->auth.selector;
+    case AGGREGATE_E_AUTH_SCOPE:
+        return &reader->auth.scope;
+    case AGGREGATE_E_AUTH_HUMAN_RESULT:
+        return &reader->auth.human_result;
+    default:
+        return NULL;
     }
 }
 
@@ -186,24 +206,38 @@ static enum result read_value(struct reader *reader, enum aggregate_element elem
     struct aggregate_policy *policy = &report->policy;
     struct aggregate_record *record = &reader->record;
     switch (element) {
-    case AGGREGATE_E_BEGIN: return read_time(text, "begin", &report->begin, error);
-    case AGGREGATE_E_END: return read_time(text, "end", &report->end, error);
-    case AGGREGATE_E_P: return read_disposition(reader, text, "p", false, &policy->p, error);
-    case AGGREGATE_E_SP: return read_disposition(reader, text, "sp", false, &policy->sp, error);
-    case AGGREGATE_E_NP: return read_disposition(reader, text, "np", false, &policy->np, error);
-    case AGGREGATE_E_ADKIM: return read_letter(reader, text, "adkim", "rs", &policy->adkim, error);
-    case AGGREGATE_E_ASPF: return read_letter(reader, text, "aspf", "rs", &policy->aspf, error);
-    case AGGREGATE_E_PCT: return read_pct(reader, text, error);
-    case AGGREGATE_E_TESTING: return read_letter(reader, text, "testing", "yn", &policy->testing, error);
-    case AGGREGATE_E_SOURCE_IP: return read_source(reader, text, error);
-    case AGGREGATE_E_COUNT: return read_count(reader, text, error);
+    case AGGREGATE_E_BEGIN:
+        return read_time(text, "begin", &report->begin, error);
+    case AGGREGATE_E_END:
+        return read_time(text, "end", &report->end, error);
+    case AGGREGATE_E_P:
+        return read_disposition(reader, text, "p", false, &policy->p, error);
+    case AGGREGATE_E_SP:
+        return read_disposition(reader, text, "sp", false, &policy->sp, error);
+    case AGGREGATE_E_NP:
+        return read_disposition(reader, text, "np", false, &policy->np, error);
+    case AGGREGATE_E_ADKIM:
+        return read_letter(reader, text, "adkim", "rs", &policy->adkim, error);
+    case AGGREGATE_E_ASPF:
+        return read_letter(reader, text, "aspf", "rs", &policy->aspf, error);
+    case AGGREGATE_E_PCT:
+        return read_pct(reader, text, error);
+    case AGGREGATE_E_TESTING:
+        return read_letter(reader, text, "testing", "yn", &policy->testing, error);
+    case AGGREGATE_E_SOURCE_IP:
+        return read_source(reader, text, error);
+    case AGGREGATE_E_COUNT:
+        return read_count(reader, text, error);
     case AGGREGATE_E_DISPOSITION:
         return read_disposition(reader, text, "disposition", true, &record->disposition, error);
     case AGGREGATE_E_EVALUATED_DKIM:
         return read_alignment(reader, text, "dkim", &record->dkim, error);
-    case AGGREGATE_E_EVALUATED_SPF: return read_alignment(reader, text, "spf", &record->spf, error);
-    case AGGREGATE_E_AUTH_RESULT: return read_result(reader, text, error);
-    default: return OK;
+    case AGGREGATE_E_EVALUATED_SPF:
+        return read_alignment(reader, text, "spf", &record->spf, error);
+    case AGGREGATE_E_AUTH_RESULT:
+        return read_result(reader, text, error);
+    default:
+        return OK;
     }
 }
 
@@ -345,18 +379,26 @@ static enum result end_composite(struct reader *reader, enum aggregate_element e
                                  struct error *error)
 {
     switch (element) {
-    case AGGREGATE_E_DATE_RANGE: return end_date_range(reader, error);
-    case AGGREGATE_E_REPORT_METADATA: return end_metadata(reader, error);
-    case AGGREGATE_E_POLICY_PUBLISHED: return end_policy(reader, error);
-    case AGGREGATE_E_ROW: return end_row(reader, error);
-    case AGGREGATE_E_REASON: return end_reason(reader, error);
+    case AGGREGATE_E_DATE_RANGE:
+        return end_date_range(reader, error);
+    case AGGREGATE_E_REPORT_METADATA:
+        return end_metadata(reader, error);
+    case AGGREGATE_E_POLICY_PUBLISHED:
+        return end_policy(reader, error);
+    case AGGREGATE_E_ROW:
+        return end_row(reader, error);
+    case AGGREGATE_E_REASON:
+        return end_reason(reader, error);
     case AGGREGATE_E_DKIM:
-    case AGGREGATE_E_SPF: return end_auth(reader, element, error);
+    case AGGREGATE_E_SPF:
+        return end_auth(reader, element, error);
     case AGGREGATE_E_AUTH_RESULTS:
         reader->has_auth_results = true;
         return OK;
-    case AGGREGATE_E_RECORD: return end_record(reader, error);
-    default: return OK;
+    case AGGREGATE_E_RECORD:
+        return end_record(reader, error);
+    default:
+        return OK;
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/report.h"
 
-#include "report/archive.h"
+#include "report/packed.h"
 
 #include "base/ascii.h"
 
@@ -25,13 +25,14 @@ static enum result read_text(struct arena *arena, struct bytes text, struct repo
 {
     if (first_octet(text) == '<') {
         out->kind = REPORT_AGGREGATE;
-        return aggregate_report_read(arena, text, &out->aggregate, error);
+        /* A declaration must be the very first, but some reporters begin with an empty line. */
+        return aggregate_report_read(arena, bytes_trim_start(text), &out->aggregate, error);
     }
     if (first_octet(text) == '{') {
         out->kind = REPORT_TLS;
         return tls_report_read(arena, text, &out->tls, error);
     }
-    if (archive_kind_of(text) != ARCHIVE_NOT)
+    if (packed_kind_of(text) != PACKED_NOT)
         return error_set(error, PERM, "an archive within an archive");
     if (bytes_starts_with(text, BYTES("\xff\xfe")) || bytes_starts_with(text, BYTES("\xfe\xff")))
         return error_set(error, PERM, "the encoding is UTF-16, not UTF-8");
@@ -42,8 +43,8 @@ static enum result read_archive(struct arena *arena, struct bytes archive, struc
                                 struct error *error)
 {
     struct buf content;
-    buf_init(&content, ARCHIVE_ROOM_MAX);
-    enum result result = archive_read_member(archive, &content, error);
+    buf_init(&content, PACKED_ROOM_MAX);
+    enum result result = packed_read(archive, &content, error);
     if (result == OK)
         result = read_text(arena, buf_bytes(&content), out, error);
     buf_free(&content);
@@ -53,7 +54,7 @@ static enum result read_archive(struct arena *arena, struct bytes archive, struc
 static enum result read_file(struct arena *arena, struct bytes content, struct report *out,
                              struct error *error)
 {
-    if (archive_kind_of(content) != ARCHIVE_NOT)
+    if (packed_kind_of(content) != PACKED_NOT)
         return read_archive(arena, content, out, error);
     return read_text(arena, content, out, error);
 }
@@ -87,7 +88,7 @@ static enum result read_part(struct arena *arena, const struct mime_part *part, 
     enum result result = NONE;
     if (content.failed)
         result = error_set(error, TEMP, "no memory");
-    else if (archive_kind_of(octets) != ARCHIVE_NOT || first_octet(octets) == '<' ||
+    else if (packed_kind_of(octets) != PACKED_NOT || first_octet(octets) == '<' ||
              first_octet(octets) == '{')
         result = read_file(arena, octets, out, error);
     buf_free(&content);
@@ -98,9 +99,9 @@ static enum result read_parts(struct arena *arena, const struct mime *mime, stru
                               struct error *error)
 {
     struct error problem;
-    unsigned tried = 0, candidates = 0;
+    unsigned tried = 0;
     for (const struct mime_part *part = mime->root; part; part = mime_next_own(part)) {
-        if (!is_candidate(part) || candidates++ == REPORT_CANDIDATES_MAX)
+        if (!is_candidate(part) || tried == REPORT_CANDIDATES_MAX)
             continue;
         struct arena_mark mark = arena_mark(arena);
         enum result result = read_part(arena, part, out, &problem);
@@ -148,7 +149,7 @@ enum result report_read(struct arena *arena, struct bytes content, struct report
     *out = (struct report){0};
     if (content.len > REPORT_SIZE_MAX)
         return error_set(error, PERM, "more than %d octets", REPORT_SIZE_MAX);
-    if (archive_kind_of(content) != ARCHIVE_NOT || first_octet(content) == '<' ||
+    if (packed_kind_of(content) != PACKED_NOT || first_octet(content) == '<' ||
         first_octet(content) == '{')
         return read_file(arena, content, out, error);
     if (bytes_starts_with(content, BYTES("\xff\xfe")) || bytes_starts_with(content, BYTES("\xfe\xff")))

@@ -193,9 +193,10 @@ static unsigned digits(struct cursor *c, unsigned count, unsigned most)
     return value;
 }
 
+/* Microsoft leaves it out, and means UTC, as all do (rfc8460:4.1). */
 static int64_t offset(struct cursor *c)
 {
-    if (cursor_accept(c, 'Z') || cursor_accept(c, 'z'))
+    if (cursor_accept(c, 'Z') || cursor_accept(c, 'z') || cursor_at_end(c))
         return 0;
     int sign = cursor_accept(c, '-') ? -1 : 1;
     if (sign > 0)

@@ -55,7 +55,7 @@ struct tls_report {
 enum result tls_report_read(struct arena *arena, struct bytes text, struct tls_report *out,
                             struct error *error) must_check;
 
-/* "2016-04-01T23:59:59Z", also with a fraction or an offset (rfc3339:5.6). */
+/* "2016-04-01T23:59:59Z", also with a fraction or an offset (rfc3339:5.6), or with neither: then UTC. */
 bool tls_report_read_time(struct bytes text, int64_t *epoch);
 
 #endif

@@ -204,18 +204,33 @@ static bool add_adsp(struct gather *gather)
                     bytes_of(gather->adsp.found ? adsp_practice_name(gather->adsp.practice) : ""));
 }
 
-/* What a sealer says that DMARC gave for this author, or "none". */
+/* Whether the statement is about this author, and about nobody else. */
+static bool is_of_author(const struct gather *gather, const struct auth_statement *statement)
+{
+    bool found = false;
+    for (size_t i = 0; i < statement->property_count; i++) {
+        const struct auth_property *property = &statement->properties[i];
+        if (!bytes_is(property->type, "header") || !bytes_is(property->name, "from"))
+            continue;
+        if (!bytes_equal_nocase(property->value, gather->from.domain))
+            return false;
+        found = true;
+    }
+    return found;
+}
+
+/* What a sealer says that DMARC gave for this author, or "none". Where it says several things, as one
+ * does that takes over what others said to it, only what none of them contradicts is a pass. */
 static struct bytes sealed_dmarc(const struct gather *gather, const struct arc_set *set)
 {
+    const struct auth_statement *found = NULL;
     for (size_t i = 0; i < set->auth_results.statement_count; i++) {
         const struct auth_statement *statement = &set->auth_results.statements[i];
-        for (size_t p = 0; bytes_is(statement->method, "dmarc") && p < statement->property_count; p++)
-            if (bytes_is(statement->properties[p].type, "header") &&
-                bytes_is(statement->properties[p].name, "from") &&
-                bytes_equal_nocase(statement->properties[p].value, gather->from.domain))
-                return bytes_of(auth_result_name(statement->result));
+        bool dmarc = bytes_is(statement->method, "dmarc") && is_of_author(gather, statement);
+        if (dmarc && (!found || statement->result != AUTH_PASS))
+            found = statement;
     }
-    return BYTES("none");
+    return found ? bytes_of(auth_result_name(found->result)) : BYTES("none");
 }
 
 /* The newest set first: that is the order in which trust in sealers reaches down. */

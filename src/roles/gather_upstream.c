@@ -82,6 +82,40 @@ static bool add_statement(struct gather *gather, struct bytes authserv_id,
     return true;
 }
 
+/* What the relays said so far, for said_before(). */
+struct said {
+    struct bytes authserv_ids[STATEMENTS_MAX], methods[STATEMENTS_MAX];
+    size_t count;
+};
+
+static bool said_before(const struct said *said, size_t count, struct bytes authserv_id,
+                        struct bytes method)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bytes_equal_nocase(said->authserv_ids[i], authserv_id) &&
+            bytes_equal_nocase(said->methods[i], method))
+            return true;
+    return false;
+}
+
+/* Of one field. A relay adds its own above whatever it left standing in its name: of each method the
+ * topmost field that has it counts, so that a forged one below says nothing new. */
+static bool add_statements(struct gather *gather, const struct auth_results *results,
+                           struct said *said)
+{
+    size_t before = said->count;
+    for (size_t i = 0; i < results->statement_count && said->count < STATEMENTS_MAX; i++) {
+        const struct auth_statement *statement = &results->statements[i];
+        if (said_before(said, before, results->authserv_id, statement->method))
+            continue;
+        said->authserv_ids[said->count] = results->authserv_id;
+        said->methods[said->count++] = statement->method;
+        if (!add_statement(gather, results->authserv_id, statement))
+            return false;
+    }
+    return true;
+}
+
 /*
  * rfc8601:4.1, 5: a field with the relay's name counts where the relay can have put it: above the Received
  * field of the hop before it. What stands below came from outside and may be anybody's invention.
@@ -89,7 +123,8 @@ static bool add_statement(struct gather *gather, struct bytes authserv_id,
 static bool read_results(struct gather *gather, size_t end)
 {
     const struct message *message = &gather->message;
-    size_t index = 0, statements = 0;
+    size_t index = 0;
+    struct said said = {.count = 0};
     const struct header_field *field;
     while ((field = message_field(message, "Authentication-Results", index)) &&
            (size_t)(field - message->fields) < end) {
@@ -98,25 +133,50 @@ static bool read_results(struct gather *gather, size_t end)
         if (auth_results_parse(gather->arena, field->value, &results, NULL) != OK ||
             !is_trusted(gather->upstream, results.authserv_id))
             continue;
-        for (size_t i = 0; i < results.statement_count && statements < STATEMENTS_MAX; i++, statements++)
-            if (!add_statement(gather, results.authserv_id, &results.statements[i]))
-                return false;
+        if (!add_statements(gather, &results, &said))
+            return false;
     }
     return true;
+}
+
+/* Handed on among relays of ours, or within one of them. */
+static bool is_inside(const struct config_upstream *upstream, const struct hop *hop)
+{
+    if (!hop->client.family)
+        return hop->helo.len == 0; /* without "from": it began or was filtered on that host */
+    return ip_is_loopback(&hop->client) || config_networks_contain(&upstream->networks, &hop->client);
+}
+
+/*
+ * Down to `hops`, but only as long as the relay that wrote a field names another relay of ours: whoever
+ * connects to the last of two relays and not to the first brings the second field himself, and could
+ * name any client, one of our own networks, say. The hop at which it ended is in *out, for what the
+ * relays may have written ends there; false: it names nobody.
+ */
+static bool find_client(const struct gather *gather, struct hop *out)
+{
+    const struct config_upstream *upstream = gather->upstream;
+    enum result result = NONE;
+    *out = (struct hop){0};
+    for (unsigned number = 1; number <= upstream->hops; number++) {
+        result = hop_at(&gather->message, number, out);
+        if (out->number < number || !is_inside(upstream, out))
+            break;
+    }
+    return result == OK;
 }
 
 bool gather_read_upstream(struct gather *gather)
 {
     struct gather_envelope *envelope = &gather->envelope;
-    unsigned hops = gather->upstream->hops;
     struct hop hop;
     struct ip none = {0};
     /* Behind a relay that names nobody the client is unknown, not the relay. */
-    bool known = hops && hop_at(&gather->message, hops, &hop) == OK;
+    bool known = find_client(gather, &hop);
     envelope->local = none;
     envelope->client = known ? hop.client : none;
     if (known)
         envelope->helo = hop.helo;
     gather->evidence.client = envelope->client;
-    return read_results(gather, received_index(&gather->message, hops + 1));
+    return read_results(gather, received_index(&gather->message, hop.number + 1));
 }

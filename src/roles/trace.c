@@ -6,6 +6,8 @@
 #include "message/received.h"
 #include "verdict/explain.h"
 
+#include <string.h>
+
 static void write_verdict(struct buf *out, struct arena *arena, const struct gather *gather,
                           const struct verdict *verdict)
 {
@@ -17,6 +19,16 @@ static void write_verdict(struct buf *out, struct arena *arena, const struct gat
         header_write(out, "X-Vouch-Reason", verdict->reasons[0].text);
     if (verdict->action == ACTION_JUNK)
         header_write(out, "X-Spam-Flag", BYTES("YES"));
+}
+
+/* In parentheses. Nothing of a stranger's may look as if it stood outside of them: filters of users look
+ * for "hashcash=pass" and the like. */
+static void add_remark(struct buf *out, struct bytes text)
+{
+    buf_add_string(out, " (");
+    for (size_t i = 0; i < text.len; i++)
+        buf_add_byte(out, text.ptr[i] && strchr("();=\\", text.ptr[i]) ? '?' : text.ptr[i]);
+    buf_add_byte(out, ')');
 }
 
 /*
@@ -37,7 +49,7 @@ static void write_evidence(struct buf *out, struct arena *arena, const struct ev
         buf_printf(&text, "%s%s=%s", text.len ? "; " : "", check_name(item->check),
                    auth_result_name(item->result));
         if (item->reason.len)
-            buf_printf(&text, " (" BYTES_FMT ")", BYTES_ARG(bytes_first(item->reason, 200)));
+            add_remark(&text, bytes_first(item->reason, 200));
     }
     struct bytes copy = arena_copy(arena, buf_bytes(&text));
     if (copy.len)

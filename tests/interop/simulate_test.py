@@ -39,6 +39,7 @@ POLICIES = {
     "own.quarantine.example": "v=DMARC1; p=reject",
     "odd.example": "v=DMARC1; p=nonsense",
 }
+HALF = "v=DMARC1; p=reject; pct=50"
 
 
 def records():
@@ -47,6 +48,7 @@ def records():
     lines = ['%s. TXT %s' % (name, world.zone_text(text)) for name, text in LIVE.items()]
     lines += ['_dmarc.%s. TXT %s' % (name, world.zone_text(text)) for name, text in POLICIES.items()]
     return lines + [key.record for key in KEY.values()] + [
+        "_dmarc.half.example. TXT " + world.zone_text(HALF),
         "org.example. MX 10 mail.org.example.",
         'org.example. TXT "another-txt=of no concern"',
         "mail.org.example. A 127.0.0.11",
@@ -303,6 +305,27 @@ class Simulate(unittest.TestCase):
         found = self.changes("dmarc", "testing.example", "v=DMARC1; p=quarantine; t=y", "--discovery",
                              "suffix-list")
         self.assertEqual(found["testing"]["DMARC"], ("fail, p=reject", "fail, p=quarantine"))
+
+    def test_percentage(self):
+        """pct= takes those messages that the gateway took"""
+        other = world.Gateway("sampling", self.nsd.port,
+                              sections="authentication { dmarc-discovery = suffix-list }")
+        ids = [other.send("a@stranger.example", "alice@here.example",
+                          world.message("a@half.example", "alice@here.example"),
+                          source="127.0.0.66", helo="pc.example").id for _ in range(24)]
+        actions = {id: other.explain(id)["action"] for id in ids}
+        self.assertEqual(set(actions.values()), {"junk", "reject"})
+
+        def simulate(record):
+            done = other.run("dmarc", "simulate", "--config", other.config, "--json", "--offline",
+                             "--record", record, "half.example")
+            return json.loads(done.stdout)
+        found = simulate(HALF)
+        self.assertEqual((found["concerned"], found["changed"], found["differing"]), (24, 0, 0), found)
+        found = simulate(HALF.replace("50", "100"))
+        self.assertEqual({m["id"] for m in found["messages"]},
+                         {id for id in ids if actions[id] == "junk"})
+        other.stop()
 
     # ---- the command ----
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "report/archive.h"
+#include "report/packed.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <string.h>
 
-enum archive_kind archive_kind_of(struct bytes content)
+enum packed_kind packed_kind_of(struct bytes content)
 {
     if (bytes_starts_with(content, BYTES("\x1f\x8b")))
-        return ARCHIVE_GZIP;
-    return bytes_starts_with(content, BYTES("PK\x03\x04")) ? ARCHIVE_ZIP : ARCHIVE_NOT;
+        return PACKED_GZIP;
+    return bytes_starts_with(content, BYTES("PK\x03\x04")) ? PACKED_ZIP : PACKED_NOT;
 }
 
 static enum result damaged(struct archive *reader, struct error *error)
@@ -19,17 +19,17 @@ static enum result damaged(struct archive *reader, struct error *error)
 }
 
 /* Only what is needed is switched on: each further format is code that a stranger can reach. */
-static bool choose_format(struct archive *reader, enum archive_kind kind)
+static bool choose_format(struct archive *reader, enum packed_kind kind)
 {
-    if (kind == ARCHIVE_ZIP)
+    if (kind == PACKED_ZIP)
         return archive_read_support_format_zip_streamable(reader) == ARCHIVE_OK;
     return archive_read_support_filter_gzip(reader) == ARCHIVE_OK &&
            archive_read_support_format_raw(reader) == ARCHIVE_OK;
 }
 
-static bool is_usable(struct archive *reader, struct archive_entry *entry, enum archive_kind kind)
+static bool is_usable(struct archive *reader, struct archive_entry *entry, enum packed_kind kind)
 {
-    if (kind == ARCHIVE_GZIP)
+    if (kind == PACKED_GZIP)
         return true;
     if (archive_entry_filetype(entry) != AE_IFREG)
         return false;
@@ -41,10 +41,10 @@ static bool is_usable(struct archive *reader, struct archive_entry *entry, enum 
 }
 
 static enum result check_member(struct archive *reader, struct archive_entry *entry,
-                                enum archive_kind kind, struct error *error)
+                                enum packed_kind kind, struct error *error)
 {
     const char *format = archive_format_name(reader);
-    if (kind != ARCHIVE_ZIP)
+    if (kind != PACKED_ZIP)
         return OK;
     if (archive_entry_is_encrypted(entry))
         return error_set(error, PERM, "the archive is encrypted");
@@ -68,19 +68,19 @@ static enum result read_content(struct archive *reader, size_t limit, struct buf
             return OK;
         out->len += (size_t)got;
         total += (size_t)got;
-        if (total > ARCHIVE_SIZE_MAX)
-            return error_set(error, PERM, "more than %d octets in the archive", ARCHIVE_SIZE_MAX);
+        if (total > PACKED_SIZE_MAX)
+            return error_set(error, PERM, "more than %d octets in the archive", PACKED_SIZE_MAX);
         if (total > limit)
             return error_set(error, PERM, "the archive holds more than %d times its size",
-                             ARCHIVE_RATIO_MAX);
+                             PACKED_RATIO_MAX);
     }
 }
 
-static enum result read_first(struct archive *reader, enum archive_kind kind, size_t limit,
+static enum result read_first(struct archive *reader, enum packed_kind kind, size_t limit,
                               struct buf *out, struct error *error)
 {
     struct archive_entry *entry;
-    for (int i = 0; i < ARCHIVE_MEMBERS_MAX; i++) {
+    for (int i = 0; i < PACKED_MEMBERS_MAX; i++) {
         int status = archive_read_next_header(reader, &entry);
         if (status == ARCHIVE_EOF)
             return error_set(error, PERM, "there is no file in the archive");
@@ -98,20 +98,20 @@ static enum result read_first(struct archive *reader, enum archive_kind kind, si
     return error_set(error, PERM, "there is no usable file in the archive");
 }
 
-enum result archive_read_member(struct bytes archive, struct buf *out, struct error *error)
+enum result packed_read(struct bytes archive, struct buf *out, struct error *error)
 {
-    enum archive_kind kind = archive_kind_of(archive);
-    if (kind == ARCHIVE_NOT)
+    enum packed_kind kind = packed_kind_of(archive);
+    if (kind == PACKED_NOT)
         return error_set(error, PERM, "neither gzip nor zip");
-    if (archive.len > ARCHIVE_SIZE_MAX)
-        return error_set(error, PERM, "the archive has more than %d octets", ARCHIVE_SIZE_MAX);
+    if (archive.len > PACKED_SIZE_MAX)
+        return error_set(error, PERM, "the archive has more than %d octets", PACKED_SIZE_MAX);
     struct archive *reader = archive_read_new();
     enum result result = reader ? OK : error_set(error, TEMP, "no memory");
     if (result == OK && (!choose_format(reader, kind) ||
                          archive_read_open_memory(reader, archive.ptr, archive.len) != ARCHIVE_OK))
         result = damaged(reader, error);
     if (result == OK)
-        result = read_first(reader, kind, archive.len * ARCHIVE_RATIO_MAX, out, error);
+        result = read_first(reader, kind, archive.len * PACKED_RATIO_MAX, out, error);
     if (reader)
         archive_read_free(reader);
     return result;
