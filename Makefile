@@ -11,12 +11,16 @@ DESTDIR ?=
 BUILD ?= build/release
 RELEASE = -Doptimization=3
 
-.PHONY: all run test conformance bench bench-auth fuzz install uninstall docs clean
+.PHONY: all library run test conformance bench bench-auth fuzz install install-library uninstall docs clean
 
 all:
 	@tools/install-deps build
 	@tools/build build/release $(RELEASE) -- src/cmd/vouch
 	@ln -sf release/src/cmd/vouch build/vouch
+
+library:
+	@tools/install-deps build
+	@tools/build build/release $(RELEASE) -- src/library/libvouch.so.1.0.0 src/library/libvouch.a
 
 # A gateway on high ports with example mail; needs nothing prepared.
 run: all
@@ -44,7 +48,7 @@ docs:
 	@tools/build build/release $(RELEASE) -- src/config/config_doc
 	@tools/update-docs build/release/src/config/config_doc
 
-install: all
+install: all library install-library
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/vouch" "$(DESTDIR)$(UNITDIR)"
 	install -m 755 build/release/src/cmd/vouch "$(DESTDIR)$(PREFIX)/bin/vouch"
 	for page in doc/man/*.[1-8]; do \
@@ -57,12 +61,27 @@ install: all
 	        >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit 1; \
 	done
 
+# What was built in BUILD.
+install-library:
+	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig"
+	install -m 644 include/vouch.h "$(DESTDIR)$(INCLUDEDIR)/vouch.h"
+	install -m 644 $(BUILD)/src/library/libvouch.a "$(DESTDIR)$(LIBDIR)/libvouch.a"
+	install -m 755 $(BUILD)/src/library/libvouch.so.1.0.0 "$(DESTDIR)$(LIBDIR)/libvouch.so.1.0.0"
+	ln -sf libvouch.so.1.0.0 "$(DESTDIR)$(LIBDIR)/libvouch.so.1"
+	ln -sf libvouch.so.1 "$(DESTDIR)$(LIBDIR)/libvouch.so"
+	version=$$(sed -n "s/^  version: '\(.*\)',/\1/p" meson.build) && \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e "s|@VERSION@|$$version|" src/library/vouch.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/vouch.pc"
+
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/vouch"
 	for page in doc/man/*.[1-8]; do \
 	    rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
 	for unit in doc/systemd/*; do rm -f "$(DESTDIR)$(UNITDIR)/$${unit##*/}"; done
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/vouch.h" "$(DESTDIR)$(LIBDIR)/libvouch.a" "$(DESTDIR)$(LIBDIR)/libvouch.so" \
+	    "$(DESTDIR)$(LIBDIR)/libvouch.so.1" "$(DESTDIR)$(LIBDIR)/libvouch.so.1.0.0" \
+	    "$(DESTDIR)$(LIBDIR)/pkgconfig/vouch.pc"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/doc/vouch"
 
 clean:

@@ -89,20 +89,11 @@ static bool is_bare(struct bytes value)
     return true;
 }
 
-/* Length of the character at the start; 0 if it is a control character (those of ISO 8859 too,
- * which terminals obey) or no UTF-8. */
-static size_t printable_sequence(struct bytes value)
-{
-    uint8_t c = value.ptr[0];
-    bool upper_control = c == 0xc2 && value.len > 1 && value.ptr[1] < 0xa0;
-    return ascii_is_control(c) || upper_control ? 0 : utf8_sequence(value);
-}
-
 static void add_quoted(struct buf *out, struct bytes value)
 {
     buf_add_byte(out, '"');
     while (value.len) {
-        size_t length = printable_sequence(value);
+        size_t length = utf8_printable(value);
         uint8_t c = value.ptr[0];
         if (length == 0) {
             buf_printf(out, "\\x%02x", c);
@@ -177,7 +168,7 @@ static void add_sentence(struct buf *out, struct bytes text)
 {
     buf_add_byte(out, ' ');
     while (text.len) {
-        size_t length = printable_sequence(text);
+        size_t length = utf8_printable(text);
         buf_add(out, length ? bytes_first(text, length) : BYTES("?"));
         text = bytes_skip(text, length ? length : 1);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/utf8.h"
 
+#include "base/ascii.h"
+
 size_t utf8_sequence(struct bytes bytes)
 {
     if (bytes.len == 0)
@@ -20,6 +22,25 @@ size_t utf8_sequence(struct bytes bytes)
                (first == 0xf0 && second < 0x90) ||  /* overlong */
                (first == 0xf4 && second >= 0x90);   /* above U+10FFFF */
     return bad ? 0 : length;
+}
+
+/* U+0080 to U+009F, U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+static bool is_disguise(struct bytes character)
+{
+    const uint8_t *c = character.ptr;
+    if (character.len == 2)
+        return (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xd8 && c[1] == 0x9c);
+    if (character.len != 3 || c[0] != 0xe2)
+        return false;
+    return (c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+           (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
+}
+
+size_t utf8_printable(struct bytes bytes)
+{
+    size_t length = utf8_sequence(bytes);
+    bool hidden = length == 1 ? ascii_is_control(bytes.ptr[0]) : is_disguise(bytes_first(bytes, length));
+    return hidden ? 0 : length;
 }
 
 bool utf8_is_valid(struct bytes bytes)

@@ -7,6 +7,10 @@
 
 /* Length (1 to 4) of the valid sequence at the start, 0 if there is none. */
 size_t utf8_sequence(struct bytes bytes);
+/* The same for a character that can be shown to people: 0 also for controls (those of ISO 8859 too, which
+ * terminals obey), separators of lines, and what turns the direction of the text behind it, with which
+ * a stranger's text could look like another line or read backwards. */
+size_t utf8_printable(struct bytes bytes);
 bool utf8_is_valid(struct bytes bytes);
 bool utf8_is_ascii(struct bytes bytes); /* no octet above 127 */
 

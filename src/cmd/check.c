@@ -110,9 +110,11 @@ static bool find_client(struct world *world, const struct check_options *check,
         fprintf(stderr, "vouch check: no Received field names a client: SPF and the like are left "
                         "out (see --ip)\n");
     else
-        fprintf(stderr, "vouch check: the client is %s, as Received field %u says (by " BYTES_FMT ")\n",
-                ip_format(&hop.client, client), hop.number,
-                BYTES_ARG(hop.by.len ? hop.by : BYTES("a host without a name")));
+        world_show(stderr,
+                   arena_printf(world->arena, "vouch check: the client is %s, as Received field %u says "
+                                              "(by " BYTES_FMT ")\n",
+                                ip_format(&hop.client, client), hop.number,
+                                BYTES_ARG(hop.by.len ? hop.by : BYTES("a host without a name"))));
     return true;
 }
 

@@ -6,7 +6,6 @@
 #include "cmd/command.h"
 #include "cmd/moment.h"
 #include "cmd/world.h"
-#include "message/date.h"
 #include "verdict/explain.h"
 
 #include <stdio.h>

@@ -117,8 +117,10 @@ static int show_file(struct show *show, const char *file)
         enum result result = arena ? report_read(arena, buf_bytes(&content), &report, &error) : TEMP;
         if (result != OK)
             status = refuse(show, file, result, &error);
+        else if (write_report(show, file, &report, &out))
+            status = EXIT_FINE;
         else
-            status = write_report(show, file, &report, &out) ? EXIT_FINE : EXIT_TEMPORARY;
+            status = refuse(show, file, TEMP, &(struct error){"no memory, or no room for the output"});
     }
     buf_free(&content);
     buf_free(&out);

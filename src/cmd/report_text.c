@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "cmd/report_write.h"
 
+#include <string.h>
 #include <time.h>
 
 /* Control characters of Unicode, and those that turn or hide text (bidirectional marks, zero width). */
@@ -112,10 +113,22 @@ static const char *or_unknown(const char *name)
     return *name ? name : "?";
 }
 
-static void write_row(struct buf *out, const struct report_row *row)
+/* The room that the addresses of the lines need. */
+static int address_width(const struct report_row *rows, size_t count)
 {
     char text[IP_TEXT_SIZE];
-    buf_printf(out, "  %-39s %9llu  %-5s  %-4s  %-4s  %-11s  ", ip_format(&row->source, text),
+    size_t width = sizeof("192.0.2.255") - 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(ip_format(&rows[i].source, text));
+        width = length > width ? length : width;
+    }
+    return (int)width;
+}
+
+static void write_row(struct buf *out, const struct report_row *row, int width)
+{
+    char text[IP_TEXT_SIZE];
+    buf_printf(out, "  %-*s  %9llu  %-5s  %-4s  %-4s  %-11s  ", width, ip_format(&row->source, text),
                (unsigned long long)row->messages, or_unknown(aggregate_alignment_name(row->dmarc)),
                or_unknown(aggregate_alignment_name(row->spf)),
                or_unknown(aggregate_alignment_name(row->dkim)),
@@ -134,7 +147,7 @@ static void write_sums(struct buf *out, const struct report_table *table)
     if (table->dmarc[AGGREGATE_UNKNOWN])
         buf_printf(out, ", of %llu it is not said",
                    (unsigned long long)table->dmarc[AGGREGATE_UNKNOWN]);
-    buf_printf(out, ".\n  The policy was applied to %llu quarantined and %llu rejected messages.\n",
+    buf_printf(out, ".\n  %llu were quarantined, %llu rejected.\n",
                (unsigned long long)disposition[AGGREGATE_QUARANTINE],
                (unsigned long long)disposition[AGGREGATE_REJECT]);
 }
@@ -143,10 +156,11 @@ void report_write_table_text(struct buf *out, struct report_table *table, size_t
 {
     size_t count;
     const struct report_row *rows = report_table_rows(table, &count);
-    buf_printf(out, "\n  %-39s %9s  %-5s  %-4s  %-4s  %-11s  %s\n", "source", "messages", "DMARC",
-               "SPF", "DKIM", "disposition", "From");
+    int width = address_width(rows, count < most ? count : most);
+    buf_printf(out, "\n  %-*s  %9s  %-5s  %-4s  %-4s  %-11s  %s\n", width, "source", "messages",
+               "DMARC", "SPF", "DKIM", "disposition", "From");
     for (size_t i = 0; i < count && i < most; i++)
-        write_row(out, &rows[i]);
+        write_row(out, &rows[i], width);
     if (count > most)
         buf_printf(out, "  and %zu more lines with fewer messages (--all shows them)\n", count - most);
     write_sums(out, table);

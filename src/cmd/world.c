@@ -2,6 +2,7 @@
 #include "cmd/world.h"
 
 #include "auth/organization.h"
+#include "base/utf8.h"
 #include "cmd/command.h"
 #include "dns/cache.h"
 #include "dns/transport.h"
@@ -152,8 +153,53 @@ bool world_read_message(struct world *world, const char *file, struct bytes *out
     return fine && out->ptr;
 }
 
+/* One of our own: of the codes that commands use. Not: those that hide text or move about. */
+static size_t colour_code(struct bytes text)
+{
+    static const char *const codes[] = {"0", "1", "2", "31", "32", "33", "34", "35", "36",
+                                        "1;31", "1;32", "1;33", "1;34", "1;35", "1;36"};
+    struct bytes rest = bytes_skip(text, 2);
+    size_t end = bytes_find_byte(bytes_first(rest, 5), 'm');
+    if (!bytes_starts_with(text, BYTES("\033[")) || end == BYTES_NOT_FOUND)
+        return 0;
+    for (size_t i = 0; i < countof(codes); i++)
+        if (bytes_is(bytes_first(rest, end), codes[i]))
+            return 2 + end + 1;
+    return 0;
+}
+
+static size_t shown_as_it_is(struct bytes text)
+{
+    if (text.ptr[0] == '\n' || text.ptr[0] == '\t')
+        return 1;
+    if (bytes_starts_with(text, BYTES("\r\n")))
+        return 2;
+    size_t length = colour_code(text);
+    return length ? length : utf8_printable(text);
+}
+
+void world_show(FILE *file, struct bytes text)
+{
+    while (text.len) {
+        size_t run = 0, length;
+        while (run < text.len && (length = shown_as_it_is(bytes_skip(text, run))) > 0)
+            run += length;
+        fwrite(text.ptr, 1, run, file);
+        text = bytes_skip(text, run);
+        if (!text.len)
+            break;
+        fputc('?', file);
+        length = utf8_sequence(text);
+        text = bytes_skip(text, length ? length : 1);
+    }
+}
+
 void world_print(struct buf *text)
 {
-    fwrite(text->ptr, 1, text->len, stdout);
+    /* Programs get every octet; a terminal would obey some of them. */
+    if (isatty(STDOUT_FILENO))
+        world_show(stdout, buf_bytes(text));
+    else
+        fwrite(text->ptr, 1, text->len, stdout);
     buf_free(text);
 }

@@ -9,6 +9,8 @@
 #include "config/config.h"
 #include "dns/dns.h"
 
+#include <stdio.h>
+
 struct world_options {
     const char *resolver; /* HOST[:PORT] */
     const char *now;      /* epoch seconds */
@@ -49,7 +51,11 @@ bool world_read_message(struct world *world, const char *file, struct bytes *out
 /* Standard output is a terminal that shows colour, and nobody asked for none (no-color.org). */
 bool world_has_colour(void);
 
-/* Prints a buf to standard output and frees it. */
+/* Prints a buf to standard output and frees it. On a terminal as world_show() does. */
 void world_print(struct buf *text);
+
+/* Prints text in which there may be a stranger's: but for line ends, tabs and colours, what a terminal
+ * would obey or hide becomes '?'. */
+void world_show(FILE *file, struct bytes text);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * packed: takes the one file out of a gzip or zip archive of a stranger, in memory.
  *
- * Nothing is written to a file, and no name in the archive is used. Of a zip archive the first regular
- * file that is not empty counts; it must be stored or deflated, and not encrypted. An archive within is
- * not opened.
+ * Nothing is written to a file. Of a zip archive the first regular file that is not empty counts, folders
+ * of metadata (__MACOSX) apart; it must be stored or deflated, and not encrypted. An archive within is not
+ * opened.
  */
 #ifndef VOUCH_REPORT_PACKED_H
 #define VOUCH_REPORT_PACKED_H

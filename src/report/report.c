@@ -11,12 +11,19 @@ const char *report_kind_name(enum report_kind kind)
     return names[kind];
 }
 
-/* The first octet that is no white space, behind a byte order mark; 0 if there is none. */
-static uint8_t first_octet(struct bytes content)
+/* Behind a byte order mark and white space. A declaration of XML must be the very first, but some reporters
+ * begin with an empty line. */
+static struct bytes without_mark(struct bytes content)
 {
     if (bytes_starts_with(content, BYTES("\xef\xbb\xbf")))
         content = bytes_skip(content, 3);
-    content = bytes_trim_start(content);
+    return bytes_trim_start(content);
+}
+
+/* The first octet that counts; 0 if there is none. */
+static uint8_t first_octet(struct bytes content)
+{
+    content = without_mark(content);
     return content.len ? content.ptr[0] : 0;
 }
 
@@ -25,12 +32,11 @@ static enum result read_text(struct arena *arena, struct bytes text, struct repo
 {
     if (first_octet(text) == '<') {
         out->kind = REPORT_AGGREGATE;
-        /* A declaration must be the very first, but some reporters begin with an empty line. */
-        return aggregate_report_read(arena, bytes_trim_start(text), &out->aggregate, error);
+        return aggregate_report_read(arena, without_mark(text), &out->aggregate, error);
     }
     if (first_octet(text) == '{') {
         out->kind = REPORT_TLS;
-        return tls_report_read(arena, text, &out->tls, error);
+        return tls_report_read(arena, without_mark(text), &out->tls, error);
     }
     if (packed_kind_of(text) != PACKED_NOT)
         return error_set(error, PERM, "an archive within an archive");

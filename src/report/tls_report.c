@@ -292,8 +292,6 @@ enum result tls_report_read(struct arena *arena, struct bytes text, struct tls_r
     *out = (struct tls_report){0};
     if (text.len > TLS_REPORT_SIZE_MAX || !is_modest(text))
         return error_set(error, PERM, "too large for a TLS report");
-    if (bytes_starts_with(text, BYTES("\xef\xbb\xbf")))
-        text = bytes_skip(text, 3);
     json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &problem);
     if (!root)
         return error_set(error, json_error_code(&problem) == json_error_out_of_memory ? TEMP : PERM,

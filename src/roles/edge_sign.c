@@ -66,6 +66,10 @@ static enum result seal(struct edge_mail *mail, struct buf *out, struct smtp_rep
     struct error error = {{0}};
     struct keys_selectors selectors;
     struct auth_results results;
+    /* To seal now would mark the chain as broken for good (rfc8617:5.2.1); without another set it stays
+     * what it is. */
+    if (gather->arc.result == AUTH_TEMPERROR)
+        return OK;
     int64_t deadline = loop_deadline(SIGN_TIMEOUT_SECONDS * SECOND);
     struct ipc_channel *keys = edge_keys(mail->edge, deadline);
     if (!keys)

@@ -61,8 +61,11 @@ static bool begin_behind_upstream(struct gather *gather)
     if (!gather_read_upstream(gather))
         return false;
     set_client(gather);
-    if (gather->envelope.client.family)
+    if (gather->envelope.client.family) {
+        /* Elsewhere these come before the message, with look-ups of their own. */
+        gather->recorder.limit += DNS_RECORDER_LOOKUPS;
         gather_check_client(gather);
+    }
     return true;
 }
 

@@ -8,8 +8,8 @@
  * the relay had it. Everything lives in the arena given; gather_end() must be called before the arena
  * goes.
  *
- * gather.c says what runs when, gather_checks.c runs each check, gather_items.c turns what it found into
- * evidence.
+ * gather.c says what runs when, gather_checks.c runs each check (gather_content.c those of the message's
+ * structure), gather_items.c turns what it found into evidence.
  */
 #ifndef VOUCH_ROLES_GATHER_H
 #define VOUCH_ROLES_GATHER_H

@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/gather_parts.h"
 
-enum { POLICY_SHARE = 4 /* of the time for all checks, that part is DMARC's alone */ };
+enum {
+    POLICY_SHARE = 4, /* of the time for all checks, that part is DMARC's alone */
+    /* What each may ask beyond what SPF, DKIM and DMARC have (allow()). */
+    HELO_LOOKUPS = 4,
+    SPF_LOOKUPS = 120, /* ten mx or ptr with ten names each, and their records (rfc7208:4.6.4) */
+    ARC_LOOKUPS = 2 * ARC_SETS_MAX,
+    DOMAINKEYS_LOOKUPS = 2 * DOMAINKEYS_SIGNATURES_MAX + 2
+};
 
 #define DNS_OF(gather) (&(gather)->recorder.dns)
 
 static void took(struct gather *gather, enum check check, int64_t started)
 {
     gather->elapsed[check] = loop_now() - started;
+}
+
+/*
+ * What is only reported, or only helps those who are trusted, brings look-ups of its own. Else a chain of
+ * fifty sets would use up those for the keys of the author's domain: a signature in its name that cannot be
+ * checked is put off, and in the end filed as junk, where it would have been refused.
+ */
+static void allow(struct gather *gather, size_t lookups)
+{
+    gather->recorder.limit += lookups;
 }
 
 static void start(struct gather *gather, const char *name, void (*function)(void *))
@@ -98,14 +115,21 @@ void gather_check_client(struct gather *gather)
     const struct config *config = gather->config;
     if (config->authentication.iprev)
         start(gather, "iprev", check_iprev);
-    if (config->authentication.helo)
+    if (config->authentication.helo) {
+        allow(gather, HELO_LOOKUPS);
         start(gather, "helo", check_helo);
+    }
     if (config->authentication.spf) {
         start(gather, "spf-helo", check_spf_helo);
         start(gather, "spf", check_spf);
     }
-    if (config->forwarder_count)
+    if (config->forwarder_count) {
+        allow(gather, HELO_LOOKUPS);
+        for (size_t i = 0; i < config->forwarder_count; i++)
+            if (config->forwarders[i].include[0])
+                allow(gather, SPF_LOOKUPS);
         start(gather, "forwarder", check_forwarder);
+    }
 }
 
 static enum dmarc_mode dmarc_mode(const struct gather *gather)
@@ -164,30 +188,30 @@ static void start_sender_id(struct gather *gather)
 {
     gather->sender_id.result = AUTH_TEMPERROR;
     gather->pra_found = pra_find(gather->arena, &gather->message, &gather->pra);
-    if (gather->pra_found == OK && gather->evidence.client.family)
+    if (gather->pra_found == OK && gather->evidence.client.family) {
+        allow(gather, SPF_LOOKUPS);
         start(gather, "sender-id", check_sender_id);
+    }
 }
 
-/* What needs no DNS. Memory that runs out shows in the arena. */
+static void check_hashcash(struct gather *gather)
+{
+    struct hashcash_request request = {.recipients = gather->evidence.recipients,
+                                       .recipient_count = gather->evidence.recipient_count,
+                                       .bits = gather->config->authentication.hashcash,
+                                       .now = gather->now};
+    /* Memory that runs out shows in the arena. */
+    enum result ignored = hashcash_check(gather->arena, &gather->message, &request, &gather->hashcash);
+    (void)ignored;
+}
+
 static void check_content(struct gather *gather)
 {
-    const struct config *config = gather->config;
-    enum result ignored = OK;
     int64_t started = loop_now();
-    if (config->authentication.smime)
-        ignored = smime_check(gather->arena, &gather->message, gather->from.address,
-                              gather->envelope.authorities, gather->now, &gather->smime);
+    gather_check_content(gather);
     took(gather, CHECK_SMIME, started);
-    if (config->authentication.openpgp)
-        ignored = openpgp_check(gather->arena, &gather->message, &gather->openpgp);
-    if (config->authentication.hashcash) {
-        struct hashcash_request request = {.recipients = gather->evidence.recipients,
-                                           .recipient_count = gather->evidence.recipient_count,
-                                           .bits = config->authentication.hashcash,
-                                           .now = gather->now};
-        ignored = hashcash_check(gather->arena, &gather->message, &request, &gather->hashcash);
-    }
-    (void)ignored;
+    if (gather->config->authentication.hashcash)
+        check_hashcash(gather);
 }
 
 void gather_check_message(struct gather *gather)
@@ -197,10 +221,14 @@ void gather_check_message(struct gather *gather)
     gather->domainkeys.result = AUTH_TEMPERROR;
     if (wants_dmarc(gather) && fiber_current() && config->authentication.dkim)
         start(gather, "dmarc-policy", prefetch_policy);
-    if (config->authentication.arc)
+    if (config->authentication.arc) {
+        allow(gather, ARC_LOOKUPS);
         start(gather, "arc", check_arc);
-    if (config->authentication.domainkeys)
+    }
+    if (config->authentication.domainkeys) {
+        allow(gather, DOMAINKEYS_LOOKUPS);
         start(gather, "domainkeys", check_domainkeys);
+    }
     if (config->authentication.sender_id)
         start_sender_id(gather);
     if (config->authentication.dkim) {
@@ -260,10 +288,16 @@ static void check_vbr(void *argument)
     took(gather, CHECK_VBR, started);
 }
 
+/* Their last questions end at the deadline; they must be seen to have failed, too. */
+static void wait_for_checks(struct gather *gather)
+{
+    fiber_group_wait(&gather->checks, gather->deadline + SECOND);
+}
+
 void gather_check_last(struct gather *gather)
 {
     const struct config *config = gather->config;
-    fiber_group_wait(&gather->checks, gather->deadline);
+    wait_for_checks(gather);
     gather->spf_guess.result = AUTH_TEMPERROR;
     gather->adsp.result = AUTH_TEMPERROR;
     gather->vbr.result = AUTH_TEMPERROR;
@@ -300,5 +334,5 @@ void gather_check_dmarc(struct gather *gather)
         dmarc_check(DNS_OF(gather), gather->arena, &request, &gather->dmarc);
         took(gather, CHECK_DMARC, started);
     }
-    fiber_group_wait(&gather->checks, gather->deadline);
+    wait_for_checks(gather);
 }

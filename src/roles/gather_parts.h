@@ -12,6 +12,9 @@ void gather_check_message(struct gather *gather); /* all that need only the mess
 void gather_check_last(struct gather *gather);    /* guess, adsp, vbr; waits for everything */
 void gather_check_dmarc(struct gather *gather);
 
+/* gather_content.c: S/MIME and OpenPGP, in memory of their own. */
+void gather_check_content(struct gather *gather);
+
 /* gather_upstream.c: when a relay of ours handed the mail on: whom it had it from, and what it found.
  * False when memory is out. */
 const struct config_upstream *gather_find_upstream(const struct config *config,

@@ -210,6 +210,182 @@ static void answers_that_are_huge_are_not_kept_with_the_evidence(void **state)
     assert_in_range(octets, 1, 64 * 1024);
 }
 
+/* Relays of ours: 192.0.2.1, which begin() connects from, and 192.0.2.2 before it. */
+static void set_upstream(struct fixture *f)
+{
+    static struct ip_network networks[] = {{{4, {192, 0, 2, 0}}, 24}};
+    static char name[] = "relay", id[] = "relay.example.net";
+    static char *ids[] = {id};
+    static struct config_upstream upstream = {
+        .name = name, .networks = {networks, 1}, .authserv_ids = {ids, 1}, .hops = 2};
+    f->config.upstreams = &upstream;
+    f->config.upstream_count = 1;
+}
+
+#define RELAYED(from) "Received: from " from " by relay.example.net; Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+
+/* A set that has to be looked into: its structure is sound, its body hash fits, its keys are elsewhere. */
+static void add_set(struct buf *out, int instance)
+{
+    buf_printf(out, "ARC-Seal: i=%d; a=rsa-sha256; cv=%s; d=evil.example; s=a%d; b=AAAA\r\n", instance,
+               instance == 1 ? "none" : "pass", instance);
+    buf_printf(out, "ARC-Message-Signature: i=%d; a=rsa-sha256; c=relaxed/relaxed; d=evil.example; s=m%d;\r\n"
+               " h=from; bh=Y1GQZTOFQemRXMZ6dGRap28V8MD0rgwgSlR6hBuYqRw=; b=AAAA\r\n", instance, instance);
+    buf_printf(out, "ARC-Authentication-Results: i=%d; evil.example; none\r\n", instance);
+}
+
+/* All that costs questions, while the author's domain answers slowly. */
+static void ask_much_for_what_is_optional(struct fixture *f)
+{
+    char text[65536];
+    struct buf message;
+    buf_init(&message, sizeof(text));
+    buf_add_string(&message, RELAYED("mail.evil.example ([203.0.113.9])"));
+    for (int i = 50; i >= 1; i--)
+        add_set(&message, i);
+    buf_add_string(&message, "Sender: x@evil.example\r\nFrom: boss@bank.example\r\n\r\nnow\r\n");
+    assert_true(bytes_to_cstring(buf_bytes(&message), text, sizeof(text)));
+    buf_free(&message);
+    begin(f, "relay.example.net", "boss@bank.example");
+    finish(f, text);
+}
+
+static void the_authors_spf_is_read_however_many_questions_a_chain_costs(void **state)
+{
+    struct fixture *f = *state;
+    f->config.authentication.arc = true;
+    f->config.authentication.sender_id = true;
+    set_upstream(f);
+    add(f, "bank.example TXT \"v=spf1 include:a.bank.example -all\"\n"
+           "a.bank.example TXT \"v=spf1 include:b.bank.example -all\"\n"
+           "b.bank.example TXT \"v=spf1 -all\"\n"
+           "_dmarc.bank.example TXT \"v=DMARC1; p=reject\"\n");
+    zone_add_delay(f->zone, BYTES("a.bank.example"), SECOND);
+    add_costly_spf(f, "evil.example");
+    add_costly_spf(f, "mail.evil.example");
+    run(state, ask_much_for_what_is_optional);
+    assert_int_equal(f->gather.arc.count, 50);
+    /* The attack is one only if there were more questions than one budget allows. */
+    assert_true(f->gather.recorder.count > DNS_RECORDER_LOOKUPS);
+    assert_int_equal(f->gather.spf.result, AUTH_FAIL);
+    assert_int_equal(f->gather.dmarc.result, AUTH_FAIL);
+}
+
+static void seal_slowly(struct fixture *f)
+{
+    char text[4096];
+    struct buf message;
+    buf_init(&message, sizeof(text));
+    add_set(&message, 1);
+    buf_add_string(&message, "From: boss@none.bank.example\r\n\r\nnow\r\n");
+    assert_true(bytes_to_cstring(buf_bytes(&message), text, sizeof(text)));
+    buf_free(&message);
+    begin(f, "mail.evil.example", "x@evil.example");
+    finish(f, text);
+}
+
+static void the_author_is_checked_however_slow_a_sealers_key_is(void **state)
+{
+    struct fixture *f = *state;
+    f->config.authentication.arc = true;
+    add(f, "bank.example\n_dmarc.bank.example TXT \"v=DMARC1; p=none; np=reject\"\n");
+    zone_add_delay(f->zone, BYTES("a1._domainkey.evil.example"), 10 * TIMEOUT);
+    zone_add_delay(f->zone, BYTES("m1._domainkey.evil.example"), 10 * TIMEOUT);
+    run(state, seal_slowly);
+    assert_int_equal(f->gather.arc.result, AUTH_TEMPERROR);
+    assert_int_equal(f->gather.dmarc.result, AUTH_FAIL);
+    assert_int_equal(f->gather.dmarc.effective, DMARC_POLICY_REJECT);
+}
+
+static void pass_both_relays(struct fixture *f)
+{
+    begin(f, "relay.example.net", "x@evil.example");
+    finish(f, RELAYED("b ([192.0.2.2])") RELAYED("mail.evil.example ([203.0.113.9])") FORGED);
+}
+
+static void the_client_is_whom_the_first_of_our_relays_names(void **state)
+{
+    struct fixture *f = *state;
+    set_upstream(f);
+    run(state, pass_both_relays);
+    char text[IP_TEXT_SIZE];
+    assert_string_equal(ip_format(&f->gather.evidence.client, text), "203.0.113.9");
+}
+
+static void pass_the_last_relay_only(struct fixture *f)
+{
+    begin(f, "relay.example.net", "x@evil.example");
+    finish(f, RELAYED("mail.evil.example ([203.0.113.9])")
+           "Authentication-Results: relay.example.net; dmarc=pass header.from=bank.example\r\n"
+           RELAYED("inside ([10.0.0.1])")
+           "Authentication-Results: relay.example.net; dmarc=pass header.from=bank.example\r\n" FORGED);
+}
+
+/* He could be of our own networks, else, and have his mail signed. */
+static void a_stranger_who_skips_a_relay_does_not_say_who_he_is(void **state)
+{
+    struct fixture *f = *state;
+    set_upstream(f);
+    run(state, pass_the_last_relay_only);
+    char text[IP_TEXT_SIZE];
+    assert_string_equal(ip_format(&f->gather.evidence.client, text), "203.0.113.9");
+    const struct evidence *evidence = &f->gather.evidence;
+    size_t statements = 0;
+    for (size_t i = 0; i < evidence->item_count; i++)
+        statements += evidence->items[i].check == CHECK_UPSTREAM;
+    assert_int_equal(statements, 1);
+}
+
+static void leave_forged_results(struct fixture *f)
+{
+    begin(f, "relay.example.net", "x@evil.example");
+    finish(f, "Authentication-Results: relay.example.net; dmarc=fail header.from=bank.example\r\n"
+           RELAYED("mail.evil.example ([203.0.113.9])")
+           "Authentication-Results: relay.example.net; dmarc=pass header.from=bank.example;"
+           " spf=pass smtp.mailfrom=x@bank.example\r\n" FORGED);
+}
+
+static void what_a_relay_says_is_not_said_again_below_it(void **state)
+{
+    struct fixture *f = *state;
+    set_upstream(f);
+    run(state, leave_forged_results);
+    const struct evidence_item *item = evidence_find(&f->gather.evidence, CHECK_UPSTREAM, 0);
+    assert_non_null(item);
+    assert_int_equal(item->result, AUTH_FAIL);
+    for (size_t i = (size_t)(item - f->gather.evidence.items) + 1; i < f->gather.evidence.item_count; i++)
+        assert_false(f->gather.evidence.items[i].check == CHECK_UPSTREAM &&
+                     f->gather.evidence.items[i].result == AUTH_PASS &&
+                     bytes_is(evidence_value(&f->gather.evidence.items[i], "vouch", "method"), "dmarc"));
+}
+
+/* A message in base64 in a message: what is in it is decoded, and takes memory. */
+static void bring_a_large_attachment(struct fixture *f)
+{
+    struct buf message;
+    buf_init(&message, 32 << 20);
+    buf_add_string(&message, "From: boss@own.example\r\nContent-Type: message/rfc822\r\n"
+                             "Content-Transfer-Encoding: base64\r\n\r\n");
+    for (int i = 0; i < 160000; i++)
+        buf_add_string(&message, "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n");
+    struct error error;
+    begin(f, "mail.own.example", "x@own.example");
+    if (gather_message(&f->gather, buf_bytes(&message), &error) != OK)
+        fail_msg("%s", error.text);
+    buf_free(&message);
+}
+
+static void what_is_only_reported_takes_no_memory_from_the_mail(void **state)
+{
+    struct fixture *f = *state;
+    arena_destroy(f->arena);
+    f->arena = arena_create(1 << 20);
+    f->config.authentication.smime = true;
+    f->config.authentication.openpgp = true;
+    run(state, bring_a_large_attachment);
+    assert_int_equal(f->gather.smime.result, AUTH_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +397,18 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_that_are_huge_are_not_kept_with_the_evidence,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_authors_spf_is_read_however_many_questions_a_chain_costs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_author_is_checked_however_slow_a_sealers_key_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_client_is_whom_the_first_of_our_relays_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_stranger_who_skips_a_relay_does_not_say_who_he_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_a_relay_says_is_not_said_again_below_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_is_only_reported_takes_no_memory_from_the_mail, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

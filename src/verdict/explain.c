@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "verdict/explain.h"
 
-#include "base/ascii.h"
 #include "base/utf8.h"
 #include "message/date.h"
 #include "message/mailbox.h"
@@ -11,17 +10,16 @@ struct ink {
     bool colour;
 };
 
-/* Text of a stranger: printable UTF-8 stays, the rest becomes '?'. C1 controls are not printable. */
+/* Text of a stranger: what can be shown stays, the rest becomes '?'. */
 static void add_clean(struct ink *ink, struct bytes text)
 {
     while (text.len) {
-        size_t length = utf8_sequence(text);
-        bool control = length == 0 || (length == 1 && ascii_is_control(text.ptr[0])) ||
-                       (length == 2 && text.ptr[0] == 0xc2 && text.ptr[1] < 0xa0);
-        if (control)
-            buf_add_byte(ink->out, '?');
-        else
+        size_t length = utf8_printable(text);
+        if (length)
             buf_add(ink->out, bytes_first(text, length));
+        else
+            buf_add_byte(ink->out, '?');
+        length = utf8_sequence(text);
         text = bytes_skip(text, length ? length : 1);
     }
 }
