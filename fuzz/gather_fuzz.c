@@ -156,6 +156,21 @@ static bool is_ours(struct bytes name)
     return false;
 }
 
+/* "helo=fail (why); hashcash=pass": results stand outside of parentheses, and only ours do. */
+static void check_remarks(const struct message *message)
+{
+    const struct header_field *field = message_field(message, "X-Vouch-Evidence", 0);
+    bool inside = false;
+    for (size_t i = 0; field && i < field->value.len; i++) {
+        uint8_t c = field->value.ptr[i];
+        require(c != '(' || !inside);
+        require(c != ')' || inside);
+        require(!inside || (c != ';' && c != '='));
+        inside = c == '(' || (inside && c != ')');
+    }
+    require(!inside);
+}
+
 /* The fields that we write: nothing of a stranger's ends one or begins another. */
 static void check_fields(struct trial *t)
 {
@@ -185,6 +200,7 @@ static void check_fields(struct trial *t)
         const struct header_field *field = message_field(&message, "Authentication-Results", 0);
         require(auth_results_parse(arena, field->value, &results, NULL) == OK);
         require(bytes_is(results.authserv_id, "mx.example.net"));
+        check_remarks(&message);
     }
     if (trace_write_message(&copy, t->arena, &t->config, &t->gather.message) == OK &&
         message_parse(arena, buf_bytes(&copy), &message, NULL) == OK) {

@@ -127,9 +127,9 @@ static bool write_field(struct vouch_result *result, const struct auth_results *
     buf_init(&text, LIBRARY_FIELD_MAX);
     auth_results_write(&text, results);
     struct bytes whole = buf_bytes(&text);
-    size_t begin = sizeof("Authentication-Results: ") - 1;
+    struct bytes value = bytes_trim(bytes_skip(whole, bytes_find_byte(whole, ':') + 1));
     result->field = library_field(result->arena, whole);
-    result->field_value = library_field(result->arena, bytes_slice(whole, begin, whole.len - 2));
+    result->field_value = library_field(result->arena, value);
     bool fine = !text.failed && result->field.ptr && result->field_value.ptr;
     buf_free(&text);
     return fine;

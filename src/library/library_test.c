@@ -345,6 +345,15 @@ static void all_checks_give_one_result_and_its_field(void **state)
     assert_int_equal(vouch_dmarc_dkim_aligned(result), -1);
     vouch_result_destroy(result);
 
+    /* However long our name is, the value begins with it. */
+    char name[201];
+    memset(name, 'a', 200);
+    name[200] = '\0';
+    assert_int_equal(vouch_context_set_authserv_id(context, name), VOUCH_OK);
+    assert_int_equal(vouch_check(context, VOUCH_ARC, message, NULL, NULL, NULL, &result), VOUCH_OK);
+    assert_int_equal(strncmp(vouch_result_field_value(result), name, 200), 0);
+    vouch_result_destroy(result);
+
     /* Without a client there is no SPF, and what is not checked is not reported. */
     assert_int_equal(vouch_check(context, VOUCH_ALL, message, NULL, NULL, NULL, &result), VOUCH_OK);
     assert_int_equal(vouch_result_methods(result), VOUCH_DKIM | VOUCH_DMARC | VOUCH_ARC);

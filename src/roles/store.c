@@ -12,6 +12,10 @@
 
 enum { WORKERS = 4 };
 #define COUNTERS_SIZE ((size_t)1 << 30)
+/* What is counted for long (signatures and stamps, which every message brings anew) leaves room for what
+ * decides about retries: a key takes 100 octets, and a full file takes nothing, not even removals. */
+#define LONG_WINDOW (30 * DAY)
+#define LONG_KEYS_MAX ((size_t)4000000)
 #define COURIER_TIMEOUT (50 * SECOND)
 
 /* The courier */
@@ -162,6 +166,8 @@ enum result store_count(struct store *store, struct bytes key, int64_t window, u
     struct error error;
     int64_t now = loop_epoch();
     struct buf full;
+    if (window >= LONG_WINDOW && counters_size(store->counters) >= LONG_KEYS_MAX)
+        return TEMP;
     buf_init(&full, COUNTER_KEY_MAX);
     buf_add_string(&full, "attempt:");
     buf_add(&full, key);

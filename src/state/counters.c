@@ -135,6 +135,17 @@ enum result counters_get(struct counters *counters, struct bytes key, int64_t no
     return result;
 }
 
+size_t counters_size(struct counters *counters)
+{
+    MDB_txn *transaction;
+    MDB_stat found;
+    if (mdb_txn_begin(counters->environment, NULL, MDB_RDONLY, &transaction))
+        return 0;
+    int code = mdb_stat(transaction, counters->table, &found);
+    mdb_txn_abort(transaction);
+    return code ? 0 : found.ms_entries;
+}
+
 static int sweep(struct counters *counters, MDB_txn *transaction, int64_t now, unsigned most)
 {
     MDB_cursor *cursor;

@@ -34,6 +34,8 @@ enum result counters_get(struct counters *counters, struct bytes key, int64_t no
 /* Removes expired keys, looking at no more than `most` keys from where the last call stopped. */
 enum result counters_expire(struct counters *counters, int64_t now, unsigned most,
                             struct error *error) must_check;
+/* How many keys there are, expired ones that were not removed yet among them; 0 on disk trouble. Cheap. */
+size_t counters_size(struct counters *counters);
 enum result counters_sync(struct counters *counters, struct error *error) must_check;
 
 #endif

@@ -218,6 +218,9 @@ static void counters_add_up_and_expire(void **state)
     assert_int_equal(counters_get(counters, BYTES("a"), 200, &value, &error), NONE);
     assert_int_equal(counters_add(counters, BYTES("a"), 5, 200, 300, &value, &error), OK);
     assert_int_equal(value, 5);
+    assert_int_equal(counters_size(counters), 1);
+    assert_int_equal(counters_add(counters, BYTES("b"), 5, 200, 300, &value, &error), OK);
+    assert_int_equal(counters_size(counters), 2);
 }
 
 static void expired_counters_are_removed_bit_by_bit(void **state)
