@@ -612,6 +612,20 @@ static void numbers_read_back_the_same(void **state)
     buf_free(&b);
 }
 
+static void what_could_disguise_text_is_not_printable(void **state)
+{
+    static const char *const hidden[] = {"\033", "\x7f", "\n", "\xc2\x9b", "\xd8\x9c", "\xe2\x80\x8f",
+                                         "\xe2\x80\xa8", "\xe2\x80\xae", "\xe2\x81\xa6", "\xff"};
+    static const char *const shown[] = {"a", "\xc2\xa0", "\xc3\xbc", "\xe2\x80\xa6", "\xe2\x82\xac",
+                                        "\xf0\x9f\x98\x80"};
+    (void)state;
+    for (size_t i = 0; i < countof(hidden); i++)
+        assert_int_equal(utf8_printable(bytes_of(hidden[i])), 0);
+    for (size_t i = 0; i < countof(shown); i++)
+        assert_int_equal(utf8_printable(bytes_of(shown[i])), strlen(shown[i]));
+    assert_int_equal(utf8_printable(BYTES("")), 0);
+}
+
 static void only_shortest_forms_and_real_characters_are_utf8_rfc3629_4(void **state)
 {
     static const char *const good[] = {"",
@@ -934,6 +948,7 @@ int main(void)
         cmocka_unit_test(json_has_its_commas_and_escapes),
         cmocka_unit_test(numbers_read_back_the_same),
         cmocka_unit_test(only_shortest_forms_and_real_characters_are_utf8_rfc3629_4),
+        cmocka_unit_test(what_could_disguise_text_is_not_printable),
         cmocka_unit_test(addresses_are_parsed_and_written_canonically_rfc5952_4),
         cmocka_unit_test(networks_hold_the_addresses_of_their_prefix),
         cmocka_unit_test(literals_and_reversed_names_are_written),

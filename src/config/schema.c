@@ -115,7 +115,8 @@ static const struct config_key upstream_keys[] = {
                 "the relay added (RFC 8601, 4)."},
     {"hops", CONFIG_NUMBER, AT(hops), .fallback = "1", .most = 20,
      .meaning = "Which Received field, from the top, names the client that the mail came from: SPF and "
-                "the other checks of the client are made for that one. 0: none does."},
+                "the other checks of the client are made for that one. The fields above it must name "
+                "addresses of networks; the first that does not names the client. 0: none does."},
 };
 
 static const struct config_key signing_keys[] = {

@@ -392,8 +392,10 @@ int role_main(int argc, char **argv)
     signal(SIGHUP, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     role.arena = arena_create(SIZE_MAX / 2);
-    if (!role.arena || load_config(&role) != OK)
+    if (!role.arena || load_config(&role) != OK) {
+        arena_destroy(role.arena);
         return EXIT_CONFIGURATION;
+    }
     snprintf(name, sizeof(name), "%s", role_kind_name(role.definition->kind));
     role_log_to_stderr(&role.config, name);
     snprintf(name, sizeof(name), "vouch: %s %u", role_kind_name(role.definition->kind), role.index);

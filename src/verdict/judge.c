@@ -340,13 +340,25 @@ static bool rule_otherwise(struct court *court)
     return true;
 }
 
+/* Whether who is vouched for answers for the author, too: a customer of a sender with the best of names
+ * can write anything into From. */
+static bool vouched_for_author(const struct court *court, struct bytes domain)
+{
+    struct bytes author = evidence_value(court_item(court, CHECK_FROM), "vouch", "domain");
+    if (court_result(court_item(court, CHECK_DMARC), AUTH_PASS))
+        return true;
+    return domain.len && author.len &&
+           (domain_is_within(domain, author) || domain_is_within(author, domain));
+}
+
 /* Authenticated, and vouched for by somebody whom the administrator believes (rfc5518): both halves of
  * the joint test. */
 static void raise_trust(struct court *court)
 {
-    if (court->verdict->trust != TRUST_BUSINESS || !court_any(court, CHECK_VBR, AUTH_PASS))
-        return;
-    court->verdict->trust = TRUST_FIRST;
+    const struct evidence_item *vbr = court_item(court, CHECK_VBR);
+    if (court->verdict->trust == TRUST_BUSINESS && court_result(vbr, AUTH_PASS) &&
+        vouched_for_author(court, evidence_value(vbr, "header", "md")))
+        court->verdict->trust = TRUST_FIRST;
 }
 
 enum result judge(struct arena *arena, const struct policy *policy, const struct evidence *evidence,

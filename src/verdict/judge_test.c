@@ -297,10 +297,26 @@ static void sender_id_fail_marks_or_rejects_where_dmarc_is_silent(void **state)
 static void vouching_lifts_only_what_is_authenticated(void **state)
 {
     (void)state;
-    add(CHECK_VBR, AUTH_PASS);
+    assert_true(evidence_property(arena, add(CHECK_VBR, AUTH_PASS), "header", "md",
+                                  BYTES("sender.example")));
+    say(add(CHECK_FROM, AUTH_PASS), "domain", "news.sender.example");
     judged(ACTION_ACCEPT, 250, "2.0.0");
     assert_int_equal(verdict.trust, TRUST_THIRD);
     add_spf(AUTH_PASS);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_FIRST);
+}
+
+static void vouching_does_not_lift_whom_nobody_answers_for(void **state)
+{
+    (void)state;
+    assert_true(evidence_property(arena, add(CHECK_VBR, AUTH_PASS), "header", "md",
+                                  BYTES("sender.example")));
+    say(add(CHECK_FROM, AUTH_PASS), "domain", "bank.example");
+    add_spf(AUTH_PASS);
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_BUSINESS);
+    add_dmarc(AUTH_PASS, "reject");
     judged(ACTION_ACCEPT, 250, "2.0.0");
     assert_int_equal(verdict.trust, TRUST_FIRST);
 }
@@ -581,6 +597,7 @@ int main(void)
         CASE(a_submitter_that_is_not_the_headers_is_refused),
         CASE(sender_id_fail_marks_or_rejects_where_dmarc_is_silent),
         CASE(vouching_lifts_only_what_is_authenticated),
+        CASE(vouching_does_not_lift_whom_nobody_answers_for),
         CASE(a_guess_changes_nothing),
         CASE(missing_author_is_refused),
         CASE(spf_fail_marks_or_rejects_by_policy),
