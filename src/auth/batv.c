@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "auth/batv.h"
 
+#include "auth/signed_address.h"
 #include "base/ascii.h"
-#include "base/encode.h"
-#include "message/mailbox.h"
 
 enum { DAY_SECONDS = 86400, DAY_SLOTS = 1000, DAY_LENGTH = 4, MAC_OCTETS = 3, TAG_LENGTH = 10 };
 
@@ -24,17 +23,6 @@ enum result batv_check_options(const struct batv_options *options, struct error 
     return OK;
 }
 
-static enum result parse(struct arena *arena, struct bytes address, struct mailbox *out,
-                         struct error *error)
-{
-    enum result result =
-        mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
-    /* Quotes with nothing in them are a local part by the letter; behind our "=" they would be lost. */
-    if (result == OK && out->local.len == 0)
-        return error_set(error, PERM, "the local part of the address is empty");
-    return result;
-}
-
 static unsigned life(const struct batv_options *options)
 {
     return options->days ? options->days : BATV_DAYS;
@@ -43,34 +31,6 @@ static unsigned life(const struct batv_options *options)
 static unsigned today(const struct batv_options *options)
 {
     return (unsigned)((options->now > 0 ? options->now : 0) / DAY_SECONDS % DAY_SLOTS);
-}
-
-/* As it stands in a command, quoted where it must be. ptr is NULL at the arena's cap. */
-static struct bytes write_address(struct arena *arena, struct bytes local, struct bytes domain)
-{
-    struct buf text;
-    struct bytes copy = {NULL, 0};
-    buf_init(&text, 4096);
-    mailbox_write(&text, local, domain);
-    if (!text.failed)
-        copy = arena_copy(arena, buf_bytes(&text));
-    buf_free(&text);
-    return copy;
-}
-
-static struct bytes tagged_local(struct arena *arena, struct bytes day, const uint8_t *mac,
-                                 struct bytes local)
-{
-    struct buf text;
-    buf_init(&text, 4096);
-    buf_add_string(&text, "prvs=");
-    buf_add(&text, day);
-    hex_encode(&text, bytes_from(mac, MAC_OCTETS));
-    buf_add_byte(&text, '=');
-    buf_add(&text, local);
-    struct bytes copy = text.failed ? (struct bytes){NULL, 0} : arena_copy(arena, buf_bytes(&text));
-    buf_free(&text);
-    return copy;
 }
 
 enum result batv_encode(struct arena *arena, const struct batv_options *options,
@@ -82,31 +42,24 @@ enum result batv_encode(struct arena *arena, const struct batv_options *options,
     *out = address;
     if (address.len == 0 || bytes_is(address, "<>"))
         return error_set(error, NONE, "the null sender has no tag");
-    enum result result = parse(arena, address, &sender, error);
+    enum result result = signed_address_parse(arena, address, &sender, error);
     if (result != OK)
         return result;
     if (bytes_starts_with_nocase(sender.local, BYTES("prvs=")))
         return error_set(error, NONE, "it has a tag already");
     struct bytes day = arena_printf(arena, "%u%03u", options->key,
                                     (today(options) + life(options)) % DAY_SLOTS);
-    struct bytes plain = write_address(arena, sender.local, sender.domain);
+    struct bytes plain = signed_address_write(arena, sender.local, sender.domain);
     if (!day.ptr || !plain.ptr)
         return no_memory(error);
     const struct bytes parts[] = {day, arena_lower(arena, plain)};
     if (!parts[1].ptr ||
         !secrets_mac(options->secrets.items[0], parts, countof(parts), mac))
         return no_memory(error);
-    struct bytes local = tagged_local(arena, day, mac, sender.local);
-    struct bytes tagged = local.ptr ? write_address(arena, local, sender.domain) : local;
-    if (!tagged.ptr)
-        return no_memory(error);
-    if (tagged.len - sender.domain.len - 1 > BATV_LOCAL_MAX)
-        return error_set(error, PERM,
-                         "the tagged local part would have %zu octets, and %d is the most that every "
-                         "mail server takes",
-                         tagged.len - sender.domain.len - 1, BATV_LOCAL_MAX);
-    *out = tagged;
-    return OK;
+    struct bytes local = arena_printf(arena, "prvs=" BYTES_FMT "%02x%02x%02x=" BYTES_FMT,
+                                      BYTES_ARG(day), mac[0], mac[1], mac[2],
+                                      BYTES_ARG(sender.local));
+    return signed_address_make(arena, local, sender.domain, "tagged", out, error);
 }
 
 /* "KDDDSSSSSS=local" into its parts. */
@@ -173,14 +126,14 @@ enum result batv_decode(struct arena *arena, const struct batv_options *options,
     *out = address;
     if (address.len == 0 || bytes_is(address, "<>"))
         return error_set(error, NONE, "the null address has no tag");
-    enum result result = parse(arena, address, &mailbox, error);
+    enum result result = signed_address_parse(arena, address, &mailbox, error);
     if (result != OK)
         return result;
     if (!bytes_starts_with_nocase(mailbox.local, BYTES("prvs=")))
         return error_set(error, NONE, "the address has no BATV tag");
     if (!split_tag(bytes_skip(mailbox.local, 5), &day, mac, &local))
         return error_set(error, PERM, "the tag of the address is malformed");
-    struct bytes plain = write_address(arena, local, mailbox.domain);
+    struct bytes plain = signed_address_write(arena, local, mailbox.domain);
     if (!plain.ptr)
         return no_memory(error);
     result = check_mac(arena, options, day, plain, bytes_from(mac, sizeof(mac)), error);

@@ -20,7 +20,7 @@
 
 #include "auth/secrets.h"
 
-enum { BATV_DAYS = 7, BATV_DAYS_MAX = 400, BATV_LOCAL_MAX = 64 };
+enum { BATV_DAYS = 7, BATV_DAYS_MAX = 400 };
 
 struct batv_options {
     struct secrets secrets;
@@ -33,7 +33,7 @@ struct batv_options {
 enum result batv_check_options(const struct batv_options *options, struct error *error) must_check;
 
 /* NONE: the null sender, or tagged already. PERM: no address, or its local part would be longer than
- * BATV_LOCAL_MAX with the tag. */
+ * SIGNED_ADDRESS_LOCAL_MAX with the tag. */
 enum result batv_encode(struct arena *arena, const struct batv_options *options,
                         struct bytes address, struct bytes *out, struct error *error) must_check;
 

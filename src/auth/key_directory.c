@@ -7,7 +7,6 @@
 
 #include <openssl/crypto.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -229,57 +228,4 @@ enum result key_directory_remove(struct arena *arena, struct durable *durable,
     if (!folder || durable->sync_directory(durable, folder))
         return error_set(error, TEMP, "%s: the removal may not be durable", directory);
     return OK;
-}
-
-/* All domains */
-
-static int compare(const void *a, const void *b)
-{
-    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
-}
-
-static bool has_state(struct arena *arena, const char *directory, struct bytes domain)
-{
-    char *path = key_directory_path(arena, directory, domain, "state");
-    return path && access(path, F_OK) == 0;
-}
-
-static enum result list(struct arena *arena, const char *directory, DIR *open,
-                        struct bytes **out, size_t *count, struct error *error)
-{
-    size_t room = 0;
-    for (const struct dirent *entry; (entry = readdir(open));) {
-        struct bytes name = bytes_of(entry->d_name);
-        if (!domain_is_valid(name) || !has_state(arena, directory, name))
-            continue;
-        if (*count == KEY_DOMAINS_MAX)
-            return error_set(error, PERM, "%s: more than %d domains", directory, KEY_DOMAINS_MAX);
-        if (*count == room) {
-            room = room ? 2 * room : 16;
-            struct bytes *more = arena_alloc_array(arena, room, sizeof(*more));
-            if (!more)
-                return no_memory(error);
-            if (*count)
-                memcpy(more, *out, *count * sizeof(*more));
-            *out = more;
-        }
-        (*out)[(*count)++] = arena_lower(arena, name);
-    }
-    return OK;
-}
-
-enum result key_directory_list(struct arena *arena, const char *directory, struct bytes **out,
-                               size_t *count, struct error *error)
-{
-    *out = NULL;
-    *count = 0;
-    DIR *open = opendir(directory);
-    if (!open)
-        return error_set(error, errno == ENOENT ? NONE : PERM, "%s: %s", directory,
-                         strerror(errno));
-    enum result result = list(arena, directory, open, out, count, error);
-    closedir(open);
-    if (result == OK && *count)
-        qsort(*out, *count, sizeof(**out), compare);
-    return result;
 }

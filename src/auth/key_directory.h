@@ -15,7 +15,7 @@
 #include "auth/key_state.h"
 #include "os/durable.h"
 
-enum { KEY_FILE_MAX = 64 * 1024, KEY_DOMAINS_MAX = 10000 };
+enum { KEY_FILE_MAX = 64 * 1024 };
 
 /* A file of secrets. PERM: its group or others may read or write it, or it belongs to neither root
  * nor us; NONE: there is none. */
@@ -53,9 +53,5 @@ enum result key_directory_store(struct arena *arena, struct durable *durable,
 enum result key_directory_remove(struct arena *arena, struct durable *durable,
                                  const char *directory, struct bytes domain,
                                  struct bytes selector, struct error *error) must_check;
-
-/* The domains that have a state file, sorted. NONE: there is no such directory. */
-enum result key_directory_list(struct arena *arena, const char *directory, struct bytes **out,
-                               size_t *count, struct error *error) must_check;
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "auth/ses.h"
 
+#include "auth/signed_address.h"
 #include "base/ascii.h"
-#include "message/mailbox.h"
 
 #include <string.h>
 
@@ -20,17 +20,6 @@ enum { BASE = sizeof(digits) - 1 };
 static enum result no_memory(struct error *error)
 {
     return error_set(error, TEMP, "no memory for a signed address");
-}
-
-static enum result parse(struct arena *arena, struct bytes address, struct mailbox *out,
-                         struct error *error)
-{
-    enum result result =
-        mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
-    /* Quotes with nothing in them are a local part by the letter; behind our "=" they would be lost. */
-    if (result == OK && out->local.len == 0)
-        return error_set(error, PERM, "the local part of the address is empty");
-    return result;
 }
 
 /* The signature as a number */
@@ -139,34 +128,6 @@ static uint64_t tick_now(const struct ses_options *options)
 
 /* Encoding */
 
-static enum result write_signed(struct arena *arena, struct bytes sig, const struct mailbox *sender,
-                                struct bytes *out, struct error *error)
-{
-    struct buf local, text;
-    enum result result = OK;
-    buf_init(&local, 4096);
-    buf_init(&text, 4096);
-    buf_add_string(&local, "SES=");
-    buf_add(&local, sig);
-    buf_add_byte(&local, '=');
-    buf_add(&local, sender->local);
-    mailbox_write(&text, buf_bytes(&local), sender->domain);
-    size_t length = text.len - sender->domain.len - 1;
-    struct bytes copy = arena_copy(arena, buf_bytes(&text));
-    if (local.failed || text.failed || !copy.ptr)
-        result = no_memory(error);
-    else if (length > SES_LOCAL_MAX)
-        result = error_set(error, PERM,
-                           "the signed local part would have %zu octets, and %d is the most that "
-                           "every mail server takes",
-                           length, SES_LOCAL_MAX);
-    else
-        *out = copy;
-    buf_free(&local);
-    buf_free(&text);
-    return result;
-}
-
 enum result ses_encode(struct arena *arena, const struct ses_options *options,
                        struct bytes address, struct bytes *out, struct error *error)
 {
@@ -175,7 +136,7 @@ enum result ses_encode(struct arena *arena, const struct ses_options *options,
     *out = address;
     if (address.len == 0 || bytes_is(address, "<>"))
         return error_set(error, NONE, "the null sender is never signed");
-    enum result result = parse(arena, address, &sender, error);
+    enum result result = signed_address_parse(arena, address, &sender, error);
     if (result != OK)
         return result;
     if (bytes_starts_with_nocase(sender.local, BYTES("SES=")))
@@ -191,7 +152,10 @@ enum result ses_encode(struct arena *arena, const struct ses_options *options,
         return no_memory(error);
     memcpy(signature.hash, mac, HASH_OCTETS);
     pack(&signature, number);
-    return write_signed(arena, write_number(number, text), &sender, out, error);
+    struct bytes local = arena_printf(arena, "SES=" BYTES_FMT "=" BYTES_FMT,
+                                      BYTES_ARG(write_number(number, text)),
+                                      BYTES_ARG(sender.local));
+    return signed_address_make(arena, local, sender.domain, "signed", out, error);
 }
 
 /* Decoding */
@@ -253,12 +217,11 @@ enum result ses_decode(struct arena *arena, const struct ses_options *options,
     struct mailbox mailbox;
     struct signature signature;
     struct bytes local;
-    struct buf text;
     require(options->secrets.count);
     *out = (struct ses_address){.address = address};
     if (address.len == 0 || bytes_is(address, "<>"))
         return error_set(error, NONE, "the null address is not signed");
-    enum result result = parse(arena, address, &mailbox, error);
+    enum result result = signed_address_parse(arena, address, &mailbox, error);
     if (result != OK)
         return result;
     if (!bytes_starts_with_nocase(mailbox.local, BYTES("SES=")))
@@ -268,9 +231,6 @@ enum result ses_decode(struct arena *arena, const struct ses_options *options,
         result = verify(arena, options, &signature, local, mailbox.domain, out, error);
     if (result != OK)
         return result;
-    buf_init(&text, 4096);
-    mailbox_write(&text, local, mailbox.domain);
-    out->address = text.failed ? (struct bytes){NULL, 0} : arena_copy(arena, buf_bytes(&text));
-    buf_free(&text);
+    out->address = signed_address_write(arena, local, mailbox.domain);
     return out->address.ptr ? OK : no_memory(error);
 }

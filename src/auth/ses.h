@@ -28,7 +28,7 @@
 
 #include "auth/secrets.h"
 
-enum { SES_TICK_SECONDS = 21600, SES_LIFE_TICKS = 40, SES_LOCAL_MAX = 64, SES_VALIDATIONS = 3 };
+enum { SES_TICK_SECONDS = 21600, SES_LIFE_TICKS = 40, SES_VALIDATIONS = 3 };
 
 struct ses_options {
     struct secrets secrets;
@@ -45,7 +45,7 @@ struct ses_address {
 };
 
 /* NONE: the null sender, or signed already. PERM: no address, or its local part would be longer than
- * SES_LOCAL_MAX with the signature. There must be a secret. */
+ * SIGNED_ADDRESS_LOCAL_MAX with the signature. There must be a secret. */
 enum result ses_encode(struct arena *arena, const struct ses_options *options,
                        struct bytes address, struct bytes *out, struct error *error) must_check;
 

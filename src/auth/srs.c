@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "auth/srs.h"
 
+#include "auth/signed_address.h"
 #include "base/ascii.h"
 #include "base/encode.h"
-#include "message/mailbox.h"
 
 #include <string.h>
 
@@ -19,6 +19,11 @@ static enum result no_memory(struct error *error)
 static bool is_separator(uint8_t c)
 {
     return c == '=' || c == '+' || c == '-';
+}
+
+static uint8_t separator(const struct srs_options *options)
+{
+    return options->separator ? options->separator : '=';
 }
 
 static unsigned hash_length(const struct srs_options *options)
@@ -93,35 +98,16 @@ static bool is_ours(const struct srs_options *options, struct bytes domain)
     return bytes_equal_nocase(domain, options->domain);
 }
 
-static enum result parse(struct arena *arena, struct bytes address, struct mailbox *out,
-                         struct error *error)
-{
-    enum result result =
-        mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, error);
-    /* Quotes with nothing in them are a local part by the letter; behind our "=" they would be lost. */
-    if (result == OK && out->local.len == 0)
-        return error_set(error, PERM, "the local part of the address is empty");
-    return result;
-}
-
 /* To the address in *out, if it is one: also of what is signed, nothing else leaves here. */
 static enum result restore(struct arena *arena, struct bytes tag, struct bytes local,
                            struct bytes domain, struct bytes *out, struct error *error)
 {
-    struct buf whole, text;
     struct mailbox checked;
-    buf_init(&whole, 4096);
-    buf_init(&text, 4096);
-    buf_add(&whole, tag);
-    buf_add(&whole, local);
-    mailbox_write(&text, buf_bytes(&whole), domain);
-    bool failed = whole.failed || text.failed;
-    struct bytes copy = arena_copy(arena, buf_bytes(&text));
-    buf_free(&whole);
-    buf_free(&text);
-    if (failed || !copy.ptr)
+    struct bytes whole = arena_printf(arena, BYTES_FMT BYTES_FMT, BYTES_ARG(tag), BYTES_ARG(local));
+    struct bytes copy = whole.ptr ? signed_address_write(arena, whole, domain) : whole;
+    if (!copy.ptr)
         return no_memory(error);
-    enum result result = parse(arena, copy, &checked, error);
+    enum result result = signed_address_parse(arena, copy, &checked, error);
     if (result == OK)
         *out = copy;
     return result;
@@ -228,38 +214,6 @@ static enum result check_time(const struct srs_options *options, struct bytes te
 
 /* Encoding */
 
-/* The whole address; quotes count, for they are part of what is sent. */
-static enum result finish(struct arena *arena, struct buf *local, struct bytes domain,
-                          struct bytes *out, struct error *error)
-{
-    struct buf text;
-    enum result result = OK;
-    buf_init(&text, 4096);
-    mailbox_write(&text, buf_bytes(local), domain);
-    size_t length = text.len - domain.len - 1;
-    *out = arena_copy(arena, buf_bytes(&text));
-    if (local->failed || text.failed || !out->ptr)
-        result = no_memory(error);
-    else if (length > SRS_LOCAL_MAX)
-        result = error_set(error, PERM,
-                           "the rewritten local part would have %zu octets, and %d is the most that "
-                           "every mail server takes",
-                           length, SRS_LOCAL_MAX);
-    buf_free(&text);
-    buf_free(local);
-    return result;
-}
-
-static void begin_local(struct buf *local, const struct srs_options *options, const char *tag,
-                        const uint8_t *hash)
-{
-    buf_init(local, 4096);
-    buf_add_string(local, tag);
-    buf_add_byte(local, options->separator ? options->separator : '=');
-    buf_add(local, bytes_from(hash, hash_length(options)));
-    buf_add_byte(local, '=');
-}
-
 static enum result encode_plain(struct arena *arena, const struct srs_options *options,
                                 const struct mailbox *sender, struct bytes *out,
                                 struct error *error)
@@ -270,14 +224,11 @@ static enum result encode_plain(struct arena *arena, const struct srs_options *o
     enum result result = sign(arena, options, parts, countof(parts), hash, error);
     if (result != OK)
         return result;
-    struct buf local;
-    begin_local(&local, options, "SRS0", hash);
-    buf_add(&local, parts[0]);
-    buf_add_byte(&local, '=');
-    buf_add(&local, sender->domain);
-    buf_add_byte(&local, '=');
-    buf_add(&local, sender->local);
-    return finish(arena, &local, options->domain, out, error);
+    struct bytes local = arena_printf(
+        arena, "SRS0%c%.*s=%.2s=" BYTES_FMT "=" BYTES_FMT, separator(options),
+        (int)hash_length(options), (const char *)hash, (const char *)time,
+        BYTES_ARG(sender->domain), BYTES_ARG(sender->local));
+    return signed_address_make(arena, local, options->domain, "rewritten", out, error);
 }
 
 static enum result encode_guarded(struct arena *arena, const struct srs_options *options,
@@ -289,12 +240,10 @@ static enum result encode_guarded(struct arena *arena, const struct srs_options 
     enum result result = sign(arena, options, parts, countof(parts), hash, error);
     if (result != OK)
         return result;
-    struct buf local;
-    begin_local(&local, options, "SRS1", hash);
-    buf_add(&local, host);
-    buf_add_byte(&local, '=');
-    buf_add(&local, tail);
-    return finish(arena, &local, options->domain, out, error);
+    struct bytes local =
+        arena_printf(arena, "SRS1%c%.*s=" BYTES_FMT "=" BYTES_FMT, separator(options),
+                     (int)hash_length(options), (const char *)hash, BYTES_ARG(host), BYTES_ARG(tail));
+    return signed_address_make(arena, local, options->domain, "rewritten", out, error);
 }
 
 enum result srs_encode(struct arena *arena, const struct srs_options *options,
@@ -306,7 +255,7 @@ enum result srs_encode(struct arena *arena, const struct srs_options *options,
     *out = address;
     if (address.len == 0 || bytes_is(address, "<>"))
         return error_set(error, NONE, "the null sender is never rewritten");
-    enum result result = parse(arena, address, &sender, error);
+    enum result result = signed_address_parse(arena, address, &sender, error);
     if (result != OK)
         return result;
     bool is_first = has_tag(sender.local, BYTES("SRS0"), &rest);
@@ -370,7 +319,7 @@ enum result srs_decode(struct arena *arena, const struct srs_options *options,
     *out = address;
     if (address.len == 0 || bytes_is(address, "<>"))
         return error_set(error, NONE, "the null address is no SRS address");
-    enum result result = parse(arena, address, &mailbox, error);
+    enum result result = signed_address_parse(arena, address, &mailbox, error);
     if (result != OK)
         return result;
     bool is_first = has_tag(mailbox.local, BYTES("SRS0"), &rest);

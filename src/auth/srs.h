@@ -29,8 +29,7 @@ enum {
     SRS_HASH_LENGTH = 4,      /* when none is given */
     SRS_HASH_LENGTH_MAX = 27, /* digits of base 64 that a SHA-1 has */
     SRS_AGE_LIMIT = 21,       /* days */
-    SRS_AGE_LIMIT_MAX = 500,  /* the day is known modulo 1024, and half of that is the future */
-    SRS_LOCAL_MAX = 64        /* rfc5321:4.5.3.1.1, for what we make */
+    SRS_AGE_LIMIT_MAX = 500   /* the day is known modulo 1024, and half of that is the future */
 };
 
 struct srs_options {
@@ -50,7 +49,7 @@ enum result srs_check_options(const struct srs_options *options, struct error *e
 
 /* The sender under which `address` is forwarded. NONE: it stays as it is, being null ("" or "<>") or
  * of a domain of ours. PERM: it is no address, is an SRS address of our own already, or the new local
- * part would be longer than SRS_LOCAL_MAX. */
+ * part would be longer than SIGNED_ADDRESS_LOCAL_MAX. */
 enum result srs_encode(struct arena *arena, const struct srs_options *options,
                        struct bytes address, struct bytes *out, struct error *error) must_check;
 

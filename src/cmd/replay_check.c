@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The checks of a replay, and what they find as items of evidence: named as the gateway names them
- * (roles/gather_items.c). */
+/* The checks of a replay, and what they find as items of evidence. */
 #include "cmd/replay.h"
 
 #include "fiber/loop.h"
+#include "roles/items.h"
 
 #include <string.h>
 
@@ -62,27 +62,12 @@ bool replay_dmarc(struct replay *replay, struct dns *dns, const struct spf_resul
     return true;
 }
 
-/* 0 to 99: the lot that the gateway draws for this message. */
-static uint32_t lot_of(struct bytes id)
-{
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < id.len; i++)
-        hash = (hash ^ id.ptr[i]) * 16777619u;
-    return (hash ^ hash >> 15) % 100;
-}
-
 enum dmarc_policy replay_policy(const struct replay *replay, const struct dmarc_result *dmarc)
 {
-    return dmarc_sample(dmarc, lot_of(replay->evidence->id));
+    return item_policy(dmarc, replay->evidence->id);
 }
 
 /* Items */
-
-static bool property(struct replay *replay, struct evidence_item *item, const char *type,
-                     const char *name, struct bytes value)
-{
-    return !value.len || evidence_property(replay->arena, item, type, name, value);
-}
 
 /* The properties of Authentication-Results name what was asked about: that did not change. */
 static bool keep_properties(struct replay *replay, struct evidence_item *item)
@@ -96,7 +81,7 @@ static bool keep_properties(struct replay *replay, struct evidence_item *item)
             continue;
         char *type = arena_string(replay->arena, properties[i].type);
         char *name = arena_string(replay->arena, properties[i].name);
-        if (!type || !name || !property(replay, item, type, name, properties[i].value))
+        if (!type || !name || !item_add(replay->arena, item, type, name, properties[i].value))
             return false;
     }
     return true;
@@ -104,11 +89,7 @@ static bool keep_properties(struct replay *replay, struct evidence_item *item)
 
 static bool set_spf(struct replay *replay, struct evidence_item *item, const struct spf_result *spf)
 {
-    item->result = spf->result;
-    item->reason = spf->problem;
-    return keep_properties(replay, item) && property(replay, item, "vouch", "domain", spf->domain) &&
-           property(replay, item, "vouch", "mechanism", spf->mechanism) &&
-           property(replay, item, "vouch", "explanation", spf->explanation);
+    return keep_properties(replay, item) && item_set_spf(replay->arena, item, spf);
 }
 
 static struct bytes aligned_signature(const struct dmarc_result *dmarc)
@@ -120,26 +101,8 @@ static struct bytes aligned_signature(const struct dmarc_result *dmarc)
 static bool set_dmarc(struct replay *replay, struct evidence_item *item,
                       const struct dmarc_result *dmarc)
 {
-    enum dmarc_policy effective = replay_policy(replay, dmarc);
-    struct bytes name = bytes_of(dmarc_policy_name(effective));
-    bool temporary = dmarc->result == AUTH_TEMPERROR && dmarc->policy_domain.len;
-    item->result = dmarc->result;
-    item->reason = dmarc->problem;
-    if (!keep_properties(replay, item))
-        return false;
-    if (dmarc->result != AUTH_PASS && dmarc->result != AUTH_FAIL && !temporary)
-        return true;
-    return property(replay, item, "policy", "dmarc", name) &&
-           property(replay, item, "vouch", "effective", name) &&
-           property(replay, item, "vouch", "published",
-                    bytes_of(dmarc_policy_name(dmarc->policy))) &&
-           property(replay, item, "vouch", "sampled-out",
-                    bytes_of(effective != dmarc->effective ? "pct" : "")) &&
-           property(replay, item, "vouch", "policy-domain", dmarc->policy_domain) &&
-           property(replay, item, "vouch", "organizational-domain", dmarc->organizational_domain) &&
-           property(replay, item, "vouch", "spf-aligned",
-                    bytes_of(dmarc->spf_aligned ? "yes" : "no")) &&
-           property(replay, item, "vouch", "dkim-aligned", aligned_signature(dmarc));
+    return keep_properties(replay, item) &&
+           item_set_dmarc(replay->arena, item, dmarc, replay->evidence->id, aligned_signature(dmarc));
 }
 
 bool replay_evidence(struct replay *replay, const struct replay_found *found, struct evidence *out)

@@ -114,6 +114,29 @@ static void check_seal(struct checker *c, const struct config_block *block)
                          "arc-seal needs a section 'signing %s'", config_quote(c->arena, seal));
 }
 
+/* What is taken out of the delivered copy (message/look_alike.h) must not have been signed. */
+static bool is_removed_field(struct bytes name)
+{
+    static const char *const exact[] = {"Authentication-Results", "Received-SPF", "Return-Path",
+                                        "Delivered-To", "BIMI-Location", "BIMI-Indicator"};
+    for (size_t i = 0; i < countof(exact); i++)
+        if (bytes_is_nocase(name, exact[i]))
+            return true;
+    return bytes_starts_with_nocase(name, BYTES("X-Spam-")) ||
+           bytes_starts_with_nocase(name, BYTES("X-Vouch-")) ||
+           bytes_starts_with_nocase(name, BYTES("ARC-"));
+}
+
+static void check_signing(struct checker *c, const struct config_block *block)
+{
+    const struct config_signing *signing = block->element;
+    for (size_t i = 0; i < signing->headers.count; i++)
+        if (is_removed_field(bytes_of(signing->headers.items[i])))
+            config_fault_add(c->faults, place_of(block, "headers"),
+                             "headers: %s is removed or changed on the way and cannot be signed",
+                             config_quote(c->arena, bytes_of(signing->headers.items[i])));
+}
+
 static void check_forwarder(struct checker *c, const struct config_block *block)
 {
     const struct config_forwarder *forwarder = block->element;
@@ -147,6 +170,8 @@ void config_check(struct arena *arena, const struct config_block *root,
             check_domain(&c, block);
         if (bytes_is(block->name.text, "domain"))
             check_seal(&c, block);
+        else if (bytes_is(block->name.text, "signing"))
+            check_signing(&c, block);
         else if (bytes_is(block->name.text, "forwarder"))
             check_forwarder(&c, block);
         else if (bytes_is(block->name.text, "srs"))

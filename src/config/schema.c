@@ -98,7 +98,9 @@ static const struct config_key forwarder_keys[] = {
     {"names", CONFIG_NAMES, AT(names), .most = 1000, .example = "[mx.example.org, .example.net]",
      .meaning = "What its hosts say in HELO, if it resolves to them. A dot in front: all names below, too."},
     {"spf-include", CONFIG_TEXT, AT(include), .example = "forwarders.example.org",
-     .meaning = "A domain whose SPF record lists its hosts, as include: in a record would."},
+     .meaning = "A domain whose SPF record lists its hosts, as include: in a record would. Whoever may send "
+                "by that record is believed: not one that ends in +all, nor that of a provider with many "
+                "customers."},
     {"filters", CONFIG_BOOL, AT(filters), .fallback = "no",
      .meaning = "It has filtered what it forwards: what fails DMARC only because it was forwarded is "
                 "delivered to the inbox rather than filed as junk."},

@@ -70,6 +70,26 @@ static bool is_same_id_with_version(struct bytes id, struct bytes ours)
            (version.len == 0 || bytes_to_uint(version, UINT64_MAX, &number));
 }
 
+/* rfc8601:5: another version than the one that we read must not get past us, whoever wrote it. The
+ * version stands behind the authserv-id, apart from it. */
+static bool is_of_other_version(struct octets *scratch, struct bytes value)
+{
+    struct cursor c = cursor_over(value);
+    uint64_t version = 1;
+    structured_skip(&c, NULL);
+    scratch->used = 0;
+    if (cursor_peek(&c) == '"')
+        structured_quoted_string(&c, scratch);
+    else
+        cursor_take_while(&c, structured_is_token);
+    structured_skip(&c, NULL);
+    struct bytes digits = cursor_take_while(&c, ascii_is_digit);
+    structured_skip(&c, NULL);
+    bool ends = cursor_at_end(&c) || cursor_peek(&c) == ';';
+    return !c.failed && ends && digits.len &&
+           (!bytes_to_uint(digits, UINT64_MAX, &version) || version != 1);
+}
+
 static bool is_name_of_ours(struct bytes id, const struct look_alike_rules *rules,
                             bool (*same)(struct bytes, struct bytes))
 {
@@ -104,7 +124,8 @@ static bool is_look_alike(struct octets *scratch, const struct header_field *fie
                           const struct look_alike_rules *rules)
 {
     if (bytes_is_nocase(field->name, "Authentication-Results"))
-        return claims_to_be_ours(scratch, field->value, rules);
+        return claims_to_be_ours(scratch, field->value, rules) ||
+               is_of_other_version(scratch, field->value);
     if (rules->final_delivery && bytes_is_nocase(field->name, "Return-Path"))
         return true;
     if (rules->final_delivery && at_top && bytes_is_nocase(field->name, "Delivered-To"))

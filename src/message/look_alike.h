@@ -7,9 +7,9 @@
  * deleted by index (CVE-2022-48521). The delivered copy only: signatures are verified before.
  *
  * Always removed: Authentication-Results with our authserv-id, or with none that can be made out (a
- * reader less strict than we are might make out ours); Received-SPF, X-Spam-*, X-Vouch-*,
- * BIMI-Location, BIMI-Indicator. On final delivery also every Return-Path, and the Delivered-To
- * fields above the first field that is no trace field.
+ * reader less strict than we are might make out ours), or of another version than 1; Received-SPF,
+ * X-Spam-*, X-Vouch-*, BIMI-Location, BIMI-Indicator. On final delivery also every Return-Path, and
+ * the Delivered-To fields above the first field that is no trace field.
  */
 #ifndef VOUCH_MESSAGE_LOOK_ALIKE_H
 #define VOUCH_MESSAGE_LOOK_ALIKE_H

@@ -86,6 +86,20 @@ static void results_of_others_are_kept(void **state)
     assert_kept(" example.org; dkim=pass");
 }
 
+static void results_of_a_version_that_nobody_here_reads_are_removed_rfc8601_5(void **state)
+{
+    assert_removed(" other.example 2; dkim=pass");
+    assert_removed(" other.example(x)2(y) ; dkim=pass");
+    assert_removed(" \"other.example\" 0; none");
+    assert_removed(" other.example\r\n\t99999999999999999999999; dkim=pass");
+    assert_removed(" other.example 2");
+    assert_kept(" other.example 1; dkim=pass");
+    assert_kept(" other.example 001 ; dkim=pass");
+    assert_kept(" other.example2; dkim=pass");
+    assert_kept(" other.example; dkim/2=pass");
+    assert_kept(" other.example; 2");
+}
+
 static void a_field_over_4_kb_is_found_too(void **state)
 {
     char *padding = arena_string(arena, repeat(" (padding)", 5000));
@@ -176,6 +190,7 @@ int main(void)
         cmocka_unit_test(results_in_our_name_are_removed_however_written),
         cmocka_unit_test(results_that_a_laxer_reader_could_take_for_ours_are_removed),
         cmocka_unit_test(results_of_others_are_kept),
+        cmocka_unit_test(results_of_a_version_that_nobody_here_reads_are_removed_rfc8601_5),
         cmocka_unit_test(a_field_over_4_kb_is_found_too),
         cmocka_unit_test(all_of_many_are_removed),
         cmocka_unit_test(our_other_names_are_ours),

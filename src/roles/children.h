@@ -30,7 +30,8 @@ struct master {
     struct fiber_group fibers;
     struct fiber_signal changed;
     struct descriptor *signals;
-    unsigned generation;
+    unsigned generation, generations; /* that serves; how many there ever were */
+    bool upper;                  /* its edges have the upper indices: those of two never meet */
     bool stopping, reload_wanted;
     bool serving;                /* all were ready once */
     bool replacing;              /* the edges of the newest generation are being tried */

@@ -2,6 +2,9 @@
 /* What the checks found, as evidence: properties are named as in Authentication-Results (rfc8601:2.7 and
  * the IANA registry); those of type "vouch" are for the ledger and for judge(). */
 #include "roles/gather_parts.h"
+#include "roles/items.h"
+
+#include "message/idn.h"
 
 #include <stdio.h>
 
@@ -19,7 +22,7 @@ static struct evidence_item *add(struct gather *gather, enum check check, enum a
 static bool property(struct gather *gather, struct evidence_item *item, const char *type,
                      const char *name, struct bytes value)
 {
-    return !value.len || evidence_property(gather->arena, item, type, name, value);
+    return item_add(gather->arena, item, type, name, value);
 }
 
 static bool add_iprev(struct gather *gather)
@@ -57,7 +60,6 @@ static bool add_spf(struct gather *gather, enum check check, const struct spf_re
         evidence_add(gather->arena, &gather->evidence, check, spf->result);
     if (!item)
         return false;
-    item->reason = spf->problem;
     item->elapsed = gather->elapsed[check];
     /* rfc8601:2.7.2: <> is reported as postmaster@ the HELO name, as it was checked. */
     struct bytes sender = gather->evidence.mail_from;
@@ -66,9 +68,7 @@ static bool add_spf(struct gather *gather, enum check check, const struct spf_re
     bool helo = check == CHECK_SPF_HELO;
     return property(gather, item, "smtp", helo ? "helo" : "mailfrom",
                     helo ? gather->evidence.helo : sender) &&
-           property(gather, item, "vouch", "domain", spf->domain) &&
-           property(gather, item, "vouch", "mechanism", spf->mechanism) &&
-           property(gather, item, "vouch", "explanation", spf->explanation);
+           item_set_spf(gather->arena, item, spf);
 }
 
 static bool add_guess(struct gather *gather)
@@ -118,6 +118,15 @@ static bool add_sender_id(struct gather *gather)
            property(gather, item, "vouch", "explanation", found->explanation);
 }
 
+/* Local parts compare by their case, domains do not (rfc5321:2.4), nor by how they are written
+ * (rfc6531). */
+static bool is_submitter(const struct gather *gather)
+{
+    const struct gather_envelope *envelope = &gather->envelope;
+    return gather->pra_found == OK && bytes_equal(envelope->submitter_local, gather->pra.local) &&
+           idn_equal(envelope->submitter_domain, gather->pra.domain);
+}
+
 /* rfc4405:4.2: the SUBMITTER of the envelope must be the responsible address of the header. */
 static bool add_submitter(struct gather *gather)
 {
@@ -125,18 +134,16 @@ static bool add_submitter(struct gather *gather)
     struct bytes given = envelope->submitter, pra = gather->pra.mailbox;
     if (!envelope->submitter_given)
         return true;
-    /* Local parts compare by their case, domains do not (rfc5321:2.4). */
-    bool same = gather->pra_found == OK && bytes_equal(envelope->submitter_local, gather->pra.local) &&
-                bytes_equal_nocase(envelope->submitter_domain, gather->pra.domain);
+    bool same = is_submitter(gather), missing = gather->pra_found != OK;
     struct bytes problem =
-        same ? BYTES("")
-        : gather->pra_found == OK
-            ? arena_printf(gather->arena, "the envelope says " BYTES_FMT ", the header " BYTES_FMT,
-                           BYTES_ARG(given), BYTES_ARG(pra))
-            : gather->pra.problem;
+        same      ? BYTES("")
+        : missing ? gather->pra.problem
+                  : arena_printf(gather->arena, "The envelope says " BYTES_FMT ", the header " BYTES_FMT,
+                                 BYTES_ARG(given), BYTES_ARG(pra));
     struct evidence_item *item =
         add(gather, CHECK_SUBMITTER, same ? AUTH_PASS : AUTH_FAIL, problem);
-    return item && property(gather, item, "vouch", "submitter", given);
+    return item && property(gather, item, "vouch", "submitter", given) &&
+           property(gather, item, "vouch", "pra", missing ? BYTES("missing") : BYTES(""));
 }
 
 static bool add_dkim(struct gather *gather)
@@ -224,9 +231,10 @@ static bool is_of_author(const struct gather *gather, const struct auth_statemen
 static struct bytes sealed_dmarc(const struct gather *gather, const struct arc_set *set)
 {
     const struct auth_statement *found = NULL;
-    for (size_t i = 0; i < set->auth_results.statement_count; i++) {
+    for (size_t i = 0; set->auth_results.version == 1 && i < set->auth_results.statement_count; i++) {
         const struct auth_statement *statement = &set->auth_results.statements[i];
-        bool dmarc = bytes_is(statement->method, "dmarc") && is_of_author(gather, statement);
+        bool dmarc = bytes_is(statement->method, "dmarc") && statement->version == 1 &&
+                     is_of_author(gather, statement);
         if (dmarc && (!found || statement->result != AUTH_PASS))
             found = statement;
     }
@@ -256,45 +264,14 @@ static bool add_arc(struct gather *gather)
     return fine;
 }
 
-/* 0 to 99, evenly spread over messages and the same whenever this one is looked at (for pct= of
- * rfc7489:6.6.4). */
-static uint32_t lot_of(struct bytes id)
-{
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < id.len; i++)
-        hash = (hash ^ id.ptr[i]) * 16777619u;
-    return (hash ^ hash >> 15) % 100;
-}
-
 static bool add_dmarc(struct gather *gather)
 {
     const struct dmarc_result *dmarc = &gather->dmarc;
-    enum dmarc_policy effective = dmarc_sample(dmarc, lot_of(gather->evidence.id));
-    struct evidence_item *item =
-        evidence_add(gather->arena, &gather->evidence, CHECK_DMARC, dmarc->result);
-    if (!item)
-        return false;
-    item->reason = dmarc->problem;
-    item->elapsed = gather->elapsed[CHECK_DMARC];
-    bool fine = property(gather, item, "header", "from", gather->from.domain);
-    bool temporary = dmarc->result == AUTH_TEMPERROR && dmarc->policy_domain.len;
-    if (dmarc->result == AUTH_PASS || dmarc->result == AUTH_FAIL || temporary)
-        fine = fine &&
-               property(gather, item, "policy", "dmarc",
-                        bytes_of(dmarc_policy_name(effective))) &&
-               property(gather, item, "vouch", "effective",
-                        bytes_of(dmarc_policy_name(effective))) &&
-               property(gather, item, "vouch", "published",
-                        bytes_of(dmarc_policy_name(dmarc->policy))) &&
-               property(gather, item, "vouch", "sampled-out",
-                        bytes_of(effective != dmarc->effective ? "pct" : "")) &&
-               property(gather, item, "vouch", "policy-domain", dmarc->policy_domain) &&
-               property(gather, item, "vouch", "organizational-domain", dmarc->organizational_domain) &&
-               property(gather, item, "vouch", "spf-aligned", bytes_of(dmarc->spf_aligned ? "yes" : "no")) &&
-               property(gather, item, "vouch", "dkim-aligned",
-                        dmarc->dkim_aligned ? gather->dkim.signatures[dmarc->dkim_index].domain
-                                            : BYTES("no"));
-    return fine;
+    struct evidence_item *item = add(gather, CHECK_DMARC, dmarc->result, dmarc->problem);
+    struct bytes signer = dmarc->dkim_aligned ? gather->dkim.signatures[dmarc->dkim_index].domain
+                                              : BYTES("");
+    return item && property(gather, item, "header", "from", gather->from.domain) &&
+           item_set_dmarc(gather->arena, item, dmarc, gather->evidence.id, signer);
 }
 
 static bool add_vbr(struct gather *gather)

@@ -386,6 +386,44 @@ static void what_is_only_reported_takes_no_memory_from_the_mail(void **state)
     assert_int_equal(f->gather.smime.result, AUTH_NONE);
 }
 
+static const char *sealed_results;
+
+static void bring_a_set(struct fixture *f)
+{
+    char text[4096];
+    struct buf message;
+    buf_init(&message, sizeof(text));
+    buf_printf(&message,
+               "ARC-Seal: i=1; a=rsa-sha256; cv=none; d=list.example; s=s; b=AAAA\r\n"
+               "ARC-Message-Signature: i=1; a=rsa-sha256; d=list.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+               "ARC-Authentication-Results: i=1; list.example; %s\r\n" FORGED, sealed_results);
+    assert_true(bytes_to_cstring(buf_bytes(&message), text, sizeof(text)));
+    buf_free(&message);
+    begin(f, "list.example", "x@list.example");
+    finish(f, text);
+}
+
+static void expect_sealed(void **state, const char *results, const char *expected)
+{
+    struct fixture *f = *state;
+    f->config.authentication.arc = true;
+    sealed_results = results;
+    run(state, bring_a_set);
+    struct bytes found = evidence_value(evidence_find(&f->gather.evidence, CHECK_ARC, 0), "vouch",
+                                        "sealed-dmarc");
+    if (!bytes_is(found, expected))
+        fail_msg("%s: " BYTES_FMT, results, BYTES_ARG(found));
+}
+
+static void a_sealer_that_contradicts_itself_saw_no_pass(void **state)
+{
+    expect_sealed(state, "dmarc=pass header.from=bank.example", "pass");
+    expect_sealed(state, "dmarc=pass header.from=bank.example; dmarc=fail header.from=bank.example", "fail");
+    expect_sealed(state, "dmarc=fail header.from=bank.example; dmarc=pass header.from=bank.example", "fail");
+    expect_sealed(state, "dmarc=pass header.from=evil.example header.from=bank.example", "none");
+    expect_sealed(state, "dmarc=pass header.from=evil.example", "none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +447,8 @@ int main(void)
             what_a_relay_says_is_not_said_again_below_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             what_is_only_reported_takes_no_memory_from_the_mail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_sealer_that_contradicts_itself_saw_no_pass, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

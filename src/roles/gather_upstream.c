@@ -106,7 +106,9 @@ static bool add_statements(struct gather *gather, const struct auth_results *res
     size_t before = said->count;
     for (size_t i = 0; i < results->statement_count && said->count < STATEMENTS_MAX; i++) {
         const struct auth_statement *statement = &results->statements[i];
-        if (said_before(said, before, results->authserv_id, statement->method))
+        /* Of a version that we do not know a result may mean anything (rfc8601:2.6). */
+        if (statement->version != 1 ||
+            said_before(said, before, results->authserv_id, statement->method))
             continue;
         said->authserv_ids[said->count] = results->authserv_id;
         said->methods[said->count++] = statement->method;
@@ -131,7 +133,7 @@ static bool read_results(struct gather *gather, size_t end)
         struct auth_results results;
         index = (size_t)(field - message->fields) + 1;
         if (auth_results_parse(gather->arena, field->value, &results, NULL) != OK ||
-            !is_trusted(gather->upstream, results.authserv_id))
+            results.version != 1 || !is_trusted(gather->upstream, results.authserv_id))
             continue;
         if (!add_statements(gather, &results, &said))
             return false;

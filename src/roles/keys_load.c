@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/keys.h"
 
-#include "base/log.h"
-
 static enum result no_memory(struct error *error)
 {
     return error_set(error, TEMP, "out of memory for keys");
@@ -48,6 +46,7 @@ static enum result add_key(struct keys *keys, struct keys_domain *domain,
     return OK;
 }
 
+/* NONE: there is nothing of it in the key directory. */
 static enum result load_domain(struct keys *keys, struct bytes name, struct error *error)
 {
     struct arena *arena = keys->role->arena;
@@ -66,47 +65,31 @@ static enum result load_domain(struct keys *keys, struct bytes name, struct erro
             EVP_PKEY_free(domain->keys[--domain->count].key);
         return no_memory(error);
     }
-    return result == NONE ? PERM : result;
-}
-
-static enum result load_domains(struct keys *keys, struct error *error)
-{
-    struct bytes *names;
-    size_t count;
-    const struct config *config = &keys->role->config;
-    enum result result =
-        key_directory_list(keys->role->arena, config->key_directory, &names, &count, error);
-    if (result == NONE)
-        return OK;
-    if (result == PERM && config->signing_count == 0) {
-        /* A trial run without privileges beside an installed gateway: nothing is signed here. */
-        log_debug("keys", "%s", error->text);
-        return OK;
-    }
-    for (size_t i = 0; i < count && result == OK; i++)
-        result = load_domain(keys, names[i], error);
     return result;
 }
 
-static enum result require_domain(struct keys *keys, const char *domain, struct error *error)
+/* Only what the configuration signs for: a key that nobody asks for is a key that nobody can misuse. */
+static enum result load_listed(struct keys *keys, const char *listed, struct error *error)
 {
-    const struct keys_domain *found =
-        map_get(keys->domains, key_directory_domain(keys->role->arena, bytes_of(domain)));
-    if (found && found->count)
-        return OK;
+    const char *directory = keys->role->config.key_directory;
+    struct bytes name = key_directory_domain(keys->role->arena, bytes_of(listed));
+    enum result result = map_get(keys->domains, name) ? OK : load_domain(keys, name, error);
+    const struct keys_domain *found = map_get(keys->domains, name);
+    if (result == TEMP || result == PERM || (found && found->count))
+        return result;
     return error_set(error, PERM,
                      "signing %s: there is no active key of it in %s; `vouch dkim keygen %s` makes one, "
                      "`vouch dkim rotate %s` makes it active once it is published",
-                     domain, keys->role->config.key_directory, domain, domain);
+                     listed, directory, listed, listed);
 }
 
-static enum result check_domains(struct keys *keys, struct error *error)
+static enum result load_domains(struct keys *keys, struct error *error)
 {
     const struct config *config = &keys->role->config;
     enum result result = OK;
     for (size_t i = 0; i < config->signing_count && result == OK; i++)
         for (size_t j = 0; j < config->signings[i].domains.count && result == OK; j++)
-            result = require_domain(keys, config->signings[i].domains.items[j], error);
+            result = load_listed(keys, config->signings[i].domains.items[j], error);
     return result;
 }
 
@@ -117,8 +100,6 @@ enum result keys_load(struct keys *keys, struct error *error)
         return no_memory(error);
     dkim_prepare();
     enum result result = load_domains(keys, error);
-    if (result == OK)
-        result = check_domains(keys, error);
     if (result == OK)
         result = keys_address_load(keys, error);
     return result;

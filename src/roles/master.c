@@ -52,11 +52,13 @@ static void start_generation(struct master *master)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned edges = master->config.edges ? master->config.edges : cores > 0 ? (unsigned)cores : 1;
-    master->generation++;
+    /* No number is given twice: children of a generation that failed may still be ending. */
+    master->generation = ++master->generations;
+    master->upper = !master->upper;
     /* Keys are read when a process starts and never again, so new ones need a new process. */
-    children_add(master, ROLE_KEYS, master->generation % 2 ? 0 : 1);
+    children_add(master, ROLE_KEYS, master->upper ? 1 : 0);
     for (unsigned i = 0; i < edges; i++)
-        children_add(master, ROLE_EDGE, i + (master->generation % 2 ? 0 : 16));
+        children_add(master, ROLE_EDGE, i + (master->upper ? 16 : 0));
 }
 
 static bool all_ready(const struct master *master)
@@ -248,6 +250,7 @@ static void retire_keys(struct master *master)
 /* The old edges serve until all new ones do; if those never do, they are gone again. */
 static bool replace_edges(struct master *master)
 {
+    unsigned serving = master->generation;
     master->replacing = true;
     start_generation(master);
     bool ready = wait_ready(master, START_TIMEOUT);
@@ -257,7 +260,8 @@ static bool replace_edges(struct master *master)
         return true;
     }
     stop_edges(master, true);
-    master->generation--;
+    master->generation = serving;
+    master->upper = !master->upper;
     master->unusable = false;
     return false;
 }

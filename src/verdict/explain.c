@@ -176,6 +176,40 @@ static struct bytes unquoted(struct arena *arena, struct bytes value)
                         BYTES_ARG(mailbox.domain));
 }
 
+/* SPF and Sender ID say nothing of who in a domain it was, so that the local part is left out
+ * (rfc8601:2.7.2, 4). The ledger has it, and so has Received-SPF. */
+static struct bytes authenticated_part(struct arena *arena, enum check check, struct bytes value)
+{
+    if (check == CHECK_SPF || check == CHECK_SENDER_ID)
+        return bytes_skip(value, bytes_rfind_byte(value, '@') + 1);
+    return unquoted(arena, value);
+}
+
+/* Only what is registered for the method may stand in the header (rfc8601:4): every failure of a chain
+ * is a fail (rfc8617:4.4, 5.2.1), and no certifier to ask is none (RFC 6212). */
+static enum auth_result registered_result(enum check check, enum auth_result result)
+{
+    if (check == CHECK_ARC)
+        return result == AUTH_NONE || result == AUTH_PASS ? result : AUTH_FAIL;
+    return check == CHECK_VBR && result == AUTH_NEUTRAL ? AUTH_NONE : result;
+}
+
+/* Our own properties are for the ledger; only registered ones stand in the header. */
+static bool copy_properties(struct arena *arena, const struct evidence_item *item,
+                            struct auth_statement *statement)
+{
+    statement->properties =
+        arena_alloc_array(arena, item->property_count, sizeof(*statement->properties));
+    for (size_t i = 0; statement->properties && i < item->property_count; i++) {
+        if (bytes_is(item->properties[i].type, "vouch"))
+            continue;
+        struct auth_property *property = &statement->properties[statement->property_count++];
+        *property = item->properties[i];
+        property->value = authenticated_part(arena, item->check, property->value);
+    }
+    return statement->properties != NULL;
+}
+
 enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
                                  struct bytes authserv_id, struct auth_results *out)
 {
@@ -188,22 +222,13 @@ enum result explain_auth_results(struct arena *arena, const struct evidence *evi
         const char *method = check_method(item->check);
         if (!method)
             continue;
-        struct auth_statement *statement = &out->statements[out->statement_count];
-        *statement = (struct auth_statement){
-            .method = bytes_of(method), .version = 1, .result = item->result, .reason = item->reason};
-        statement->properties =
-            arena_alloc_array(arena, item->property_count, sizeof(*statement->properties));
-        if (!statement->properties)
+        struct auth_statement *statement = &out->statements[out->statement_count++];
+        *statement = (struct auth_statement){.method = bytes_of(method),
+                                             .version = 1,
+                                             .result = registered_result(item->check, item->result),
+                                             .reason = item->reason};
+        if (!copy_properties(arena, item, statement))
             return TEMP;
-        /* Our own properties are for the ledger; only registered ones stand in the header. */
-        for (size_t p = 0; p < item->property_count; p++) {
-            if (bytes_is(item->properties[p].type, "vouch"))
-                continue;
-            struct auth_property *property = &statement->properties[statement->property_count++];
-            *property = item->properties[p];
-            property->value = unquoted(arena, property->value);
-        }
-        out->statement_count++;
     }
     return OK;
 }

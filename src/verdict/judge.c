@@ -234,15 +234,20 @@ static bool rule_helo(struct court *court)
     return true;
 }
 
-/* rfc4405:4.2: who declares a responsible address in the envelope must not have another in the header. */
+/* rfc4405:4.2, also for how the replies begin: who declares a responsible address in the envelope must have
+ * it in the header, and not another or none. */
 static bool rule_submitter(struct court *court)
 {
     const struct evidence_item *submitter = court_item(court, CHECK_SUBMITTER);
     if (!court->policy->submitter_mismatch_rejects || !court_result(submitter, AUTH_FAIL))
         return false;
     court->verdict->trust = TRUST_FORGED;
-    court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_SUBMITTER,
-                 "Submitter does not match header: " BYTES_FMT ".", BYTES_ARG(submitter->reason));
+    if (bytes_is(evidence_value(submitter, "vouch", "pra"), "missing"))
+        court_decide(court, ACTION_REJECT, 554, "5.7.7", CHECK_SUBMITTER,
+                     "Cannot verify submitter address. " BYTES_FMT ".", BYTES_ARG(submitter->reason));
+    else
+        court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_SUBMITTER,
+                     "Submitter does not match header. " BYTES_FMT ".", BYTES_ARG(submitter->reason));
     return true;
 }
 
@@ -277,9 +282,11 @@ static bool rule_sender_id(struct court *court)
     struct bytes explanation = evidence_value(item, "vouch", "explanation");
     char client[IP_TEXT_SIZE];
     court->verdict->trust = TRUST_FORGED;
+    /* rfc4405:4.2 asks for words of its own where the envelope had named the address, too. */
     court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_SENDER_ID,
-                 "Sender ID (PRA) Not Permitted - " BYTES_FMT " does not allow mail in its name from %s" BYTES_FMT
-                 BYTES_FMT,
+                 "%sSender ID (PRA) Not Permitted - " BYTES_FMT
+                 " does not allow mail in its name from %s" BYTES_FMT BYTES_FMT,
+                 court_item(court, CHECK_SUBMITTER) ? "Submitter not allowed. " : "",
                  BYTES_ARG(domain), ip_format(&court->evidence->client, client),
                  BYTES_ARG(explanation.len ? BYTES(". The domain explains: ") : BYTES(".")),
                  BYTES_ARG(explanation));

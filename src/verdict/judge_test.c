@@ -279,7 +279,59 @@ static void a_submitter_that_is_not_the_headers_is_refused(void **state)
     judged(ACTION_ACCEPT, 250, "2.0.0");
     policy.submitter_mismatch_rejects = true;
     judged(ACTION_REJECT, 550, "5.7.1");
-    assert_true(bytes_starts_with(verdict.text, BYTES("Submitter does not match header")));
+    assert_true(bytes_starts_with(verdict.text, BYTES("Submitter does not match header. ")));
+}
+
+static void a_submitter_without_a_responsible_address_is_refused_in_other_words_rfc4405_4_2(void **state)
+{
+    (void)state;
+    struct evidence_item *item = add(CHECK_SUBMITTER, AUTH_FAIL);
+    item->reason = BYTES("step 4: there are several From fields");
+    say(item, "pra", "missing");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    policy.submitter_mismatch_rejects = true;
+    judged(ACTION_REJECT, 554, "5.7.7");
+    assert_true(bytes_starts_with(verdict.text, BYTES("Cannot verify submitter address. ")));
+}
+
+static void replies_of_sender_id_begin_as_they_must_rfc4405_4_2_rfc4406_5_3(void **state)
+{
+    (void)state;
+    struct evidence_item *item = add(CHECK_SENDER_ID, AUTH_FAIL);
+    say(item, "domain", "sender.example");
+    say(item, "explanation", "See http://sender.example/");
+    policy.sender_id_fail_rejects = true;
+    judged(ACTION_REJECT, 550, "5.7.1");
+    assert_true(bytes_starts_with(verdict.text, BYTES("Sender ID (PRA) Not Permitted - ")));
+    assert_true(bytes_ends_with(verdict.text, BYTES("See http://sender.example/")));
+    add(CHECK_SUBMITTER, AUTH_PASS);
+    judged(ACTION_REJECT, 550, "5.7.1");
+    assert_true(bytes_starts_with(verdict.text, BYTES("Submitter not allowed. Sender ID (PRA) ")));
+}
+
+static void a_message_without_a_responsible_address_is_refused_rfc4406_4(void **state)
+{
+    (void)state;
+    say(add(CHECK_SENDER_ID, AUTH_PERMERROR), "pra", "missing");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    policy.sender_id_fail_rejects = true;
+    judged(ACTION_REJECT, 550, "5.7.1");
+    assert_true(bytes_starts_with(verdict.text, BYTES("Missing Purported Responsible Address")));
+}
+
+static void what_sender_id_says_besides_fail_refuses_nothing_rfc4406_5_1(void **state)
+{
+    (void)state;
+    static const enum auth_result others[] = {AUTH_NEUTRAL, AUTH_NONE, AUTH_SOFTFAIL, AUTH_PERMERROR,
+                                              AUTH_PASS};
+    say(add(CHECK_SENDER_ID, AUTH_FAIL), "domain", "sender.example");
+    policy.sender_id_fail_rejects = true;
+    for (size_t i = 0; i < countof(others); i++) {
+        evidence.items[0].result = others[i];
+        judged(ACTION_ACCEPT, 250, "2.0.0");
+    }
+    evidence.items[0].result = AUTH_TEMPERROR;
+    judged(ACTION_TEMPFAIL, 451, "4.4.3");
 }
 
 static void sender_id_fail_marks_or_rejects_where_dmarc_is_silent(void **state)
@@ -563,14 +615,57 @@ static void explanation_is_clean(void **state)
     buf_free(&out);
 }
 
-static void a_quoted_sender_is_reported_as_an_address_rfc8601_2_2(void **state)
+static const struct auth_statement *reported(enum check check)
+{
+    static struct auth_results results;
+    assert_int_equal(explain_auth_results(arena, &evidence, BYTES("mx.example"), &results), OK);
+    for (size_t i = 0; i < results.statement_count; i++)
+        if (bytes_is(results.statements[i].method, check_method(check)))
+            return &results.statements[i];
+    fail_msg("%s is not reported", check_name(check));
+    return NULL;
+}
+
+static void a_quoted_address_is_reported_without_its_quotes_rfc8601_2_2(void **state)
+{
+    (void)state;
+    assert_true(evidence_property(arena, add(CHECK_ADSP, AUTH_PASS), "header", "from",
+                                  BYTES("\"a b\"@c.example")));
+    assert_true(bytes_is(reported(CHECK_ADSP)->properties[0].value, "a b@c.example"));
+}
+
+static void local_parts_that_were_not_authenticated_are_not_reported_rfc8601_2_7_2(void **state)
+{
+    (void)state;
+    struct evidence_item *item = add(CHECK_SPF, AUTH_PASS);
+    assert_true(evidence_property(arena, item, "smtp", "mailfrom", BYTES("\"a@ b\"@c.example")));
+    item = add(CHECK_SENDER_ID, AUTH_PASS);
+    assert_true(evidence_property(arena, item, "header", "sender", BYTES("boss@d.example")));
+    assert_true(bytes_is(reported(CHECK_SPF)->properties[0].value, "c.example"));
+    assert_true(bytes_is(reported(CHECK_SENDER_ID)->properties[0].value, "d.example"));
+}
+
+static void only_registered_results_are_reported_rfc8601_4(void **state)
+{
+    (void)state;
+    add(CHECK_ARC, AUTH_TEMPERROR)->reason = BYTES("a key could not be fetched");
+    add(CHECK_VBR, AUTH_NEUTRAL);
+    assert_int_equal(reported(CHECK_ARC)->result, AUTH_FAIL);
+    assert_true(bytes_is(reported(CHECK_ARC)->reason, "a key could not be fetched"));
+    assert_int_equal(reported(CHECK_VBR)->result, AUTH_NONE);
+}
+
+static void what_has_no_registered_method_or_property_is_not_reported_rfc8601_2_7_6(void **state)
 {
     (void)state;
     struct auth_results results;
-    struct evidence_item *item = add(CHECK_SPF, AUTH_PASS);
-    assert_true(evidence_property(arena, item, "smtp", "mailfrom", BYTES("\"a b\"@c.example")));
+    for (int check = 0; check < CHECK_COUNT_; check++)
+        if (!check_method((enum check)check))
+            add((enum check)check, AUTH_PASS);
+    say(add(CHECK_DKIM, AUTH_PASS), "bits", "2048");
     assert_int_equal(explain_auth_results(arena, &evidence, BYTES("mx.example"), &results), OK);
-    assert_true(bytes_is(results.statements[0].properties[0].value, "a b@c.example"));
+    assert_int_equal(results.statement_count, 1);
+    assert_int_equal(results.statements[0].property_count, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -578,7 +673,10 @@ static void a_quoted_sender_is_reported_as_an_address_rfc8601_2_2(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_quoted_sender_is_reported_as_an_address_rfc8601_2_2),
+        CASE(a_quoted_address_is_reported_without_its_quotes_rfc8601_2_2),
+        CASE(local_parts_that_were_not_authenticated_are_not_reported_rfc8601_2_7_2),
+        CASE(only_registered_results_are_reported_rfc8601_4),
+        CASE(what_has_no_registered_method_or_property_is_not_reported_rfc8601_2_7_6),
         CASE(dmarc_reject_refuses_a_forgery),
         CASE(dmarc_quarantine_goes_to_junk),
         CASE(dmarc_none_only_marks),
@@ -595,6 +693,10 @@ int main(void)
         CASE(our_relay_overrides_dmarc_for_that_author_only),
         CASE(only_a_false_helo_is_refused_and_only_if_asked),
         CASE(a_submitter_that_is_not_the_headers_is_refused),
+        CASE(a_submitter_without_a_responsible_address_is_refused_in_other_words_rfc4405_4_2),
+        CASE(replies_of_sender_id_begin_as_they_must_rfc4405_4_2_rfc4406_5_3),
+        CASE(a_message_without_a_responsible_address_is_refused_rfc4406_4),
+        CASE(what_sender_id_says_besides_fail_refuses_nothing_rfc4406_5_1),
         CASE(sender_id_fail_marks_or_rejects_where_dmarc_is_silent),
         CASE(vouching_lifts_only_what_is_authenticated),
         CASE(vouching_does_not_lift_whom_nobody_answers_for),

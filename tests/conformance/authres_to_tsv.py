@@ -4,7 +4,10 @@
 A statement of the doctests counts when it says what a field's text means or how it is written. The
 others (imports, assignments, methods of Python objects) are listed as "left out".
 
-  value    FIELD  PATH  WANTED     what a part of a parsed field is; PATH as in "0.properties.1.name"
+  value    FIELD  PATH  WANTED     what a part of a parsed field is; PATH as in "0.properties.1.name";
+                                   a property that is not there is "None"
+  built    FIELD  PARTS -          these parts, written, are this text; statements and, in them, parts
+                                   ("header_d=example.org") are set apart by the octets 1E and 1F
   written  FIELD  -     -          this text, parsed and written, is the same text
   valid    FIELD  -     -          parses
   invalid  FIELD  -     -          does not
@@ -60,6 +63,69 @@ def check_value(tree, want):
     return True
 
 
+METHODS = {"SMTPAUTH": "auth", "SPF": "spf", "DKIM": "dkim", "DKIMADSP": "dkim-adsp", "VBR": "vbr",
+           "ARC": "arc", "IPRev": "iprev", "SMIME": "smime", "RRVS": "rrvs", "SenderID": "sender-id",
+           "DMARC": "dmarc"}
+CLASS = "AuthenticationResult"
+built = {}  # variable -> the statement that was constructed, as parts
+waiting = []  # constructors whose text stands in an example to come: variable, source
+
+
+def statement_parts(call):
+    """DKIMAuthenticationResult(result='pass', header_d='x') -> "method=dkim<1F>result=pass<1F>..."."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if not name.endswith(CLASS) or name.removesuffix(CLASS) not in METHODS:
+        return None
+    parts = ["method=" + METHODS[name.removesuffix(CLASS)]]
+    for word in sorted(call.keywords, key=lambda word: word.arg == "policy"):  # shown last
+        parts.append({"policy": "policy_dmarc"}.get(word.arg, word.arg) + "=" + word.value.value)
+    return "\x1f".join(parts)
+
+
+def check_constructor(tree, source):
+    """dar_pass = authres.DKIMAuthenticationResult(...): what it is, is told where it is shown."""
+    node = tree.body[0]
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+        return False
+    parts = statement_parts(node.value)
+    if parts:
+        built[node.targets[0].id] = parts
+        waiting.append((node.targets[0].id, source))
+    return parts is not None
+
+
+def check_header(tree, text):
+    """str(authres.AuthenticationResultsHeader(authserv_id=..., results=[...]))"""
+    emit("written", text)
+    words = {word.arg: word.value for word in tree.body[0].value.args[0].keywords}
+    if "results" not in words:
+        return
+    found = []
+    identity, *statements = text.removeprefix("Authentication-Results: ").split("; ")
+    for node, statement in zip(words["results"].elts, statements):
+        is_variable = isinstance(node, ast.Name)
+        parts = built.get(node.id) if is_variable else statement_parts(node)
+        found.append(parts)
+        if is_variable and parts:
+            waiting[:] = [entry for entry in waiting if entry[0] != node.id]
+            emit("built", f"{identity}; {statement}", parts)
+    if all(found):
+        emit("built", text, "\x1e".join(found))
+
+
+def check_absent(source, want):
+    """try: str(arobj.results[0].smtp_mailfrom) except AttributeError: there is no such property. (Of
+    methods that it does not know, authres has no attributes at all.)"""
+    tree = ast.parse(source).body[0]
+    if not isinstance(tree, ast.Try) or "object has no attribute" not in want:
+        return False
+    name, path = attribute_path(tree.body[0].value.args[0])
+    if want.startswith(f"'{CLASS}'") and path[-1].replace("_", ".", 1) in parsed[name].lower():
+        return False
+    emit("value", parsed[name], ".".join(map(str, path[1:])), "None")
+    return True
+
+
 def check(example):
     source, want = example.source.strip(), example.want.strip()
     try:
@@ -79,14 +145,16 @@ def check(example):
         for i, word in enumerate(words):
             emit("value", parsed["arobj"], f"{i // 2}.{('method', 'result')[i % 2]}", word)
         return True
+    if check_constructor(tree, source):
+        return True
     try:
         text = ast.literal_eval(want)
     except SyntaxError:  # printed by an exception handler
-        return False
+        return check_absent(source, want)
     if not isinstance(text, str):
         return False
     if text.startswith("Authentication-Results: "):
-        emit("written", text)
+        check_header(tree, text)
         return True
     return isinstance(tree.body[0], ast.Expr) and check_value(tree, text)
 
@@ -96,3 +164,5 @@ with open(sys.argv[1], encoding="utf-8") as file:
     for example in doctest.DocTestParser().get_examples(file.read().replace('\n"""\n', "\n\n")):
         if not check(example):
             emit("left-out", " ".join(example.source.split()))
+for _, source in waiting:
+    emit("left-out", " ".join(source.split()))
