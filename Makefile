@@ -32,7 +32,7 @@ test:
 conformance:
 	@tools/test --show conformance
 
-# `make bench NAMES="spf dkim"` for some.
+# `make bench NAMES="auth dkim"` for some.
 bench:
 	@tools/bench $(NAMES)
 

@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An address to be tagged and one whose tag is to be taken off. The first octet chooses options. */
 #include "auth/batv.h"
-#include "message/mailbox.h"
+#include "mailbox.h"
 
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct bytes read_mailbox(struct arena *arena, struct bytes address, struct mailbox *out)
-{
-    struct buf text;
-    buf_init(&text, 1 << 16);
-    require(mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, NULL) == OK);
-    mailbox_write(&text, out->local, out->domain);
-    struct bytes copy = arena_copy(arena, buf_bytes(&text));
-    buf_free(&text);
-    return copy;
-}
-
 static void check_encoded(struct arena *arena, const struct batv_options *options,
                           struct bytes address, struct bytes made)
 {
     struct mailbox from, to;
-    struct bytes original = read_mailbox(arena, address, &from), back, lower;
-    require(bytes_equal(read_mailbox(arena, made, &to), made));
-    require(bytes_equal(to.domain, from.domain));
-    require(made.len <= BATV_LOCAL_MAX + 1 + to.domain.len);
+    struct bytes original = mailbox_read(arena, address, &from), back, lower;
+    mailbox_check_made(arena, made, from.domain, &to);
     require(batv_decode(arena, options, made, &back, NULL) == OK && bytes_equal(back, original));
     lower = arena_lower(arena, made);
     require(batv_decode(arena, options, lower, &back, NULL) == OK);
@@ -62,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(result != TEMP && (result == OK || strcmp(second.text, "unset") != 0));
     struct mailbox mailbox;
     if (result == OK)
-        require(bytes_equal(read_mailbox(arena, out, &mailbox), out));
+        require(bytes_equal(mailbox_read(arena, out, &mailbox), out));
     arena_destroy(arena);
     return 0;
 }

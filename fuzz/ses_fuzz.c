@@ -2,32 +2,19 @@
 /* An address to be signed and one whose signature is to be taken off. The first nine octets are options
  * and message id. */
 #include "auth/ses.h"
-#include "message/mailbox.h"
+#include "mailbox.h"
 
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct bytes read_mailbox(struct arena *arena, struct bytes address, struct mailbox *out)
-{
-    struct buf text;
-    buf_init(&text, 1 << 16);
-    require(mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, NULL) == OK);
-    mailbox_write(&text, out->local, out->domain);
-    struct bytes copy = arena_copy(arena, buf_bytes(&text));
-    buf_free(&text);
-    return copy;
-}
-
 static void check_encoded(struct arena *arena, const struct ses_options *options,
                           struct bytes address, struct bytes made)
 {
     struct mailbox from, to;
-    struct bytes original = read_mailbox(arena, address, &from);
+    struct bytes original = mailbox_read(arena, address, &from);
     struct ses_address back;
-    require(bytes_equal(read_mailbox(arena, made, &to), made));
-    require(bytes_equal(to.domain, from.domain));
-    require(made.len <= SES_LOCAL_MAX + 1 + to.domain.len);
+    mailbox_check_made(arena, made, from.domain, &to);
     require(ses_decode(arena, options, made, &back, NULL) == OK);
     require(bytes_equal(back.address, original) && back.message_id == options->message_id);
     require(back.fixed == options->fixed);

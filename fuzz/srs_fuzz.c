@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An address to be rewritten and one to be taken apart. The first octet chooses options. */
 #include "auth/srs.h"
-#include "message/mailbox.h"
+#include "mailbox.h"
 
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct bytes read_mailbox(struct arena *arena, struct bytes address, struct mailbox *out)
-{
-    struct buf text;
-    buf_init(&text, 1 << 16);
-    require(mailbox_parse(arena, address, MAILBOX_UTF8 | MAILBOX_LENIENT, out, NULL) == OK);
-    mailbox_write(&text, out->local, out->domain);
-    struct bytes copy = arena_copy(arena, buf_bytes(&text));
-    buf_free(&text);
-    return copy;
-}
 
 /* What was made is an address of ours, short enough, that says the original, also in capitals. */
 static void check_encoded(struct arena *arena, const struct srs_options *options,
                           struct bytes address, struct bytes made)
 {
     struct mailbox from, to;
-    struct bytes original = read_mailbox(arena, address, &from), back, rest;
-    require(bytes_equal(read_mailbox(arena, made, &to), made));
-    require(bytes_equal(to.domain, options->domain));
-    require(made.len <= SRS_LOCAL_MAX + 1 + options->domain.len);
+    struct bytes original = mailbox_read(arena, address, &from), back, rest;
+    mailbox_check_made(arena, made, options->domain, &to);
     require(srs_decode(arena, options, made, &back, NULL) == OK);
     if (bytes_starts_with(to.local, BYTES("SRS0"))) {
         require(bytes_equal(back, original));
@@ -72,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(result != TEMP && (result == OK || strcmp(second.text, "unset") != 0));
     struct mailbox mailbox;
     if (result == OK)
-        require(bytes_equal(read_mailbox(arena, out, &mailbox), out));
+        require(bytes_equal(mailbox_read(arena, out, &mailbox), out));
     arena_destroy(arena);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "auth/arc_chain.h"
 #include "auth/arc_key.h"
+#include "auth/dkim_record.h"
 #include "auth/dkim_key.h"
 
 enum {
@@ -22,7 +23,7 @@ struct verification {
     struct arc_chain chain;
     struct arc_body_hashes body;
     size_t oldest; /* the message signatures from this instance on are verified */
-    struct arc_key *seal_keys, *message_keys; /* by index, as the links */
+    struct key_fetch *seal_keys, *message_keys; /* by index, as the links */
 };
 
 static void decide(struct verification *v, enum auth_result result, const char *format, ...)
@@ -176,23 +177,28 @@ static void find_oldest(struct verification *v)
 
 /* 3. Keys, all at once */
 
+static struct bytes key_name(struct arena *arena, const struct dkim_signature *signature)
+{
+    return dkim_record_name(arena, signature->selector, signature->domain);
+}
+
 static bool fetch_keys(struct verification *v)
 {
     size_t count = v->chain.count;
-    struct arc_key *keys = arena_alloc_array(v->arena, count * 2, sizeof(*keys));
+    struct key_fetch *keys = arena_alloc_array(v->arena, count * 2, sizeof(*keys));
     if (!keys)
         return false;
     v->seal_keys = keys;
     v->message_keys = keys + count;
     for (size_t i = 0; i < count; i++) {
         const struct arc_link *link = &v->chain.links[i];
-        keys[i].name = arc_key_name(v->arena, &link->seal.signature);
+        keys[i].name = key_name(v->arena, &link->seal.signature);
         if (i >= v->oldest)
-            keys[count + i].name = arc_key_name(v->arena, &link->message_signature.signature);
+            keys[count + i].name = key_name(v->arena, &link->message_signature.signature);
         if (!keys[i].name.len || (i >= v->oldest && !keys[count + i].name.len))
             return false;
     }
-    return arc_keys_fetch(v->dns, v->arena, keys, count * 2, v->options->deadline);
+    return key_fetch(v->dns, v->arena, keys, count * 2, v->options->deadline);
 }
 
 /* 4. Message signatures (steps 4 and 5) */

@@ -350,7 +350,7 @@ enum result arc_seal_collect_results(struct arena *arena, const struct message *
         enum result result = auth_results_parse(arena, message->fields[i].value, &read, NULL);
         if (result == TEMP)
             return TEMP;
-        if (result != OK || !bytes_equal_nocase(read.authserv_id, authserv_id))
+        if (result != OK || read.version != 1 || !bytes_equal_nocase(read.authserv_id, authserv_id))
             continue;
         if (!append(arena, out, &read))
             return TEMP;

@@ -210,6 +210,7 @@ static void results_of_one_authserv_id_are_joined_4_1_1(void **state)
         text_of(f, "Authentication-Results: mx.example.org; spf=pass\r\n"
                    "Authentication-Results: elsewhere; dkim=pass\r\n"
                    "Authentication-Results: mx.example.org; broken\r\n"
+                   "Authentication-Results: mx.example.org 2; iprev=pass\r\n"
                    "Authentication-Results: MX.example.ORG; dmarc=fail; arc=none\r\n" MAIL);
     assert_int_equal(message_parse(f->arena, text, &message, NULL), OK);
     assert_int_equal(arc_seal_collect_results(f->arena, &message, BYTES("mx.example.org"), &found),

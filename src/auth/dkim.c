@@ -3,18 +3,12 @@
 
 #include "auth/dkim_hash.h"
 #include "auth/dkim_key.h"
+#include "auth/dkim_record.h"
 #include "auth/dkim_signature.h"
-#include "fiber/group.h"
+#include "auth/key_fetch.h"
 #include "fiber/offload.h"
 
-#include <string.h>
-
-enum {
-    KEY_RECORDS_MAX = 8,         /* looked at, of those at one name (rfc6376:6.1.2 step 4) */
-    KEYS_TRIED_MAX = 3,          /* public-key operations for one signature */
-    KEY_ANSWER_MEMORY = 128 * 1024,
-    OFFLOAD_BODY_MIN = 512 * 1024 /* hashing less than this does not hold the loop up for long */
-};
+enum { OFFLOAD_BODY_MIN = 512 * 1024 }; /* hashing less does not hold the loop up for long */
 
 /* One signature under way. */
 struct attempt {
@@ -68,20 +62,6 @@ static enum auth_result result_of_parse(enum result result)
     return result == PERM ? AUTH_PERMERROR : result == TEMP ? AUTH_TEMPERROR : AUTH_NEUTRAL;
 }
 
-/* rfc6376:3.6.2.1. Empty at the arena's cap. */
-static struct bytes key_name(struct arena *arena, struct bytes selector, struct bytes domain)
-{
-    struct bytes between = BYTES("._domainkey.");
-    size_t length = selector.len + between.len + domain.len;
-    uint8_t *name = arena_alloc(arena, length);
-    if (!name)
-        return (struct bytes){NULL, 0};
-    memcpy(name, selector.ptr, selector.len);
-    memcpy(name + selector.len, between.ptr, between.len);
-    memcpy(name + selector.len + between.len, domain.ptr, domain.len);
-    return bytes_from(name, length);
-}
-
 static void read_signature(struct verification *v, struct attempt *attempt)
 {
     struct error error;
@@ -104,7 +84,7 @@ static void read_signature(struct verification *v, struct attempt *attempt)
         return;
     }
     attempt->key_name =
-        key_name(v->arena, attempt->signature.selector, attempt->signature.domain);
+        dkim_record_name(v->arena, attempt->signature.selector, attempt->signature.domain);
     if (!attempt->key_name.ptr)
         decide(v, attempt, AUTH_TEMPERROR, "out of memory for this message");
 }
@@ -142,68 +122,16 @@ static bool collect(struct verification *v, struct dkim_results *results)
 
 /* 2. The keys, all at once (rfc6376:6.1.2) */
 
-struct fetch {
-    struct dns *dns;
-    struct arena *arena;
-    struct bytes name;
-    int64_t deadline;
-    const struct dns_answer *answer;
-};
-
-static void run_fetch(void *argument)
-{
-    struct fetch *fetch = argument;
-    fetch->answer = dns_query(fetch->dns, fetch->arena, fetch->name, DNS_TXT, fetch->deadline);
-}
-
-/* Signatures of one selector and domain share one question. */
-static size_t list_fetches(struct verification *v, struct fetch *fetches, size_t *fetch_of)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < v->count; i++) {
-        if (!v->attempts[i].undecided)
-            continue;
-        size_t k = 0;
-        while (k < count && !bytes_equal_nocase(fetches[k].name, v->attempts[i].key_name))
-            k++;
-        if (k == count)
-            fetches[count++] = (struct fetch){.dns = v->dns, .arena = v->arena,
-                                              .name = v->attempts[i].key_name,
-                                              .deadline = v->options->deadline};
-        fetch_of[i] = k;
-    }
-    return count;
-}
-
-/* Each fiber gets an arena of its own: marks of one must not span allocations of another. */
-static void fetch_in_parallel(struct verification *v, struct fetch *fetches, size_t count)
-{
-    struct fiber_group group;
-    fiber_group_open(&group);
-    for (size_t i = 0; i < count; i++) {
-        struct arena *arena = arena_create_child(v->arena, KEY_ANSWER_MEMORY);
-        if (arena)
-            fetches[i].arena = arena;
-        if (!arena || !fiber_group_start(&group, "dkim-key", run_fetch, &fetches[i]))
-            run_fetch(&fetches[i]);
-    }
-    fiber_group_wait(&group, v->options->deadline);
-    fiber_group_close(&group);
-}
-
 static void fetch_keys(struct verification *v)
 {
-    struct fetch fetches[DKIM_SIGNATURES_MAX];
-    size_t fetch_of[DKIM_SIGNATURES_MAX];
-    size_t count = list_fetches(v, fetches, fetch_of);
-    if (count > 1 && fiber_current())
-        fetch_in_parallel(v, fetches, count);
-    else
-        for (size_t i = 0; i < count; i++)
-            run_fetch(&fetches[i]);
+    struct key_fetch keys[DKIM_SIGNATURES_MAX] = {0};
     for (size_t i = 0; i < v->count; i++)
         if (v->attempts[i].undecided)
-            v->attempts[i].answer = fetches[fetch_of[i]].answer;
+            keys[i].name = v->attempts[i].key_name;
+    if (!key_fetch(v->dns, v->arena, keys, v->count, v->options->deadline))
+        return;
+    for (size_t i = 0; i < v->count; i++)
+        v->attempts[i].answer = keys[i].answer;
 }
 
 static void check_answers(struct verification *v)

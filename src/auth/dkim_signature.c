@@ -20,12 +20,6 @@ const char *dkim_algorithm_name(enum dkim_algorithm algorithm)
     return names[algorithm];
 }
 
-static struct bytes tag_value(const struct dkim_tags *tags, const char *name)
-{
-    const struct dkim_tag *tag = dkim_tags_find(tags, name);
-    return tag ? tag->value : (struct bytes){NULL, 0};
-}
-
 /* d= is a domain of at least two labels (rfc6376:3.5). Underscores are let through: names with them
  * can be asked in DNS, and real signers use them. */
 static bool is_signing_domain(struct bytes domain)
@@ -45,11 +39,11 @@ static struct bytes to_ascii(struct arena *arena, struct bytes name)
 static void read_texts(struct arena *arena, const struct dkim_tags *tags,
                        struct dkim_signature *out)
 {
-    out->algorithm_text = tag_value(tags, "a");
-    out->header_list = tag_value(tags, "h");
-    out->signature_text = tag_value(tags, "b");
-    struct bytes domain = to_ascii(arena, tag_value(tags, "d"));
-    struct bytes selector = to_ascii(arena, tag_value(tags, "s"));
+    out->algorithm_text = dkim_tags_value(tags, "a");
+    out->header_list = dkim_tags_value(tags, "h");
+    out->signature_text = dkim_tags_value(tags, "b");
+    struct bytes domain = to_ascii(arena, dkim_tags_value(tags, "d"));
+    struct bytes selector = to_ascii(arena, dkim_tags_value(tags, "s"));
     if (is_signing_domain(domain))
         out->domain = arena_lower(arena, domain);
     if (domain_is_valid(selector))
@@ -62,7 +56,7 @@ static enum result require_tags(const struct dkim_tags *tags, bool historic, str
     for (size_t i = 0; i < countof(required); i++)
         if (!dkim_tags_find(tags, required[i]))
             return error_set(error, PERM, "the signature has no %s= tag", required[i]);
-    struct bytes version = tag_value(tags, "v");
+    struct bytes version = dkim_tags_value(tags, "v");
     if (!bytes_is(version, "1") && !(historic && bytes_is(version, "0.5")))
         return error_set(error, PERM, "signature version \"" BYTES_FMT "\" is not 1",
                          BYTES_ARG(bytes_first(version, 32)));
@@ -156,24 +150,12 @@ static enum result read_header_list(struct arena *arena, bool arc, struct dkim_s
     return error_set(error, PERM, "the From field is not signed");
 }
 
-static enum result read_base64(struct arena *arena, const struct dkim_tags *tags, const char *name,
-                               struct bytes *out, struct error *error)
-{
-    struct bytes value = tag_value(tags, name);
-    if (!dkim_tags_base64(arena, value, out)) {
-        if (arena_exhausted(arena))
-            return error_set(error, TEMP, "out of memory for this message");
-        return error_set(error, PERM, "%s= is not base64", name);
-    }
-    return out->len ? OK : error_set(error, PERM, "%s= is empty", name);
-}
-
 static enum result read_hashes(struct arena *arena, const struct dkim_tags *tags,
                                struct dkim_signature *out, struct error *error)
 {
-    enum result result = read_base64(arena, tags, "b", &out->signature, error);
+    enum result result = dkim_tags_octets(arena, tags, "b", &out->signature, error);
     if (result == OK)
-        result = read_base64(arena, tags, "bh", &out->body_hash, error);
+        result = dkim_tags_octets(arena, tags, "bh", &out->body_hash, error);
     if (result != OK)
         return result;
     size_t expected = out->algorithm == DKIM_RSA_SHA1 ? DIGEST_SHA1 : DIGEST_SHA256;
@@ -285,18 +267,6 @@ static enum result read_numbers(const struct dkim_tags *tags, struct dkim_signat
     return result;
 }
 
-static enum result check_names(struct arena *arena, const struct dkim_signature *out,
-                               struct error *error)
-{
-    if (arena_exhausted(arena))
-        return error_set(error, TEMP, "out of memory for this message");
-    if (!out->domain.len)
-        return error_set(error, PERM, "d= is not a domain");
-    if (!out->selector.len)
-        return error_set(error, PERM, "s= is not a selector");
-    return OK;
-}
-
 enum result dkim_signature_parse(struct arena *arena, struct bytes value, bool historic,
                                  struct dkim_signature *out, struct error *error)
 {
@@ -310,7 +280,7 @@ enum result dkim_signature_parse(struct arena *arena, struct bytes value, bool h
     if (result != OK)
         return result;
     out->signature_span = dkim_tags_find(&tags, "b")->span;
-    if ((result = check_names(arena, out, error)) != OK ||
+    if ((result = dkim_tags_check_names(arena, out->domain, out->selector, error)) != OK ||
         (result = read_algorithm(out, error)) != OK ||
         (result = read_canonicalization(&tags, out, error)) != OK ||
         (result = read_query(&tags, error)) != OK ||
@@ -347,7 +317,7 @@ enum result dkim_signature_parse_arc(struct arena *arena, const struct dkim_tags
         if (!dkim_tags_find(tags, required[i]))
             return error_set(error, PERM, "there is no %s= tag", required[i]);
     out->signature_span = dkim_tags_find(tags, "b")->span;
-    if ((result = check_names(arena, out, error)) != OK ||
+    if ((result = dkim_tags_check_names(arena, out->domain, out->selector, error)) != OK ||
         (result = read_algorithm(out, error)) != OK)
         return result;
     if (out->algorithm == DKIM_RSA_SHA1)
@@ -355,7 +325,7 @@ enum result dkim_signature_parse_arc(struct arena *arena, const struct dkim_tags
     if (!seal)
         return read_arc_message_tags(arena, tags, out, error);
     out->header_canonicalization = DKIM_RELAXED;
-    result = read_base64(arena, tags, "b", &out->signature, error);
+    result = dkim_tags_octets(arena, tags, "b", &out->signature, error);
     return result == OK ? read_time(tags, "t", &out->has_time, &out->time, error) : result;
 }
 

@@ -208,3 +208,26 @@ bool dkim_tags_base64(struct arena *arena, struct bytes value, struct bytes *out
     *out = bytes_from(octets, d.length - (left ? 4 - left : 0));
     return true;
 }
+
+enum result dkim_tags_octets(struct arena *arena, const struct dkim_tags *tags, const char *name,
+                             struct bytes *out, struct error *error)
+{
+    if (!dkim_tags_base64(arena, dkim_tags_value(tags, name), out)) {
+        if (arena_exhausted(arena))
+            return error_set(error, TEMP, "out of memory for this message");
+        return error_set(error, PERM, "%s= is not base64", name);
+    }
+    return out->len ? OK : error_set(error, PERM, "%s= is empty", name);
+}
+
+enum result dkim_tags_check_names(struct arena *arena, struct bytes domain, struct bytes selector,
+                                  struct error *error)
+{
+    if (arena_exhausted(arena))
+        return error_set(error, TEMP, "out of memory for this message");
+    if (!domain.len)
+        return error_set(error, PERM, "d= is not a domain");
+    if (!selector.len)
+        return error_set(error, PERM, "s= is not a selector");
+    return OK;
+}

@@ -35,6 +35,13 @@ static inline const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags
     return dkim_tags_find_name(tags, bytes_from(name, strlen(name)));
 }
 
+/* Empty if absent. */
+static inline struct bytes dkim_tags_value(const struct dkim_tags *tags, const char *name)
+{
+    const struct dkim_tag *tag = dkim_tags_find(tags, name);
+    return tag ? tag->value : (struct bytes){NULL, 0};
+}
+
 /* Whether a colon-separated list, with optional white space, has the word (h=, s=, t= of keys; q=). */
 bool dkim_tags_lists(struct bytes value, const char *word);
 
@@ -42,5 +49,13 @@ bool dkim_tags_lists(struct bytes value, const char *word);
  * table, because comparisons on random digits are what a processor guesses wrong: this is done for
  * each signature. False if it is not base64 or at the arena's cap. */
 bool dkim_tags_base64(struct arena *arena, struct bytes value, struct bytes *out) must_check;
+
+/* The octets of a signature's tag, which may not be empty. */
+enum result dkim_tags_octets(struct arena *arena, const struct dkim_tags *tags, const char *name,
+                             struct bytes *out, struct error *error) must_check;
+
+/* What d= and s= of a signature gave: empty if it was no domain, or at the arena's cap. */
+enum result dkim_tags_check_names(struct arena *arena, struct bytes domain, struct bytes selector,
+                                  struct error *error) must_check;
 
 #endif

@@ -2,6 +2,7 @@
 #include "auth/domainkeys.h"
 
 #include "auth/dkim_key.h"
+#include "auth/dkim_record.h"
 #include "auth/dkim_tags.h"
 #include "auth/domainkeys_hash.h"
 #include "base/domain.h"
@@ -174,8 +175,7 @@ static bool key_is_for_sender(const struct check *check, struct bytes record)
 static const struct dns_answer *fetch_key(struct check *check)
 {
     const struct domainkeys_signature *signature = &check->signature;
-    struct bytes name = arena_printf(check->arena, BYTES_FMT "._domainkey." BYTES_FMT,
-                                     BYTES_ARG(signature->selector), BYTES_ARG(signature->domain));
+    struct bytes name = dkim_record_name(check->arena, signature->selector, signature->domain);
     if (!name.ptr) {
         conclude(check, AUTH_TEMPERROR, "out of memory for this message");
         return NULL;

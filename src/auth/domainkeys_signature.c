@@ -9,12 +9,6 @@
 /* More names than a header has fields are of no use, and would take up a message's memory. */
 enum { FIELD_NAMES_MAX = 2 * HEADER_FIELDS_MAX };
 
-static struct bytes tag_value(const struct dkim_tags *tags, const char *name)
-{
-    const struct dkim_tag *tag = dkim_tags_find(tags, name);
-    return tag ? tag->value : (struct bytes){NULL, 0};
-}
-
 static bool is_plain(struct bytes value)
 {
     for (size_t i = 0; i < value.len; i++)
@@ -41,8 +35,8 @@ static enum result check_syntax(const struct dkim_tags *tags, struct error *erro
 static void read_texts(struct arena *arena, const struct dkim_tags *tags,
                        struct domainkeys_signature *out)
 {
-    struct bytes domain = tag_value(tags, "d"), selector = tag_value(tags, "s");
-    out->signature_text = tag_value(tags, "b");
+    struct bytes domain = dkim_tags_value(tags, "d"), selector = dkim_tags_value(tags, "s");
+    out->signature_text = dkim_tags_value(tags, "b");
     if (domain_is_valid(domain))
         out->domain = arena_lower(arena, domain);
     if (domain_is_valid(selector))
@@ -72,7 +66,7 @@ static enum result read_methods(const struct dkim_tags *tags, struct domainkeys_
 {
     const struct dkim_tag *algorithm = dkim_tags_find(tags, "a");
     const struct dkim_tag *query = dkim_tags_find(tags, "q");
-    struct bytes canonicalization = tag_value(tags, "c");
+    struct bytes canonicalization = dkim_tags_value(tags, "c");
     if (algorithm && !bytes_is(algorithm->value, "rsa-sha1"))
         return unknown(error, "algorithm", algorithm->value);
     if (query && !bytes_is(query->value, "dns"))
@@ -120,17 +114,6 @@ static enum result read_field_names(struct arena *arena, const struct dkim_tags 
     return OK;
 }
 
-static enum result read_signature(struct arena *arena, struct domainkeys_signature *out,
-                                  struct error *error)
-{
-    if (!dkim_tags_base64(arena, out->signature_text, &out->signature)) {
-        if (arena_exhausted(arena))
-            return error_set(error, TEMP, "out of memory for this message");
-        return error_set(error, PERM, "b= is not base64");
-    }
-    return out->signature.len ? OK : error_set(error, PERM, "b= is empty");
-}
-
 enum result domainkeys_signature_parse(struct arena *arena, struct bytes value,
                                        struct domainkeys_signature *out, struct error *error)
 {
@@ -142,16 +125,11 @@ enum result domainkeys_signature_parse(struct arena *arena, struct bytes value,
     read_texts(arena, &tags, out);
     if ((result = check_syntax(&tags, error)) != OK || (result = require_tags(&tags, error)) != OK)
         return result;
-    if (arena_exhausted(arena))
-        return error_set(error, TEMP, "out of memory for this message");
-    if (!out->domain.len)
-        return error_set(error, PERM, "d= is not a domain");
-    if (!out->selector.len)
-        return error_set(error, PERM, "s= is not a selector");
-    if ((result = read_methods(&tags, out, error)) != OK ||
+    if ((result = dkim_tags_check_names(arena, out->domain, out->selector, error)) != OK ||
+        (result = read_methods(&tags, out, error)) != OK ||
         (result = read_field_names(arena, &tags, out, error)) != OK)
         return result;
-    return read_signature(arena, out, error);
+    return dkim_tags_octets(arena, &tags, "b", &out->signature, error);
 }
 
 bool domainkeys_signature_covers(const struct domainkeys_signature *signature, const char *name)

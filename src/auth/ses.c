@@ -152,8 +152,8 @@ enum result ses_encode(struct arena *arena, const struct ses_options *options,
         return no_memory(error);
     memcpy(signature.hash, mac, HASH_OCTETS);
     pack(&signature, number);
-    struct bytes local = arena_printf(arena, "SES=" BYTES_FMT "=" BYTES_FMT,
-                                      BYTES_ARG(write_number(number, text)),
+    struct bytes sig = write_number(number, text);
+    struct bytes local = arena_printf(arena, "SES=" BYTES_FMT "=" BYTES_FMT, BYTES_ARG(sig),
                                       BYTES_ARG(sender.local));
     return signed_address_make(arena, local, sender.domain, "signed", out, error);
 }

@@ -2,29 +2,9 @@
 /* The signatures in here were made by another program (in Python) from the layout in ses.h. */
 #include "auth/ses.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
+#include "auth/signed_address_fixture.h"
 
-#include <cmocka.h>
-
-enum { NOW = 1577836860, TICK = SES_TICK_SECONDS }; /* tick 73048 */
-
-static struct arena *arena;
-static struct bytes one_secret[] = {BYTES_INIT("tops3cr3t")};
-
-static int open_arena(void **state)
-{
-    arena = arena_create(1 << 20);
-    return arena ? 0 : -1;
-}
-
-static int close_arena(void **state)
-{
-    arena_destroy(arena);
-    return 0;
-}
+enum { TICK = SES_TICK_SECONDS };
 
 static struct ses_options usual(uint64_t message_id)
 {
@@ -38,8 +18,7 @@ static void encodes(const struct ses_options *options, const char *from, enum re
     struct bytes out;
     struct error error = {""};
     enum result got = ses_encode(arena, options, bytes_of(from), &out, &error);
-    if (got != result || (got != PERM && !bytes_is(out, to)) || (got != OK && !error.text[0]))
-        fail_msg("%s: %s <" BYTES_FMT "> %s", from, result_name(got), BYTES_ARG(out), error.text);
+    expect_encoded(from, got, out, &error, result, to);
 }
 
 static struct ses_address decodes(const struct ses_options *options, const char *from,
@@ -48,9 +27,7 @@ static struct ses_address decodes(const struct ses_options *options, const char 
     struct ses_address out;
     struct error error = {""};
     enum result got = ses_decode(arena, options, bytes_of(from), &out, &error);
-    if (got != result || (got == OK ? !bytes_is(out.address, to) : !strstr(error.text, to)))
-        fail_msg("%s: %s <" BYTES_FMT "> %s", from, result_name(got), BYTES_ARG(out.address),
-                 error.text);
+    expect_decoded(from, got, out.address, &error, result, to);
     return out;
 }
 

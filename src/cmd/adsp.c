@@ -131,16 +131,15 @@ static int exit_status(const struct check *check)
 /* All authors are looked at, each by itself (rfc5617:3). */
 static int check_message(struct world *world, struct check *check, const char *file)
 {
-    struct bytes content;
     struct message message;
     struct from_field from;
     struct dkim_results dkim = {0};
     struct dkim_options options = {.now = world->now, .deadline = loop_deadline(20 * SECOND)};
     struct error error;
-    if (!world_read_message(world, file, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK ||
-        from_field_read(world->arena, &message, &from, &error) != OK) {
+    int status = world_parse_message(world, file, &message);
+    if (status >= 0)
+        return status;
+    if (from_field_read(world->arena, &message, &from, &error) != OK) {
         fprintf(stderr, "vouch adsp check: %s\n", error.text);
         return EXIT_NEGATIVE;
     }

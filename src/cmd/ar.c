@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* vouch ar parse: Authentication-Results fields, read as RFC 8601 has them. */
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cmd/command.h"
 #include "cmd/world.h"
 #include "message/auth_results.h"
 #include "message/message.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char usage[] =
     "usage: vouch ar parse [--json] FILE|-\n"
@@ -62,6 +64,8 @@ static void add_json(struct json *json, const struct auth_results *results)
         json_begin_object(json);
         json_key(json, "method");
         json_add_bytes(json, statement->method);
+        json_key(json, "version");
+        json_add_integer(json, statement->version);
         json_key(json, "result");
         json_add_bytes(json, statement->result_text);
         json_key(json, "reason");
@@ -74,19 +78,30 @@ static void add_json(struct json *json, const struct auth_results *results)
     json_end_array(json);
 }
 
+/* A value with blanks in quotes, or it would look like several. */
+static void add_property(struct buf *out, const struct auth_property *property)
+{
+    bool quoted = property->value.len == 0 || bytes_find_byte(property->value, ' ') != BYTES_NOT_FOUND;
+    buf_printf(out, " " BYTES_FMT "." BYTES_FMT "=%s" BYTES_FMT "%s", BYTES_ARG(property->type),
+               BYTES_ARG(property->name), quoted ? "\"" : "", BYTES_ARG(property->value),
+               quoted ? "\"" : "");
+}
+
 static void add_text(struct buf *out, const struct auth_results *results)
 {
-    buf_printf(out, "%s" BYTES_FMT " says%s\n", out->len ? "\n" : "", BYTES_ARG(results->authserv_id),
-               results->statement_count ? ":" : " that nothing was checked.");
+    buf_printf(out, "%s" BYTES_FMT " says", out->len ? "\n" : "", BYTES_ARG(results->authserv_id));
+    if (results->version != 1)
+        buf_printf(out, " (in version %u of the field, which may mean something else)",
+                   results->version);
+    buf_add_string(out, results->statement_count ? ":\n" : " that nothing was checked.\n");
     for (size_t i = 0; i < results->statement_count; i++) {
         const struct auth_statement *statement = &results->statements[i];
         buf_printf(out, "  %-12.*s " BYTES_FMT, BYTES_ARG(statement->method),
                    BYTES_ARG(statement->result_text));
+        if (statement->version != 1)
+            buf_printf(out, " by version %u of the method", statement->version);
         for (size_t p = 0; p < statement->property_count; p++)
-            buf_printf(out, " " BYTES_FMT "." BYTES_FMT "=" BYTES_FMT,
-                       BYTES_ARG(statement->properties[p].type),
-                       BYTES_ARG(statement->properties[p].name),
-                       BYTES_ARG(statement->properties[p].value));
+            add_property(out, &statement->properties[p]);
         if (statement->reason.len)
             buf_printf(out, "  \"" BYTES_FMT "\"", BYTES_ARG(statement->reason));
         if (statement->comment.len)
@@ -121,12 +136,21 @@ struct ar_options {
     const char *file, *text;
 };
 
-/* Text of strangers: what would move a terminal's cursor is shown as '?'. */
+/* Text of strangers: what a terminal would obey, or show as something else, becomes '?'. */
 static void clean(struct buf *out)
 {
-    for (size_t i = 0; i < out->len; i++)
-        if ((out->ptr[i] < ' ' && out->ptr[i] != '\n') || out->ptr[i] == 127)
-            out->ptr[i] = '?';
+    struct bytes rest = buf_bytes(out);
+    size_t used = 0;
+    while (rest.len) {
+        size_t shown = rest.ptr[0] == '\n' ? 1 : utf8_printable(rest), read = utf8_sequence(rest);
+        if (shown)
+            memmove(out->ptr + used, rest.ptr, shown);
+        else
+            out->ptr[used] = '?';
+        used += shown ? shown : 1;
+        rest = bytes_skip(rest, read ? read : 1);
+    }
+    out->len = used;
 }
 
 static int run(struct world *world)

@@ -46,9 +46,9 @@ static const char seal_usage[] =
     "\n"
     "exit status: 0 sealed, 1 it must not or cannot be sealed, 2 usage, 3 DNS failed\n";
 
-static int complain(const char *command, const char *text, int status)
+static int complain(const char *text, int status)
 {
-    fprintf(stderr, "vouch arc %s: %s\n", command, text);
+    fprintf(stderr, "vouch arc seal: %s\n", text);
     return status;
 }
 
@@ -64,24 +64,15 @@ static void put_text(struct buf *out, struct bytes text)
     }
 }
 
-static bool read_and_verify(struct world *world, const char *command, const char *file,
-                            struct message *message, struct arc_results *arc, int *status)
+/* -1: go on, else the exit status. */
+static int read_and_verify(struct world *world, const char *file, struct message *message,
+                           struct arc_results *arc)
 {
-    struct bytes content;
-    struct error error;
     struct arc_options options = {.now = world->now, .deadline = loop_deadline(20 * SECOND)};
-    *status = EXIT_USAGE;
-    if (!world_read_message(world, file, &content))
-        return false;
-    if (message_parse(world->arena, content, message, &error) != OK) {
-        *status = complain(command, error.text, EXIT_NEGATIVE);
-        return false;
-    }
-    arc_verify(world->dns, world->arena, message, &options, arc);
-    *status = arc->result == AUTH_PASS        ? EXIT_FINE
-              : arc->result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                              : EXIT_NEGATIVE;
-    return true;
+    int status = world_parse_message(world, file, message);
+    if (status < 0)
+        arc_verify(world->dns, world->arena, message, &options, arc);
+    return status;
 }
 
 /* ---- verify, for machines ---- */
@@ -252,8 +243,8 @@ static int run_verify(struct world *world)
 {
     struct message message;
     struct arc_results arc;
-    int status;
-    if (!read_and_verify(world, "verify", world->context, &message, &arc, &status))
+    int status = read_and_verify(world, world->context, &message, &arc);
+    if (status >= 0)
         return status;
     struct buf out;
     buf_init(&out, 64 << 20);
@@ -262,7 +253,7 @@ static int run_verify(struct world *world)
     else
         write_text(&out, &arc);
     world_print(&out);
-    return status;
+    return world_exit_status(arc.result);
 }
 
 int arc_verify_command(int argc, char **argv)
@@ -270,12 +261,7 @@ int arc_verify_command(int argc, char **argv)
     struct world_options options = {0};
     const struct argument table[] = {WORLD_ARGUMENTS(options)};
     struct arguments arguments = {"arc verify", verify_usage, table, countof(table), {NULL}, 0};
-    int status = arguments_read(&arguments, argc, argv);
-    if (status >= 0)
-        return status;
-    if (arguments.position_count != 1)
-        return arguments_fail(&arguments, "wants one message file, or - for standard input");
-    return world_run(&arguments, &options, run_verify, (void *)(uintptr_t)arguments.positions[0]);
+    return world_run_message(&arguments, argc, argv, &options, run_verify);
 }
 
 /* ---- seal ---- */
@@ -338,7 +324,7 @@ static int seal(struct world *world, const struct sealing_options *options, EVP_
     enum result result =
         arc_seal(world->arena, message, &sealing, arc, dkim_sign_with_key, key, &set, &error);
     if (result != OK)
-        complain("seal", error.text, EXIT_NEGATIVE);
+        complain(error.text, EXIT_NEGATIVE);
     /* A chain that must not go on goes through as it is. */
     if (result == OK && world->options->json) {
         write_sealed_json(&out, arc, buf_bytes(&set));
@@ -358,18 +344,15 @@ static int run_seal(struct world *world)
     struct arc_results arc;
     struct error error;
     EVP_PKEY *key;
-    int status;
     if (key_file_load(world->arena, options->key, &key, &error) != OK)
-        return complain("seal", error.text, EXIT_USAGE);
-    if (read_and_verify(world, "seal", options->file, &message, &arc, &status)) {
-        /* To seal now would mark the chain as broken for good (rfc8617:5.2.1). */
-        if (arc.result == AUTH_TEMPERROR) {
-            fprintf(stderr, "vouch arc seal: try again later: " BYTES_FMT "\n",
-                    BYTES_ARG(arc.problem));
-            status = EXIT_TEMPORARY;
-        } else {
-            status = seal(world, options, key, &message, &arc);
-        }
+        return complain(error.text, EXIT_USAGE);
+    int status = read_and_verify(world, options->file, &message, &arc);
+    /* To seal now would mark the chain as broken for good (rfc8617:5.2.1). */
+    if (status < 0 && arc.result == AUTH_TEMPERROR) {
+        fprintf(stderr, "vouch arc seal: try again later: " BYTES_FMT "\n", BYTES_ARG(arc.problem));
+        status = EXIT_TEMPORARY;
+    } else if (status < 0) {
+        status = seal(world, options, key, &message, &arc);
     }
     EVP_PKEY_free(key);
     return status;

@@ -116,18 +116,12 @@ static void write_text(struct buf *out, const struct dkim_results *dkim, const c
 
 static int run_verify(struct world *world)
 {
-    struct bytes content;
     struct message message;
     struct dkim_results dkim = {0};
     struct dkim_options dkim_options = {.now = world->now, .deadline = loop_deadline(20 * SECOND)};
-    struct error error;
-    int status;
-    if (!world_read_message(world, world->context, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK) {
-        fprintf(stderr, "vouch dkim verify: %s\n", error.text);
-        return EXIT_NEGATIVE;
-    }
+    int status = world_parse_message(world, world->context, &message);
+    if (status >= 0)
+        return status;
     dkim_verify(world->dns, world->arena, &message, &dkim_options, &dkim);
     const char *result = overall(&dkim, &status);
     struct buf out;
@@ -145,10 +139,5 @@ int dkim_verify_command(int argc, char **argv)
     struct world_options options = {0};
     const struct argument table[] = {WORLD_ARGUMENTS(options)};
     struct arguments arguments = {"dkim verify", usage, table, countof(table), {NULL}, 0};
-    int status = arguments_read(&arguments, argc, argv);
-    if (status >= 0)
-        return status;
-    if (arguments.position_count != 1)
-        return arguments_fail(&arguments, "wants one message file, or - for standard input");
-    return world_run(&arguments, &options, run_verify, (void *)(uintptr_t)arguments.positions[0]);
+    return world_run_message(&arguments, argc, argv, &options, run_verify);
 }

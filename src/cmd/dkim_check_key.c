@@ -156,8 +156,8 @@ static void write_text(struct buf *out, const struct checked *c)
     if (c->judgement.readable)
         buf_printf(out, "  key       %s, %u bits\n", dkim_key_type_name(c->judgement.type),
                    c->judgement.bits);
-    buf_printf(out, "  compared  %zu name servers, the resolver%s\n", c->authority.count,
-               c->key ? ", our private key" : "");
+    buf_printf(out, "  compared  %zu name server%s, the resolver%s\n", c->authority.count,
+               c->authority.count == 1 ? "" : "s", c->key ? ", our private key" : "");
     for (size_t i = 0; i < c->judgement.count; i++)
         buf_printf(out, "  %-9s " BYTES_FMT "\n", dkim_severity_name(c->judgement.findings[i].severity),
                    BYTES_ARG(c->judgement.findings[i].text));

@@ -88,16 +88,11 @@ static void write_text(struct buf *out, const struct domainkeys_result *result)
 
 static int run_verify(struct world *world)
 {
-    struct bytes content;
     struct message message;
     struct domainkeys_result result;
-    struct error error;
-    if (!world_read_message(world, world->context, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK) {
-        fprintf(stderr, "vouch domainkeys verify: %s\n", error.text);
-        return EXIT_NEGATIVE;
-    }
+    int status = world_parse_message(world, world->context, &message);
+    if (status >= 0)
+        return status;
     domainkeys_verify(world->dns, world->arena, &message, loop_deadline(20 * SECOND), &result);
     struct buf out;
     buf_init(&out, 4 << 20);
@@ -106,9 +101,7 @@ static int run_verify(struct world *world)
     else
         write_text(&out, &result);
     world_print(&out);
-    return result.result == AUTH_PASS        ? EXIT_FINE
-           : result.result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                             : EXIT_NEGATIVE;
+    return world_exit_status(result.result);
 }
 
 int domainkeys_verify_command(int argc, char **argv)
@@ -116,10 +109,5 @@ int domainkeys_verify_command(int argc, char **argv)
     struct world_options options = {0};
     const struct argument table[] = {WORLD_ARGUMENTS(options)};
     struct arguments arguments = {"domainkeys verify", usage, table, countof(table), {NULL}, 0};
-    int status = arguments_read(&arguments, argc, argv);
-    if (status >= 0)
-        return status;
-    if (arguments.position_count != 1)
-        return arguments_fail(&arguments, "wants one message file, or - for standard input");
-    return world_run(&arguments, &options, run_verify, (void *)(uintptr_t)arguments.positions[0]);
+    return world_run_message(&arguments, argc, argv, &options, run_verify);
 }

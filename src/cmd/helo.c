@@ -94,9 +94,7 @@ static int run_check(struct world *world)
     else
         write_text(&out, request.helo, &helo);
     world_print(&out);
-    return helo.result == AUTH_PASS        ? EXIT_FINE
-           : helo.result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                           : EXIT_NEGATIVE;
+    return world_exit_status(helo.result);
 }
 
 int helo_check_command(int argc, char **argv)

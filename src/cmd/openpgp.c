@@ -74,16 +74,11 @@ static void write_text(struct buf *out, const struct openpgp_result *openpgp)
 
 static int run_check(struct world *world)
 {
-    struct bytes content;
     struct message message;
     struct openpgp_result openpgp;
-    struct error error;
-    if (!world_read_message(world, world->context, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK) {
-        fprintf(stderr, "vouch openpgp check: %s\n", error.text);
-        return EXIT_NEGATIVE;
-    }
+    int status = world_parse_message(world, world->context, &message);
+    if (status >= 0)
+        return status;
     if (openpgp_check(world->arena, &message, &openpgp) != OK) {
         fprintf(stderr, "vouch openpgp check: no memory\n");
         return EXIT_TEMPORARY;
@@ -103,10 +98,5 @@ int openpgp_check_command(int argc, char **argv)
     struct world_options options = {0};
     const struct argument table[] = {{"--json", NULL, &options.json}};
     struct arguments arguments = {"openpgp check", usage, table, countof(table), {NULL}, 0};
-    int status = arguments_read(&arguments, argc, argv);
-    if (status >= 0)
-        return status;
-    if (arguments.position_count != 1)
-        return arguments_fail(&arguments, "wants one message file, or - for standard input");
-    return world_run(&arguments, &options, run_check, (void *)(uintptr_t)arguments.positions[0]);
+    return world_run_message(&arguments, argc, argv, &options, run_check);
 }

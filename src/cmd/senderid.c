@@ -188,9 +188,7 @@ static struct bytes without_brackets(const char *text)
 static int find_identity(struct world *world, struct report *report)
 {
     const struct check_options *options = report->options;
-    struct bytes content;
     struct message message;
-    struct error error;
     if (options->scope == SENDER_ID_MFROM) {
         report->mailbox = without_brackets(options->from);
         return -1;
@@ -199,12 +197,9 @@ static int find_identity(struct world *world, struct report *report)
         report->pra.mailbox = report->mailbox = without_brackets(options->pra);
         return -1;
     }
-    if (!world_read_message(world, options->file, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK) {
-        fprintf(stderr, "vouch senderid check: %s\n", error.text);
-        return EXIT_NEGATIVE;
-    }
+    int status = world_parse_message(world, options->file, &message);
+    if (status >= 0)
+        return status;
     if (pra_find(world->arena, &message, &report->pra) == TEMP) {
         fprintf(stderr, "vouch senderid check: out of memory\n");
         return EXIT_TEMPORARY;
@@ -217,9 +212,7 @@ static int exit_status(const struct report *report)
 {
     if (!report->checked)
         return report->mailbox.len ? EXIT_FINE : EXIT_NEGATIVE;
-    return report->sender_id.result == AUTH_PASS        ? EXIT_FINE
-           : report->sender_id.result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                                        : EXIT_NEGATIVE;
+    return world_exit_status(report->sender_id.result);
 }
 
 static int run_check(struct world *world)

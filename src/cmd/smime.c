@@ -100,17 +100,13 @@ static int run_check(struct world *world)
 {
     const struct check *check = world->context;
     struct smime_authorities *authorities;
-    struct bytes content;
     struct message message;
     struct from_field from;
     struct smime_result smime;
     struct error error;
-    if (!world_read_message(world, check->file, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK) {
-        fprintf(stderr, "vouch smime check: %s\n", error.text);
-        return EXIT_NEGATIVE;
-    }
+    int status = world_parse_message(world, check->file, &message);
+    if (status >= 0)
+        return status;
     if (!load_authorities(check, &authorities))
         return EXIT_USAGE;
     if (from_field_read(world->arena, &message, &from, &error) != OK ||
@@ -124,9 +120,7 @@ static int run_check(struct world *world)
     else
         write_text(&out, &smime, from.address);
     world_print(&out);
-    return smime.result == AUTH_PASS        ? EXIT_FINE
-           : smime.result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                            : EXIT_NEGATIVE;
+    return world_exit_status(smime.result);
 }
 
 int smime_check_command(int argc, char **argv)

@@ -94,9 +94,7 @@ static int run_check(struct world *world)
     else
         write_text(&out, &spf);
     world_print(&out);
-    return spf.result == AUTH_PASS        ? EXIT_FINE
-           : spf.result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                          : EXIT_NEGATIVE;
+    return world_exit_status(spf.result);
 }
 
 int spf_check_command(int argc, char **argv)

@@ -164,10 +164,9 @@ static int run_check(struct world *world)
 {
     struct check_options *check = world->context;
     const struct config_strings *configured = &world->config.authentication.vbr_certifiers;
-    struct bytes content, domains[AUTHENTICATED_MAX];
+    struct bytes domains[AUTHENTICATED_MAX];
     struct message message;
     struct vbr_result vbr;
-    struct error error;
     if (!check->certifier_count)
         for (size_t i = 0; i < configured->count && i < VBR_CERTIFIERS_MAX; i++)
             check->certifiers[check->certifier_count++] = bytes_of(configured->items[i]);
@@ -175,12 +174,9 @@ static int run_check(struct world *world)
         fprintf(stderr, "vouch vbr check: --certifier wants the name of somebody whom you trust\n");
         return EXIT_USAGE;
     }
-    if (!world_read_message(world, check->file, &content))
-        return EXIT_USAGE;
-    if (message_parse(world->arena, content, &message, &error) != OK) {
-        fprintf(stderr, "vouch vbr check: %s\n", error.text);
-        return EXIT_NEGATIVE;
-    }
+    int status = world_parse_message(world, check->file, &message);
+    if (status >= 0)
+        return status;
     if (check->authenticated)
         add_identity(check, bytes_of(check->authenticated), "as you say");
     if (!add_spf(world, check))
@@ -201,9 +197,7 @@ static int run_check(struct world *world)
     else
         write_text(&out, check, &vbr);
     world_print(&out);
-    return vbr.result == AUTH_PASS        ? EXIT_FINE
-           : vbr.result == AUTH_TEMPERROR ? EXIT_TEMPORARY
-                                          : EXIT_NEGATIVE;
+    return world_exit_status(vbr.result);
 }
 
 static void add_certifiers(struct check_options *check, const char *names)

@@ -7,7 +7,6 @@
 #include "dns/cache.h"
 #include "dns/transport.h"
 #include "fiber/loop.h"
-#include "message/message.h"
 #include "os/socket.h"
 
 #include <stdio.h>
@@ -98,7 +97,7 @@ static void world_fiber(void *argument)
 int world_run(const struct arguments *arguments, const struct world_options *options,
               int (*run)(struct world *world), void *context)
 {
-    struct world world = {.options = options, .context = context};
+    struct world world = {.options = options, .command = arguments->command, .context = context};
     struct starting starting = {&world, arguments, run, EXIT_USAGE};
     uint64_t now;
     struct loop_options loop_options = {0};
@@ -119,6 +118,17 @@ int world_run(const struct arguments *arguments, const struct world_options *opt
     loop_destroy(loop);
     arena_destroy(world.arena);
     return starting.status;
+}
+
+int world_run_message(struct arguments *arguments, int argc, char **argv,
+                      const struct world_options *options, int (*run)(struct world *world))
+{
+    int status = arguments_read(arguments, argc, argv);
+    if (status >= 0)
+        return status;
+    if (arguments->position_count != 1)
+        return arguments_fail(arguments, "wants one message file, or - for standard input");
+    return world_run(arguments, options, run, (void *)(uintptr_t)arguments->positions[0]);
 }
 
 bool world_has_colour(void)
@@ -151,6 +161,25 @@ bool world_read_message(struct world *world, const char *file, struct bytes *out
     if (in != stdin)
         fclose(in);
     return fine && out->ptr;
+}
+
+int world_parse_message(struct world *world, const char *file, struct message *out)
+{
+    struct bytes content;
+    struct error error;
+    if (!world_read_message(world, file, &content))
+        return EXIT_USAGE;
+    if (message_parse(world->arena, content, out, &error) == OK)
+        return -1;
+    fprintf(stderr, "vouch %s: %s\n", world->command, error.text);
+    return EXIT_NEGATIVE;
+}
+
+int world_exit_status(enum auth_result result)
+{
+    return result == AUTH_PASS        ? EXIT_FINE
+           : result == AUTH_TEMPERROR ? EXIT_TEMPORARY
+                                      : EXIT_NEGATIVE;
 }
 
 /* One of our own: of the codes that commands use. Not: those that hide text or move about. */

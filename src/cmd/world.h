@@ -8,6 +8,8 @@
 #include "cmd/arguments.h"
 #include "config/config.h"
 #include "dns/dns.h"
+#include "message/auth_results.h"
+#include "message/message.h"
 
 #include <stdio.h>
 
@@ -32,6 +34,7 @@ struct world_options {
 
 struct world {
     const struct world_options *options;
+    const char *command; /* for messages: "spf check" */
     struct arena *arena;
     struct config config; /* defaults where there is no file */
     struct dns *dns;
@@ -45,8 +48,19 @@ struct world {
 int world_run(const struct arguments *arguments, const struct world_options *options,
               int (*run)(struct world *world), void *context);
 
+/* The same for commands whose one argument is a message file, once it has read the arguments. The file
+ * is the world's context. */
+int world_run_message(struct arguments *arguments, int argc, char **argv,
+                      const struct world_options *options, int (*run)(struct world *world));
+
 /* Reads a message file ("-": standard input) in CRLF form. False with a message on standard error. */
 bool world_read_message(struct world *world, const char *file, struct bytes *out);
+
+/* Reads and parses one. -1: go on, else the exit status, with a message on standard error. */
+int world_parse_message(struct world *world, const char *file, struct message *out);
+
+/* What checks say to scripts: EXIT_FINE for pass, EXIT_TEMPORARY for temperror, else EXIT_NEGATIVE. */
+int world_exit_status(enum auth_result result);
 
 /* Standard output is a terminal that shows colour, and nobody asked for none (no-color.org). */
 bool world_has_colour(void);

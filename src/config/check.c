@@ -111,7 +111,7 @@ static void check_seal(struct checker *c, const struct config_block *block)
     struct bytes seal = bytes_of(domain->arc_seal);
     if (seal.len && !signs_for(c->config, seal))
         config_fault_add(c->faults, place_of(block, "arc-seal"),
-                         "arc-seal needs a section 'signing %s'", config_quote(c->arena, seal));
+                         "arc-seal needs a section signing %s", config_quote(c->arena, seal));
 }
 
 /* What is taken out of the delivered copy (message/look_alike.h) must not have been signed. */

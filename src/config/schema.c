@@ -113,8 +113,8 @@ static const struct config_key upstream_keys[] = {
      .example = "[192.0.2.7]",
      .meaning = "Addresses of relays of ours that hand mail on to this one."},
     {"authserv-ids", CONFIG_TOKENS, AT(authserv_ids), .most = 100, .example = "[mx.example.org]",
-     .meaning = "Whose Authentication-Results fields are believed, where they stand above the field that "
-                "the relay added (RFC 8601, 4)."},
+     .meaning = "Whose Authentication-Results fields are believed, where the relay can have put them: above "
+                "the Received field of the host before it (RFC 8601, 4)."},
     {"hops", CONFIG_NUMBER, AT(hops), .fallback = "1", .most = 20,
      .meaning = "Which Received field, from the top, names the client that the mail came from: SPF and "
                 "the other checks of the client are made for that one. The fields above it must name "

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lint/lint.h"
 
-#include "base/clock.h"
-#include "dns/zone.h"
-#include "fiber/loop.h"
 #include "lint/lint_report.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "lint/zone_fixture.h"
 
 static const char zone_text[] =
     "both.example MX 0 .\nboth.example MX 10 mx.both.example\nmx.both.example A 9.9.9.1\n"
@@ -29,35 +19,16 @@ static const char zone_text[] =
     "evil.example A 9.9.9.4\n";
 
 struct scene {
-    struct zone *zone;
-    struct arena *arena;
     struct lint lint;
     struct lint_request request;
 };
 
-static struct loop *loop;
-
 static int set_up(void **state)
 {
     static struct scene scene;
-    struct error error;
-    struct loop_options options = {.fake_clock = true};
-    loop = loop_create(&options);
-    scene = (struct scene){.zone = zone_create(), .arena = arena_create(256 << 20)};
-    enum result result = zone_load(scene.zone, bytes_of(zone_text), &error);
-    if (result != OK)
-        print_message("# %s\n", error.text);
-    assert_int_equal(result, OK);
+    scene = (struct scene){0};
+    open_zone(zone_text);
     *state = &scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    arena_destroy(scene->arena);
-    zone_destroy(scene->zone);
-    loop_destroy(loop);
     return 0;
 }
 
@@ -65,7 +36,7 @@ static void run(void *argument)
 {
     struct scene *scene = argument;
     scene->request.deadline = loop_deadline(10 * SECOND);
-    lint_run(&scene->lint, zone_dns(scene->zone), scene->arena, &scene->request);
+    lint_run(&scene->lint, zone_dns(zone), arena, &scene->request);
 }
 
 static void lint_domain(struct scene *scene, const char *domain)
@@ -136,7 +107,7 @@ static void tlsa_records_count_only_when_signed_rfc7672_2_2(void **state)
     struct scene *scene = *state;
     lint_domain(scene, "weak.example");
     assert_int_equal(severity_of(scene, LINT_TLSA, "signed by DNSSEC"), SEVERITY_WARNING);
-    zone_set_authenticated(scene->zone, true);
+    zone_set_authenticated(zone, true);
     lint_domain(scene, "weak.example");
     assert_int_equal(severity_of(scene, LINT_TLSA, "signed by DNSSEC"), -1);
     assert_int_equal(severity_of(scene, LINT_TLSA, "Every MX host has"), SEVERITY_FINE);
@@ -157,7 +128,7 @@ static void nothing_of_a_record_reaches_the_terminal_raw(void **state)
 static void failures_are_counted_and_nothing_is_claimed(void **state)
 {
     struct scene *scene = *state;
-    zone_add_failure(scene->zone, BYTES("web.example"), 0);
+    zone_add_failure(zone, BYTES("web.example"), 0);
     lint_domain(scene, "web.example");
     assert_true(lint_failures(&scene->lint) > 0);
     assert_int_equal(severity_of(scene, LINT_MX, "no MX record"), -1);

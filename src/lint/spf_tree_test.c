@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lint/spf_tree.h"
 
-#include "base/clock.h"
-#include "dns/zone.h"
-#include "fiber/loop.h"
 #include "lint/spf_mend.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "lint/zone_fixture.h"
 
 static const char zone_text[] =
     "a.example TXT \"v=spf1 a mx include:b.example include:c.example ip4:192.0.2.0/24 -all\"\n"
@@ -28,8 +18,6 @@ static const char zone_text[] =
     "h.example A 192.0.2.7\n";
 
 struct scene {
-    struct zone *zone;
-    struct arena *arena;
     struct spf_tree tree;
     const char *domain;
 };
@@ -37,31 +25,16 @@ struct scene {
 static void build(void *argument)
 {
     struct scene *scene = argument;
-    spf_tree_build(&scene->tree, zone_dns(scene->zone), scene->arena, bytes_of(scene->domain),
+    spf_tree_build(&scene->tree, zone_dns(zone), arena, bytes_of(scene->domain),
                    loop_deadline(10 * SECOND));
 }
-
-static struct loop *loop;
 
 static int set_up(void **state)
 {
     static struct scene scene;
-    struct error error;
-    struct loop_options options = {.fake_clock = true};
-    loop = loop_create(&options);
-    scene.zone = zone_create();
-    scene.arena = arena_create(1 << 22);
-    assert_int_equal(zone_load(scene.zone, bytes_of(zone_text), &error), OK);
+    scene = (struct scene){0};
+    open_zone(zone_text);
     *state = &scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    arena_destroy(scene->arena);
-    zone_destroy(scene->zone);
-    loop_destroy(loop);
     return 0;
 }
 
@@ -121,46 +94,43 @@ static void own_hosts_are_flattened_first(void **state)
     struct scene *scene = *state;
     const struct spf_tree_node *root = tree_of(scene, "many.example");
     assert_int_equal(root->cost, 3);
-    assert_true(bytes_is(spf_mend_flatten(scene->arena, root->text, root, 2),
+    assert_true(bytes_is(spf_mend_flatten(arena, root->text, root, 2),
                          "v=spf1 ip4:192.0.2.7 include:c.example -all"));
-    assert_true(bytes_is(spf_mend_flatten(scene->arena, root->text, root, 0),
+    assert_true(bytes_is(spf_mend_flatten(arena, root->text, root, 0),
                          "v=spf1 ip4:192.0.2.7 ip4:198.51.100.1 ip6:2001:db8::/32 -all"));
-    assert_true(bytes_is(spf_mend_flatten(scene->arena, root->text, root, 3),
+    assert_true(bytes_is(spf_mend_flatten(arena, root->text, root, 3),
                          "v=spf1 a:h.example include:c.example -all"));
 }
 
-static void mended_as(struct scene *scene, const char *text, const char *wanted)
+static void mended_as(const char *text, const char *wanted)
 {
-    struct bytes mended = spf_mend(scene->arena, bytes_of(text), NULL);
+    struct bytes mended = spf_mend(arena, bytes_of(text), NULL);
     struct spf_record record;
     if (!bytes_is(mended, wanted))
         print_message("# \"" BYTES_FMT "\"\n", BYTES_ARG(mended));
     assert_true(bytes_is(mended, wanted));
-    assert_int_equal(spf_record_parse(scene->arena, mended, &record, NULL, NULL), OK);
+    assert_int_equal(spf_record_parse(arena, mended, &record, NULL, NULL), OK);
 }
 
 static void records_are_mended_as_they_were_meant(void **state)
 {
-    struct scene *scene = *state;
-    mended_as(scene, "v=spf1 ip:192.0.2.1 -all", "v=spf1 ip4:192.0.2.1 -all");
-    mended_as(scene, "v=spf1 ip4:2001:db8::1, 192.0.2.0/24 ~all",
+    mended_as("v=spf1 ip:192.0.2.1 -all", "v=spf1 ip4:192.0.2.1 -all");
+    mended_as("v=spf1 ip4:2001:db8::1, 192.0.2.0/24 ~all",
               "v=spf1 ip6:2001:db8::1 ip4:192.0.2.0/24 ~all");
-    mended_as(scene, "v=spf1 mx +all", "v=spf1 mx ~all");
-    mended_as(scene, "v=spf1 mx ?all", "v=spf1 mx ~all");
-    mended_as(scene, "v=spf1 mx", "v=spf1 mx ~all");
-    mended_as(scene, "v=spf1 mx ptr MX -all a redirect=x.example", "v=spf1 mx -all");
-    mended_as(scene, "v=spf1 redirect:x.example", "v=spf1 redirect=x.example");
-    mended_as(scene, "v=spf1 nonsense: v=spf1 a -all", "v=spf1 a -all");
-    mended_as(scene, "v=spf1", "v=spf1 ~all");
+    mended_as("v=spf1 mx +all", "v=spf1 mx ~all");
+    mended_as("v=spf1 mx ?all", "v=spf1 mx ~all");
+    mended_as("v=spf1 mx", "v=spf1 mx ~all");
+    mended_as("v=spf1 mx ptr MX -all a redirect=x.example", "v=spf1 mx -all");
+    mended_as("v=spf1 redirect:x.example", "v=spf1 redirect=x.example");
+    mended_as("v=spf1 nonsense: v=spf1 a -all", "v=spf1 a -all");
+    mended_as("v=spf1", "v=spf1 ~all");
 }
 
 static void several_records_are_joined(void **state)
 {
-    struct scene *scene = *state;
     const struct bytes texts[] = {BYTES("v=spf1 a mx -all"),
                                   BYTES("v=spf1 mx include:b.example ~all")};
-    assert_true(
-        bytes_is(spf_mend_join(scene->arena, texts, 2), "v=spf1 a mx include:b.example -all"));
+    assert_true(bytes_is(spf_mend_join(arena, texts, 2), "v=spf1 a mx include:b.example -all"));
 }
 
 int main(void)

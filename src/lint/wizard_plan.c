@@ -464,9 +464,9 @@ enum result wizard_plan_make(struct wizard_plan *plan, struct dns *dns, struct a
     if (answers->never_sends)
         note(plan,
              arena_printf(arena,
-                          "Say also that the domain takes no mail (" BYTES_FMT ". IN MX 0 .) and "
-                          "that forgeries are to be refused (_dmarc." BYTES_FMT
-                          ". IN TXT \"v=DMARC1; p=reject\").",
+                          "Say also that forgeries are to be refused (_dmarc." BYTES_FMT ". IN TXT "
+                          "\"v=DMARC1; p=reject\"), and, if the domain takes no mail either, that, "
+                          "too (" BYTES_FMT ". IN MX 0 .).",
                           BYTES_ARG(answers->domain), BYTES_ARG(answers->domain)));
     return arena_exhausted(arena) ? error_set(error, TEMP, "out of memory") : OK;
 }

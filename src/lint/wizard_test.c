@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lint/wizard.h"
 
-#include "base/clock.h"
-#include "dns/zone.h"
-#include "fiber/loop.h"
+#include "lint/zone_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static const char zone_text[] = "shop.example MX 10 mx.shop.example\n"
                                 "mx.shop.example A 192.0.2.1\n"
@@ -20,8 +11,6 @@ static const char zone_text[] = "shop.example MX 10 mx.shop.example\n"
                                 "down.example FAIL\n";
 
 struct scene {
-    struct zone *zone;
-    struct arena *arena;
     struct wizard_answers answers;
     struct wizard_plan plan;
     struct error error;
@@ -29,32 +18,19 @@ struct scene {
     size_t wrong;
 };
 
-static struct loop *loop;
-
 static int set_up(void **state)
 {
     static struct scene scene;
-    struct loop_options options = {.fake_clock = true};
-    loop = loop_create(&options);
-    scene = (struct scene){.zone = zone_create(), .arena = arena_create(1 << 24)};
-    assert_int_equal(zone_load(scene.zone, bytes_of(zone_text), &scene.error), OK);
+    scene = (struct scene){0};
+    open_zone(zone_text);
     *state = &scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    arena_destroy(scene->arena);
-    zone_destroy(scene->zone);
-    loop_destroy(loop);
     return 0;
 }
 
 static void make(void *argument)
 {
     struct scene *scene = argument;
-    scene->result = wizard_plan_make(&scene->plan, zone_dns(scene->zone), scene->arena,
+    scene->result = wizard_plan_make(&scene->plan, zone_dns(zone), arena,
                                      &scene->answers, loop_deadline(10 * SECOND), &scene->error);
     if (scene->result == OK)
         scene->result = wizard_try(&scene->plan, false, &scene->wrong);
@@ -64,7 +40,7 @@ static enum result plan(struct scene *scene, const char *text)
 {
     scene->answers = (struct wizard_answers){.source_count = 0};
     enum result result =
-        wizard_answers_parse(scene->arena, bytes_of(text), &scene->answers, &scene->error);
+        wizard_answers_parse(arena, bytes_of(text), &scene->answers, &scene->error);
     if (result != OK)
         return result;
     loop_run(loop, make, scene);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "message/auth_results.h"
 
+#include "message/auth_results_fixture.h"
 #include "message/test.h"
 
 static struct auth_results parse(const char *text)
@@ -301,6 +302,88 @@ static void what_was_read_is_written_so_that_it_reads_the_same(void **state)
     assert_int_equal(r.statements[0].version, 3);
 }
 
+static void assert_same_statement(const struct auth_statement *a, const struct auth_statement *b)
+{
+    if (!bytes_equal(a->method, b->method) || a->result != b->result || a->version != b->version)
+        fail_msg(BYTES_FMT "=%s became " BYTES_FMT "=%s", BYTES_ARG(a->method),
+                 auth_result_name(a->result), BYTES_ARG(b->method), auth_result_name(b->result));
+    assert_true(bytes_equal(a->reason, b->reason));
+    assert_int_equal(a->property_count, b->property_count);
+    for (size_t i = 0; i < a->property_count; i++) {
+        assert_true(bytes_equal(a->properties[i].type, b->properties[i].type));
+        assert_true(bytes_equal(a->properties[i].name, b->properties[i].name));
+        if (!bytes_equal(a->properties[i].value, b->properties[i].value))
+            fail_msg("\"" BYTES_FMT "\" became \"" BYTES_FMT "\"",
+                     BYTES_ARG(a->properties[i].value), BYTES_ARG(b->properties[i].value));
+    }
+}
+
+/* Each property of the method, with this value. */
+static struct auth_statement statement_of(const struct registered_method *registered,
+                                          enum auth_result result, const char *value)
+{
+    struct auth_statement statement = {.method = bytes_of(registered->method),
+                                       .version = 1,
+                                       .result = result,
+                                       .reason = bytes_of(value)};
+    struct bytes rest = bytes_of(registered->properties), name;
+    statement.properties = arena_alloc_array(arena, 10, sizeof(*statement.properties));
+    assert_non_null(statement.properties);
+    while (bytes_split(&rest, ' ', &name)) {
+        struct auth_property *property = &statement.properties[statement.property_count++];
+        bytes_split(&name, '.', &property->type);
+        property->name = bytes_is(name, "*") ? BYTES("resent-from") : name;
+        property->value = bytes_of(value);
+    }
+    return statement;
+}
+
+/* All that is registered, with values of every kind that the methods have. */
+static void every_registered_method_result_and_property_reads_as_it_was_written(void **state)
+{
+    static const char *const values[] = {
+        "example.org",  "a.b@example.org", "a b@example.org",   "\"@\\@example.org",
+        "@example.org", "2001:db8::1",     "[IPv6:2001:db8::1]", "0",
+        "",             "a/b+c=",          "CN=A \"B\", O=(C); D", "b\xc3\xbc" "cher.example",
+        "\xc3\xa4@b\xc3\xbc" "cher.example", "127.0.0.2, 127.0.0.3", "reason=x; dkim=pass"};
+    for (size_t i = 0; i < countof(registered_methods); i++) {
+        for (size_t j = 0; j < countof(values); j++) {
+            struct auth_statement statements[AUTH_UNKNOWN + 1];
+            struct auth_results results = {BYTES("mx.example"), 1, statements, 0}, back;
+            struct bytes words = bytes_of(registered_methods[i].results), word;
+            while (bytes_split(&words, ' ', &word)) {
+                enum auth_result result;
+                assert_true(auth_result_parse(word, &result));
+                statements[results.statement_count] =
+                    statement_of(&registered_methods[i], result, values[j]);
+                assert_null(why_not_registered(&statements[results.statement_count++]));
+            }
+            struct bytes value = bytes_skip(write_results(&results), 23);
+            struct error error = {{0}};
+            if (auth_results_parse(arena, bytes_first(value, value.len - 2), &back, &error) != OK)
+                fail_msg("%s: " BYTES_FMT, error.text, BYTES_ARG(value));
+            assert_int_equal(back.statement_count, results.statement_count);
+            for (size_t k = 0; k < back.statement_count; k++)
+                assert_same_statement(&statements[k], &back.statements[k]);
+        }
+    }
+}
+
+static void what_is_not_registered_is_read_and_known_as_such_rfc8601_2_7_6(void **state)
+{
+    struct auth_results r = parse("x; x-tls=pass smtp.version=TLSv1.3; dkim=unsure "
+                                  "header.d=a.example; dkim/2=pass; spf=pass sky.colour=blue");
+    assert_int_equal(r.statement_count, 4);
+    assert_string_equal(why_not_registered(&r.statements[0]), "the method is not registered");
+    assert_int_equal(r.statements[1].result, AUTH_NONE);
+    assert_bytes(r.statements[1].result_text, "unsure");
+    assert_property(&r.statements[1], 0, "header", "d", "a.example");
+    assert_int_equal(r.statements[2].version, 2);
+    assert_property(&r.statements[3], 0, "sky", "colour", "blue");
+    assert_string_equal(why_not_registered(&r.statements[3]),
+                        "a property is not registered for the method");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +403,8 @@ int main(void)
         cmocka_unit_test(values_of_a_peer_cannot_leave_their_place),
         cmocka_unit_test(no_value_makes_a_line_too_long_rfc5322_2_1_1),
         cmocka_unit_test(what_was_read_is_written_so_that_it_reads_the_same),
+        cmocka_unit_test(every_registered_method_result_and_property_reads_as_it_was_written),
+        cmocka_unit_test(what_is_not_registered_is_read_and_known_as_such_rfc8601_2_7_6),
     };
     int failed = cmocka_run_group_tests(tests, create_arena, destroy_arena);
     buf_free(&written);

@@ -77,8 +77,8 @@ static enum result seal(struct edge_mail *mail, struct buf *out, struct smtp_rep
     enum result result = keys_ask_selectors(keys, gather->arena, mail->edge->keys_cache,
                                             mail->seal_domain, deadline, &selectors, &error);
     if (result == OK)
-        result = explain_auth_results(gather->arena, &gather->evidence,
-                                      bytes_of(gather->config->authserv_id), &results);
+        result = explain_sealed_results(gather->arena, &gather->evidence,
+                                        bytes_of(gather->config->authserv_id), &results);
     struct keys_signer signer = {keys, mail->seal_domain, BYTES(""), deadline};
     /* rfc8617:4.1.2 leaves the algorithms to DKIM, but verifiers of chains know RSA only. */
     for (size_t i = 0; result == OK && i < selectors.count && !signer.selector.len; i++)

@@ -2,7 +2,9 @@
 #include "dns/zone.h"
 #include "fiber/fiber.h"
 #include "fiber/loop.h"
+#include "message/auth_results_fixture.h"
 #include "roles/gather.h"
+#include "verdict/explain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -424,6 +426,128 @@ static void a_sealer_that_contradicts_itself_saw_no_pass(void **state)
     expect_sealed(state, "dmarc=pass header.from=evil.example", "none");
 }
 
+static void a_sealer_of_another_version_says_nothing_rfc8601_2_6(void **state)
+{
+    expect_sealed(state, "dmarc/1=pass header.from=bank.example", "pass");
+    expect_sealed(state, "dmarc/2=pass header.from=bank.example", "none");
+}
+
+static void speak_in_other_words(struct fixture *f)
+{
+    begin(f, "relay.example.net", "x@evil.example");
+    finish(f, "Authentication-Results: relay.example.net 2; dmarc=pass header.from=bank.example\r\n"
+           "Authentication-Results: relay.example.net; dmarc/2=pass header.from=bank.example;"
+           " spf=splendid\r\n"
+           RELAYED("mail.evil.example ([203.0.113.9])") FORGED);
+}
+
+static void a_relay_whose_words_are_not_known_says_nothing_rfc8601_2_6_4_1(void **state)
+{
+    struct fixture *f = *state;
+    set_upstream(f);
+    run(state, speak_in_other_words);
+    assert_null(evidence_find(&f->gather.evidence, CHECK_UPSTREAM, 0));
+}
+
+static const char *submitter_local;
+
+static void declare_a_submitter(struct fixture *f)
+{
+    struct gather_envelope envelope = {.helo = BYTES("a.example"),
+                                       .sender = BYTES("x@a.example"),
+                                       .submitter_given = true,
+                                       .submitter = BYTES("boss@xn--bcher-kva.example"),
+                                       .submitter_local = bytes_of(submitter_local),
+                                       .submitter_domain = BYTES("xn--bcher-kva.EXAMPLE"),
+                                       .now = 1700000000};
+    f->config.authentication.sender_id = true;
+    assert_true(ip_parse(BYTES("192.0.2.1"), &envelope.client));
+    gather_begin(&f->gather, &f->config, &f->punctual.dns, f->arena, &envelope);
+    finish(f, "From: boss@b\xc3\xbc" "cher.example\r\n\r\nnow\r\n");
+}
+
+static void a_submitter_is_compared_as_an_address_rfc4405_4_2(void **state)
+{
+    struct fixture *f = *state;
+    submitter_local = "boss";
+    run(state, declare_a_submitter);
+    assert_int_equal(evidence_find(&f->gather.evidence, CHECK_SUBMITTER, 0)->result, AUTH_PASS);
+    submitter_local = "Boss";
+    run(state, declare_a_submitter);
+    assert_int_equal(evidence_find(&f->gather.evidence, CHECK_SUBMITTER, 0)->result, AUTH_FAIL);
+}
+
+/* Every mechanism switched on, and something for each to look at. */
+static void switch_everything_on(struct config *config)
+{
+    static char certifier[] = "trusty.example";
+    static char *certifiers[] = {certifier};
+    config->authentication.iprev = true;
+    config->authentication.helo = true;
+    config->authentication.spf_guess = true;
+    config->authentication.sender_id = true;
+    config->authentication.domainkeys = true;
+    config->authentication.adsp = true;
+    config->authentication.arc = true;
+    config->authentication.hashcash = 20;
+    config->authentication.smime = true;
+    config->authentication.openpgp = true;
+    config->authentication.vbr_certifiers = (struct config_strings){certifiers, 1};
+}
+
+static const char *const every_kind[] = {
+    /* DNS that fails, names that are not there, signatures that cannot be read or do not fit. */
+    "DKIM-Signature: v=1; a=rsa-sha256; d=slow.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+    "DKIM-Signature: v=1; a=rsa-sha256; d=bank.example; s=s\r\n"
+    "DomainKey-Signature: a=rsa-sha1; q=dns; c=nofws; d=slow.example; s=s; b=AAAA\r\n"
+    "ARC-Seal: i=1; a=rsa-sha256; cv=none; d=slow.example; s=s; b=AAAA\r\n"
+    "ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=slow.example; s=s; h=from;"
+    " bh=Y1GQZTOFQemRXMZ6dGRap28V8MD0rgwgSlR6hBuYqRw=; b=AAAA\r\n"
+    "ARC-Authentication-Results: i=1; slow.example; none\r\n"
+    "VBR-Info: md=pass.example; mc=all; mv=crook.example\r\n"
+    "From: \"a b\"@slow.example\r\n\r\nnow\r\n",
+    "VBR-Info: md=pass.example; mc=all; mv=trusty.example\r\n"
+    "Sender: x@pass.example\r\nFrom: boss@bank.example\r\n"
+    "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nnow\r\n",
+    "From: a@nowhere.example\r\nFrom: b@nowhere.example\r\n\r\nnow\r\n",
+    "From: a@pass.example\r\nResent-From: \"b c\"@pass.example\r\n\r\nnow\r\n",
+};
+static const char *reported_message;
+
+static void report_everything(struct fixture *f)
+{
+    struct auth_results results;
+    begin(f, "mail.pass.example", "\"x y\"@pass.example");
+    finish(f, reported_message);
+    assert_int_equal(explain_auth_results(f->arena, &f->gather.evidence, BYTES("mx.example.net"),
+                                          &results), OK);
+    assert_true(results.statement_count >= 6);
+    for (size_t i = 0; i < results.statement_count; i++) {
+        const struct auth_statement *statement = &results.statements[i];
+        const char *why = why_not_registered(statement);
+        if (why)
+            fail_msg(BYTES_FMT "=%s: %s", BYTES_ARG(statement->method),
+                     auth_result_name(statement->result), why);
+        for (size_t p = 0; bytes_is(statement->method, "spf") && p < statement->property_count; p++)
+            assert_true(bytes_find_byte(statement->properties[p].value, '@') == BYTES_NOT_FOUND);
+    }
+}
+
+static void all_that_is_reported_is_registered_rfc8601_4(void **state)
+{
+    struct fixture *f = *state;
+    switch_everything_on(&f->config);
+    add(f, BANK "pass.example TXT \"v=spf1 +all\"\npass.example._vouch.trusty.example TXT \"all\"\n"
+           "mail.pass.example A 192.0.2.1\n"
+           "_adsp._domainkey.pass.example TXT \"dkim=discardable\"\n");
+    zone_add_failure(f->zone, BYTES("s._domainkey.slow.example"), DNS_TXT);
+    zone_add_failure(f->zone, BYTES("slow.example"), DNS_TXT);
+    for (size_t i = 0; i < countof(every_kind); i++) {
+        reported_message = every_kind[i];
+        run(state, report_everything);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +573,14 @@ int main(void)
             what_is_only_reported_takes_no_memory_from_the_mail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_sealer_that_contradicts_itself_saw_no_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_sealer_of_another_version_says_nothing_rfc8601_2_6, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_relay_whose_words_are_not_known_says_nothing_rfc8601_2_6_4_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_submitter_is_compared_as_an_address_rfc4405_4_2, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            all_that_is_reported_is_registered_rfc8601_4, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

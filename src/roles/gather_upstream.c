@@ -106,8 +106,9 @@ static bool add_statements(struct gather *gather, const struct auth_results *res
     size_t before = said->count;
     for (size_t i = 0; i < results->statement_count && said->count < STATEMENTS_MAX; i++) {
         const struct auth_statement *statement = &results->statements[i];
-        /* Of a version that we do not know a result may mean anything (rfc8601:2.6). */
-        if (statement->version != 1 ||
+        /* Of a version or by a name that we do not know a result may mean anything (rfc8601:2.6, 4.1). */
+        enum auth_result known;
+        if (statement->version != 1 || !auth_result_parse(statement->result_text, &known) ||
             said_before(said, before, results->authserv_id, statement->method))
             continue;
         said->authserv_ids[said->count] = results->authserv_id;

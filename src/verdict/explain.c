@@ -210,8 +210,19 @@ static bool copy_properties(struct arena *arena, const struct evidence_item *ite
     return statement->properties != NULL;
 }
 
-enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
-                                 struct bytes authserv_id, struct auth_results *out)
+static bool add_statement(struct arena *arena, const struct evidence_item *item, struct bytes method,
+                          struct auth_results *out)
+{
+    struct auth_statement *statement = &out->statements[out->statement_count++];
+    *statement = (struct auth_statement){.method = method,
+                                         .version = 1,
+                                         .result = registered_result(item->check, item->result),
+                                         .reason = item->reason};
+    return copy_properties(arena, item, statement);
+}
+
+static enum result report(struct arena *arena, const struct evidence *evidence, struct bytes authserv_id,
+                          bool of_relays, struct auth_results *out)
 {
     *out = (struct auth_results){.authserv_id = authserv_id, .version = 1};
     out->statements = arena_alloc_array(arena, evidence->item_count, sizeof(*out->statements));
@@ -219,16 +230,23 @@ enum result explain_auth_results(struct arena *arena, const struct evidence *evi
         return TEMP;
     for (size_t i = 0; i < evidence->item_count; i++) {
         const struct evidence_item *item = &evidence->items[i];
-        const char *method = check_method(item->check);
-        if (!method)
-            continue;
-        struct auth_statement *statement = &out->statements[out->statement_count++];
-        *statement = (struct auth_statement){.method = bytes_of(method),
-                                             .version = 1,
-                                             .result = registered_result(item->check, item->result),
-                                             .reason = item->reason};
-        if (!copy_properties(arena, item, statement))
+        struct bytes method = of_relays && item->check == CHECK_UPSTREAM
+                                  ? evidence_value(item, "vouch", "method")
+                                  : bytes_of(check_method(item->check));
+        if (method.len && !add_statement(arena, item, method, out))
             return TEMP;
     }
     return OK;
+}
+
+enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
+                                 struct bytes authserv_id, struct auth_results *out)
+{
+    return report(arena, evidence, authserv_id, false, out);
+}
+
+enum result explain_sealed_results(struct arena *arena, const struct evidence *evidence,
+                                   struct bytes authserv_id, struct auth_results *out)
+{
+    return report(arena, evidence, authserv_id, true, out);
 }

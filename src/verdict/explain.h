@@ -12,5 +12,9 @@ void explain_write(struct buf *out, const struct evidence *evidence, const struc
 /* Evidence as Authentication-Results: every check that RFC 8601 has a method for. */
 enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
                                  struct bytes authserv_id, struct auth_results *out) must_check;
+/* The same for ARC-Authentication-Results, together with what relays of ours before us found: a set has
+ * all results from within the domain (rfc8617:4.1.1). */
+enum result explain_sealed_results(struct arena *arena, const struct evidence *evidence,
+                                   struct bytes authserv_id, struct auth_results *out) must_check;
 
 #endif

@@ -668,6 +668,25 @@ static void what_has_no_registered_method_or_property_is_not_reported_rfc8601_2_
     assert_int_equal(results.statements[0].property_count, 0);
 }
 
+static void a_set_has_what_our_relays_found_too_rfc8617_4_1_1(void **state)
+{
+    (void)state;
+    struct auth_results results;
+    add_spf(AUTH_PASS);
+    struct evidence_item *item = add(CHECK_UPSTREAM, AUTH_PASS);
+    say(item, "authserv-id", "relay.example");
+    say(item, "method", "auth");
+    assert_true(evidence_property(arena, item, "smtp", "auth", BYTES("joe@c.example")));
+    assert_int_equal(explain_auth_results(arena, &evidence, BYTES("mx.example"), &results), OK);
+    assert_int_equal(results.statement_count, 1);
+    assert_int_equal(explain_sealed_results(arena, &evidence, BYTES("mx.example"), &results), OK);
+    assert_int_equal(results.statement_count, 2);
+    assert_true(bytes_is(results.statements[1].method, "auth"));
+    assert_int_equal(results.statements[1].result, AUTH_PASS);
+    assert_int_equal(results.statements[1].property_count, 1);
+    assert_true(bytes_is(results.statements[1].properties[0].value, "joe@c.example"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -676,6 +695,7 @@ int main(void)
         CASE(a_quoted_address_is_reported_without_its_quotes_rfc8601_2_2),
         CASE(local_parts_that_were_not_authenticated_are_not_reported_rfc8601_2_7_2),
         CASE(only_registered_results_are_reported_rfc8601_4),
+        CASE(a_set_has_what_our_relays_found_too_rfc8617_4_1_1),
         CASE(what_has_no_registered_method_or_property_is_not_reported_rfc8601_2_7_6),
         CASE(dmarc_reject_refuses_a_forgery),
         CASE(dmarc_quarantine_goes_to_junk),

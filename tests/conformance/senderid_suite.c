@@ -96,34 +96,15 @@ static void run_case(struct suite *suite, struct zone *zone, const char *name, j
     arena_destroy(c.arena);
 }
 
-static void run_document(struct suite *suite, json_t *document)
-{
-    struct arena *arena = arena_create(16 << 20);
-    struct zone *zone = read_zone(arena, json_object_get(document, "zonedata"));
-    const char *name;
-    json_t *test;
-    json_object_foreach(json_object_get(document, "tests"), name, test)
-        run_case(suite, zone, name, test);
-    zone_destroy(zone);
-    arena_destroy(arena);
-}
-
 int main(int argc, char **argv)
 {
-    json_error_t error;
     if (argc != 3) {
         fprintf(stderr, "usage: senderid_suite NAME FILE.json\n");
         return 2;
     }
-    json_t *documents = json_load_file(argv[2], JSON_ALLOW_NUL, &error);
-    if (!documents) {
-        fprintf(stderr, "%s: line %d: %s\n", argv[2], error.line, error.text);
-        return 2;
-    }
     struct suite suite = {.name = argv[1]};
-    for (size_t i = 0; i < json_array_size(documents); i++)
-        run_document(&suite, json_array_get(documents, i));
-    json_decref(documents);
+    if (!run_file(argv[2], &suite, run_case))
+        return 2;
     printf("%s: %u/%u", suite.name, suite.passed, suite.cases);
     if (suite.passed != suite.cases)
         printf(", %u FAILED", suite.cases - suite.passed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spf_yaml: the form of the openspf.org test suites (as JSON: yaml_to_json.py): the zone data of a
- * document and the members of a case.
+ * document, the members of a case, and all cases of a file.
  */
 #ifndef VOUCH_CONFORMANCE_SPF_YAML_H
 #define VOUCH_CONFORMANCE_SPF_YAML_H
@@ -10,6 +10,7 @@
 #include "dns/zone.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 /* JSON strings hold the octets as characters below 256. */
@@ -124,6 +125,37 @@ static inline bool result_is_expected(const json_t *expected, const char *result
         if (strcasecmp(json_string_value(json_array_get(expected, i)), result) == 0)
             return true;
     return false;
+}
+
+/* ---- All cases of a file ---- */
+
+struct suite; /* the program's: what it counts */
+typedef void case_function(struct suite *suite, struct zone *zone, const char *name, json_t *test);
+
+static inline void run_document(json_t *document, struct suite *suite, case_function *run_case)
+{
+    struct arena *arena = arena_create(16 << 20);
+    struct zone *zone = read_zone(arena, json_object_get(document, "zonedata"));
+    const char *name;
+    json_t *test;
+    json_object_foreach(json_object_get(document, "tests"), name, test)
+        run_case(suite, zone, name, test);
+    zone_destroy(zone);
+    arena_destroy(arena);
+}
+
+static inline bool run_file(const char *file, struct suite *suite, case_function *run_case)
+{
+    json_error_t error;
+    json_t *documents = json_load_file(file, JSON_ALLOW_NUL, &error);
+    if (!documents) {
+        fprintf(stderr, "%s: line %d: %s\n", file, error.line, error.text);
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(documents); i++)
+        run_document(json_array_get(documents, i), suite, run_case);
+    json_decref(documents);
+    return true;
 }
 
 #endif

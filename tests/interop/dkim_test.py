@@ -191,24 +191,8 @@ class Nsd(world.Daemon):
         self.place = os.path.join(folder(), name)
         self.port, self.address = port, address
         os.makedirs(self.place)
-        config = """
-server:
-  ip-address: %s@%d
-  server-count: 1
-  username: ""
-  chroot: ""
-  zonesdir: "%s"
-  database: ""
-  zonelistfile: "%s/zone.list"
-  xfrdfile: "%s/xfrd.state"
-  pidfile: "%s/nsd.pid"
-  logfile: "%s/nsd.log"
-remote-control:
-  control-enable: no
-""" % ((address, port) + (self.place,) * 5)
-        for zone in zones:
-            config += 'zone:\n  name: "%s"\n  zonefile: "%s.zone"\n' % (zone, zone.strip(".") or "root")
-        write_file(self.place + "/nsd.conf", config)
+        files = {zone: (zone.strip(".") or "root") + ".zone" for zone in zones}
+        write_file(self.place + "/nsd.conf", world.nsd_config(self.place, address, port, files))
         self.zones = zones
         self.write(zones)
         self.start()

@@ -7,7 +7,6 @@ signatures that the openssl program made: what they print, and their exit status
 """
 import base64
 import json
-import subprocess
 import sys
 import unittest
 
@@ -45,9 +44,7 @@ def setUpModule():
 
 def vouch(*arguments, stdin=b""):
     """Exit status, standard output, standard error."""
-    command = [world.VOUCH, *arguments, "--resolver", "127.0.0.1:%d" % nsd.port]
-    done = subprocess.run(command, input=stdin, capture_output=True, timeout=world.PATIENCE)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return world.vouch(*arguments, "--resolver", "127.0.0.1:%d" % nsd.port, stdin=stdin)
 
 
 def answer(*arguments, stdin=b""):

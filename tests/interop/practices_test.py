@@ -7,7 +7,6 @@ and their exit statuses.
 """
 import json
 import os
-import subprocess
 import sys
 import unittest
 
@@ -45,9 +44,7 @@ def setUpModule():
 
 def vouch(*arguments, stdin=b"", resolver=None):
     """Exit status, standard output, standard error."""
-    command = [world.VOUCH, *arguments, "--resolver", "127.0.0.1:%d" % (resolver or nsd.port)]
-    done = subprocess.run(command, input=stdin, capture_output=True, timeout=world.PATIENCE)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return world.vouch(*arguments, "--resolver", "127.0.0.1:%d" % (resolver or nsd.port), stdin=stdin)
 
 
 def answer(*arguments, stdin=b""):

@@ -5,7 +5,6 @@
 `vouch senderid check` with a real name server: what it prints, and its exit statuses.
 """
 import json
-import subprocess
 import sys
 import unittest
 
@@ -36,10 +35,8 @@ def setUpModule():
 
 def vouch(*arguments, stdin=b""):
     """Exit status, standard output, standard error."""
-    command = [world.VOUCH, "senderid", "check", *arguments,
-               "--resolver", "127.0.0.1:%d" % nsd.port]
-    done = subprocess.run(command, input=stdin, capture_output=True, timeout=world.PATIENCE)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return world.vouch("senderid", "check", *arguments,
+                       "--resolver", "127.0.0.1:%d" % nsd.port, stdin=stdin)
 
 
 def answer(*arguments, stdin=b""):

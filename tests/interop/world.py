@@ -210,18 +210,11 @@ def zone_text(text):
     return " ".join('"%s"' % part for part in escaped or [""])
 
 
-class Nsd(Daemon):
-    """`records` are lines of a zone file with full names. `broken`: zones answered with SERVFAIL."""
-
-    def __init__(self, records, name="nsd", broken=()):
-        self.port = free_port()
-        self.place = os.path.join(folder(), name)
-        os.makedirs(self.place)
-        lines = ["$TTL 60", "@ SOA ns. hostmaster. 1 3600 600 86400 60", "@ NS ns.", "ns. A 127.0.0.1"]
-        write_file(self.place + "/root.zone", "\n".join(lines + [r.strip() for r in records]) + "\n")
-        config = """
+def nsd_config(place, address, port, zones):
+    """`zones`: the file in the folder `place` by name of the zone."""
+    config = """
 server:
-  ip-address: 127.0.0.1@%d
+  ip-address: %s@%d
   server-count: 1
   username: ""
   chroot: ""
@@ -233,13 +226,23 @@ server:
   logfile: "%s/nsd.log"
 remote-control:
   control-enable: no
-zone:
-  name: "."
-  zonefile: "root.zone"
-""" % ((self.port,) + (self.place,) * 5)
-        for zone in broken:
-            config += 'zone:\n  name: "%s"\n  zonefile: "there-is-none.zone"\n' % zone
-        write_file(self.place + "/nsd.conf", config)
+""" % ((address, port) + (place,) * 5)
+    for zone, file in zones.items():
+        config += 'zone:\n  name: "%s"\n  zonefile: "%s"\n' % (zone, file)
+    return config
+
+
+class Nsd(Daemon):
+    """`records` are lines of a zone file with full names. `broken`: zones answered with SERVFAIL."""
+
+    def __init__(self, records, name="nsd", broken=()):
+        self.port = free_port()
+        self.place = os.path.join(folder(), name)
+        os.makedirs(self.place)
+        lines = ["$TTL 60", "@ SOA ns. hostmaster. 1 3600 600 86400 60", "@ NS ns.", "ns. A 127.0.0.1"]
+        write_file(self.place + "/root.zone", "\n".join(lines + [r.strip() for r in records]) + "\n")
+        files = {".": "root.zone", **{zone: "there-is-none.zone" for zone in broken}}
+        write_file(self.place + "/nsd.conf", nsd_config(self.place, "127.0.0.1", self.port, files))
         self.start_again()
 
     def start_again(self):
@@ -250,6 +253,12 @@ zone:
         if self.ended():
             raise AssertionError("nsd does not start: " + self.log_text() +
                                  read_file(self.place + "/nsd.log").decode())
+
+
+def vouch(*arguments, stdin=b""):
+    """Exit status, standard output, standard error."""
+    done = subprocess.run([VOUCH, *arguments], input=stdin, capture_output=True, timeout=PATIENCE)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def silent_port():
