@@ -121,7 +121,8 @@ enum result key_state_add(struct key_state *state, struct bytes selector, enum d
         return error_set(error, PERM, "there is a key with the selector " BYTES_FMT " already",
                          BYTES_ARG(selector));
     if ((phase == KEY_NEW || phase == KEY_ACTIVE) && key_state_find_phase(state, phase, type))
-        return error_set(error, PERM, "there is a key already that is %s, of the algorithm %s: " BYTES_FMT,
+        return error_set(error, PERM,
+                         "there would be two %s keys of the algorithm %s: " BYTES_FMT " is there",
                          phase_names[phase], dkim_key_type_name(type),
                          BYTES_ARG(key_state_find_phase(state, phase, type)->selector));
     if (state->count == KEY_STATE_MAX)

@@ -2,8 +2,6 @@
 /* What a check found, as Authentication-Results: properties of rfc8601:2.7 and the IANA registry. */
 #include "library/library.h"
 
-#include "message/mailbox.h"
-
 enum { PROPERTIES_MAX = 6 };
 
 struct report {
@@ -38,20 +36,13 @@ static void property(struct auth_statement *statement, const char *type, const c
         (struct auth_property){bytes_of(type), bytes_of(name), value};
 }
 
-/* Values have no quotes of their own: the writer puts those that are due (rfc8601:2.2). <> is reported as
- * it was checked (rfc8601:2.7.2). */
+/* Only the domain: nobody checked who wrote the local part (rfc8601:2.7.2). <> is reported as it was
+ * checked. */
 static struct bytes sender_of(struct report *report)
 {
-    struct arena *arena = report->check->arena;
     struct bytes sender = report->check->request.sender;
-    struct mailbox mailbox;
-    if (!sender.len)
-        return arena_printf(arena, "postmaster@" BYTES_FMT, BYTES_ARG(report->check->request.helo));
-    if (!bytes_starts_with(sender, BYTES("\"")) ||
-        mailbox_parse(arena, sender, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL) != OK)
-        return sender;
-    return arena_printf(arena, BYTES_FMT "@" BYTES_FMT, BYTES_ARG(mailbox.local),
-                        BYTES_ARG(mailbox.domain));
+    return sender.len ? bytes_skip(sender, bytes_rfind_byte(sender, '@') + 1)
+                      : report->check->request.helo;
 }
 
 static void add_spf(struct report *report)
@@ -88,7 +79,9 @@ static void add_arc(struct report *report)
     const struct library_check *check = report->check;
     const struct arc_results *arc = &check->arc;
     char text[IP_TEXT_SIZE];
-    struct auth_statement *statement = add(report, "arc", arc->result, arc->problem);
+    /* There is no other registered result for a chain that could not be checked (rfc8617:10.1). */
+    enum auth_result result = arc->result == AUTH_TEMPERROR ? AUTH_FAIL : arc->result;
+    struct auth_statement *statement = add(report, "arc", result, arc->problem);
     if (arc->result == AUTH_PASS)
         property(statement, "header", "oldest-pass",
                  arena_printf(check->arena, "%u", arc->oldest_pass));
