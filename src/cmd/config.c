@@ -2,18 +2,29 @@
 /* vouch config check, vouch config describe. */
 #include "config/config.h"
 
+#include "auth/organization.h"
+#include "auth/smime.h"
+#include "base/json.h"
 #include "cmd/command.h"
 #include "cmd/world.h"
+#include "config/describe.h"
 #include "deliver/recipients.h"
+#include "roles/keys.h"
 #include "tls/tls.h"
 
+#include <pwd.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char check_usage[] =
-    "usage: vouch config check [FILE]\n"
+    "usage: vouch config check [--json] [FILE]\n"
     "\n"
-    "Reads a configuration with its includes, recipient and alias files and certificates, and says\n"
-    "everything that is wrong with it at once. Asks nothing of the network. Default: /etc/vouch/vouch.conf\n"
+    "Reads a configuration with everything that the gateway reads at its start (includes, recipient and alias\n"
+    "files, certificates, signing keys, secrets) and says what is wrong with it. Asks nothing of the network.\n"
+    "Run it as who starts the gateway, usually root: others may not read keys and secrets.\n"
+    "\n"
+    "  --config FILE           the same as FILE (default: /etc/vouch/vouch.conf)\n"
+    "  --json                  for machines: {\"result\": \"fine\"} or \"errors\" with what is wrong\n"
     "\n"
     "example:\n"
     "  vouch config check ./vouch.conf && systemctl reload vouch\n"
@@ -21,9 +32,11 @@ static const char check_usage[] =
     "exit status: 0 fine, 2 errors\n";
 
 static const char describe_usage[] =
-    "usage: vouch config describe\n"
+    "usage: vouch config describe [--json]\n"
     "\n"
     "Prints every key with its type, bounds, default and meaning, as a commented configuration file.\n"
+    "\n"
+    "  --json                  for machines: sections with their keys\n"
     "\n"
     "example:\n"
     "  vouch config describe | less\n";
@@ -45,30 +58,96 @@ static enum result check_certificates(const struct config *config, struct buf *e
     return result;
 }
 
+/* What the processes read before they close their sandboxes. Each says its first fault. */
+static enum result check_files(struct arena *arena, const struct config *config, struct buf *errors)
+{
+    struct role role = {.arena = arena, .config = *config};
+    struct keys keys = {.role = &role};
+    struct smime_authorities *authorities = NULL;
+    struct error error = {{0}};
+    const char *bundle = config->authentication.smime_authorities;
+    const char *list = config->authentication.suffix_list;
+    enum result result = keys_load(&keys, &error);
+    keys_unload(&keys);
+    if (result == OK && config->authentication.smime)
+        result = smime_authorities_load(*bundle ? bundle : NULL, &authorities, &error);
+    smime_authorities_free(authorities);
+    if (result == OK && config->authentication.dmarc_discovery == CONFIG_DMARC_SUFFIX_LIST)
+        result = organization_load(*list ? list : NULL, &error);
+    if (result != OK)
+        buf_printf(errors, "%s: %s\n", config->file, error.text);
+    return result;
+}
+
+/* Roles become this account only if root starts them. */
+static enum result check_account(const struct config *config, struct buf *errors)
+{
+    if (geteuid() != 0 || getpwnam(config->user))
+        return OK;
+    buf_printf(errors, "%s: the account '%s' does not exist (user)\n", config->file, config->user);
+    return PERM;
+}
+
+static enum result check(struct arena *arena, const char *file, struct buf *errors)
+{
+    struct recipients *recipients = NULL;
+    struct config config;
+    enum result result = arena ? config_load(arena, file, &config, errors) : TEMP;
+    if (result != OK)
+        return result;
+    enum result parts[] = {recipients_load(&config, &recipients, errors),
+                           check_certificates(&config, errors), check_files(arena, &config, errors),
+                           check_account(&config, errors)};
+    recipients_free(recipients);
+    for (size_t i = 0; i < countof(parts); i++)
+        if (parts[i] != OK)
+            result = parts[i];
+    return result;
+}
+
+static void print_json(const char *file, enum result result, struct bytes errors)
+{
+    struct buf out;
+    struct bytes line;
+    buf_init(&out, 4 << 20);
+    struct json json = json_into(&out);
+    json_begin_object(&json);
+    json_member(&json, "result", result == OK ? "fine" : "errors");
+    json_member(&json, "file", file);
+    json_key(&json, "errors");
+    json_begin_array(&json);
+    while (errors.len && bytes_split(&errors, '\n', &line))
+        if (line.len)
+            json_add_bytes(&json, line);
+    json_end_array(&json);
+    json_end_object(&json);
+    buf_add_byte(&out, '\n');
+    world_print(&out);
+}
+
 int config_check_command(int argc, char **argv)
 {
-    struct arguments arguments = {"config check", check_usage, NULL, 0, {NULL}, 0};
+    const char *file = NULL;
+    bool json = false;
+    const struct argument table[] = {{"--config", &file, NULL}, {"--json", NULL, &json}};
+    struct arguments arguments = {"config check", check_usage, table, countof(table), {NULL}, 0};
     int status = arguments_read(&arguments, argc, argv);
     if (status >= 0)
         return status;
-    if (arguments.position_count > 1)
+    if (arguments.position_count > (file ? 0 : 1))
         return arguments_fail(&arguments, "wants one file");
-    const char *file = arguments.position_count ? arguments.positions[0] : "/etc/vouch/vouch.conf";
+    if (!file)
+        file = arguments.position_count ? arguments.positions[0] : "/etc/vouch/vouch.conf";
     struct arena *arena = arena_create((size_t)1 << 30);
-    struct recipients *recipients = NULL;
-    struct config config;
     struct buf errors;
     buf_init(&errors, 1 << 20);
-    enum result result = arena ? config_load(arena, file, &config, &errors) : TEMP;
-    if (result == OK)
-        result = recipients_load(&config, &recipients, &errors);
-    if (result == OK)
-        result = check_certificates(&config, &errors);
-    if (result == OK)
+    enum result result = check(arena, file, &errors);
+    if (json)
+        print_json(file, result, buf_bytes(&errors));
+    else if (result == OK)
         printf("%s: fine\n", file);
     else
         fprintf(stderr, BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
-    recipients_free(recipients);
     buf_free(&errors);
     arena_destroy(arena);
     return result == OK ? EXIT_FINE : EXIT_USAGE;
@@ -76,7 +155,9 @@ int config_check_command(int argc, char **argv)
 
 int config_describe_command(int argc, char **argv)
 {
-    struct arguments arguments = {"config describe", describe_usage, NULL, 0, {NULL}, 0};
+    bool json = false;
+    const struct argument table[] = {{"--json", NULL, &json}};
+    struct arguments arguments = {"config describe", describe_usage, table, countof(table), {NULL}, 0};
     int status = arguments_read(&arguments, argc, argv);
     if (status >= 0)
         return status;
@@ -84,7 +165,10 @@ int config_describe_command(int argc, char **argv)
         return arguments_fail(&arguments, "takes no '%s'", arguments.positions[0]);
     struct buf out;
     buf_init(&out, 4 << 20);
-    config_describe(&out);
+    if (json)
+        config_describe_json(&out);
+    else
+        config_describe(&out);
     world_print(&out);
     return EXIT_FINE;
 }

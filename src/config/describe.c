@@ -2,6 +2,7 @@
 #include "config/describe.h"
 
 #include "base/ascii.h"
+#include "base/json.h"
 #include "config/schema.h"
 #include "config/value.h"
 
@@ -203,4 +204,45 @@ void config_describe_manual(struct buf *out)
             manual_key(out, &section->keys[k]);
         buf_add_string(out, ".El\n");
     }
+}
+
+static void json_of_key(struct json *json, const struct config_key *key)
+{
+    json_begin_object(json);
+    json_member(json, "name", key->name);
+    json_member(json, "type", config_type_name(key->type));
+    json_member_bool(json, "required", key->required);
+    if (key->fallback)
+        json_member(json, "default", key->fallback);
+    if (key->choices[0]) {
+        json_key(json, "choices");
+        json_begin_array(json);
+        for (size_t i = 0; i < CONFIG_CHOICES && key->choices[i]; i++)
+            json_add_string(json, key->choices[i]);
+        json_end_array(json);
+    }
+    json_member(json, "meaning", key->meaning);
+    json_end_object(json);
+}
+
+void config_describe_json(struct buf *out)
+{
+    struct json json = json_into(out);
+    json_begin_array(&json);
+    for (size_t i = 0; i < config_section_count; i++) {
+        const struct config_section *section = &config_sections[i];
+        json_begin_object(&json);
+        json_member(&json, "section", section->name);
+        if (section->arguments)
+            json_member(&json, "arguments", section->arguments);
+        json_member(&json, "meaning", section->meaning);
+        json_key(&json, "keys");
+        json_begin_array(&json);
+        for (size_t k = 0; k < section->key_count; k++)
+            json_of_key(&json, &section->keys[k]);
+        json_end_array(&json);
+        json_end_object(&json);
+    }
+    json_end_array(&json);
+    buf_add_byte(out, '\n');
 }

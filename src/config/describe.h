@@ -10,5 +10,6 @@
 
 void config_describe_markdown(struct buf *out);
 void config_describe_manual(struct buf *out); /* mdoc */
+void config_describe_json(struct buf *out);   /* an array of sections with their keys */
 
 #endif

@@ -188,6 +188,25 @@ static bool is_too_wide(const struct ip_network *network)
     return network->prefix < 16;
 }
 
+/* Which of the two was meant, the address or the network, only the author knows. */
+static void complain_host_bits(struct store *s, const struct config_word *word,
+                               const struct ip_network *network)
+{
+    struct ip masked = ip_masked(&network->ip, network->prefix);
+    char text[IP_TEXT_SIZE], alone[IP_TEXT_SIZE];
+    config_fault_add(s->faults, word->at,
+                     "%s: %s is a network with an address in it; write %s/%u for the network, or %s for "
+                     "the address",
+                     s->key->name, config_quote(s->arena, word->text), ip_format(&masked, text),
+                     network->prefix, ip_format(&network->ip, alone));
+}
+
+static bool has_host_bits(const struct ip_network *network)
+{
+    struct ip masked = ip_masked(&network->ip, network->prefix);
+    return !ip_equal(&network->ip, &masked);
+}
+
 static void store_networks(struct store *s, const struct config_value *value)
 {
     struct config_networks *list = s->target;
@@ -197,6 +216,8 @@ static void store_networks(struct store *s, const struct config_value *value)
         struct ip_network network;
         if (!ip_network_parse(word->text, &network))
             complain(s, word, "must be networks such as 192.0.2.0/24 or 2001:db8::/32");
+        else if (has_host_bits(&network))
+            complain_host_bits(s, word, &network);
         else if (is_too_wide(&network))
             complain(s, word, "would trust most of the Internet");
         else

@@ -84,12 +84,16 @@ enum result trace_write(struct buf *out, struct arena *arena, const struct confi
                         const struct verdict *verdict)
 {
     struct auth_results results;
-    if (explain_auth_results(arena, &gather->evidence, bytes_of(config->authserv_id), &results) != OK)
+    /* What own hosts send is not judged: results that nobody acts on would only mislead readers. */
+    struct evidence unjudged = {.items = NULL};
+    const struct evidence *evidence =
+        gather->evidence.own_network ? &unjudged : &gather->evidence;
+    if (explain_auth_results(arena, evidence, bytes_of(config->authserv_id), &results) != OK)
         return TEMP;
     auth_results_write(out, &results);
     write_verdict(out, arena, gather, verdict);
-    write_evidence(out, arena, &gather->evidence);
-    if (config->authentication.spf && gather->evidence.client.family)
+    write_evidence(out, arena, evidence);
+    if (config->authentication.spf && evidence->client.family)
         spf_write_received(out, &gather->spf_request, &gather->spf, "mailfrom");
     write_received(out, config, session, gather);
     return out->failed || arena_exhausted(arena) ? TEMP : OK;

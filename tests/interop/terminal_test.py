@@ -5,6 +5,7 @@
 What strangers write never reaches a terminal as more than text: not what terminals obey, and not what
 turns the direction of what stands behind it. Programs get every octet.
 """
+import json
 import os
 import pty
 import subprocess
@@ -44,9 +45,9 @@ class Terminal(unittest.TestCase):
         """text that would read backwards"""
         out = on_terminal("ar", "parse", "--text", FIELD).decode()
         self.assertIn("good ?evil", out)
-        piped = subprocess.run([world.VOUCH, "ar", "parse", "--text", FIELD], stdout=subprocess.PIPE,
-                               check=True).stdout.decode()
-        self.assertIn("good \u202eevil", piped)
+        piped = subprocess.run([world.VOUCH, "ar", "parse", "--json", "--text", FIELD],
+                               stdout=subprocess.PIPE, check=True).stdout
+        self.assertEqual(json.loads(piped)[0]["statements"][0]["reason"], "good \u202eevil")
 
     def test_escape(self):
         """a sequence that would set the window's title"""

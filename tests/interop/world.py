@@ -15,6 +15,7 @@ import email.policy
 import hashlib
 import json
 import os
+import pwd
 import random
 import re
 import shutil
@@ -672,7 +673,10 @@ domain here.example {
     def config_text(self):
         parts = self.parts
         dns = ("dns { servers = [127.0.0.1:%d] }" % self.dns) if isinstance(self.dns, int) else self.dns
-        text = """hostname = mx.here.example
+        # Of no effect but for `vouch config check`, which looks for it.
+        user = "" if self.privileged or "user =" in parts["top"] else "user = %s\n" % (
+            pwd.getpwuid(os.geteuid()).pw_name)
+        text = user + """hostname = mx.here.example
 data-directory = "@DIR@/data"
 run-directory = "@DIR@/run"
 %s
