@@ -334,6 +334,11 @@ static void a_network_that_trusts_the_internet_is_refused(void **state)
 {
     refuse(HOST "own-networks = 0.0.0.0/0\n",
            C "2:16: own-networks would trust most of the Internet: '0.0.0.0/0'\n");
+    refuse(HOST "own-networks = [10.1.2.3/8]\n",
+           C "2:17: own-networks: '10.1.2.3/8' is a network with an address in it; write 10.0.0.0/8 for the "
+             "network, or 10.1.2.3 for the address\n");
+    refuse(HOST "signing example.org { headers = [X-Ticket, Received-SPF] }\n",
+           C "2:33: headers: 'Received-SPF' is removed or changed on the way and cannot be signed\n");
     refuse(HOST "own-networks = [10.0.0.0/8, ::/0]\n",
            C "2:29: own-networks would trust most of the Internet: '::/0'\n");
     refuse(HOST "own-networks = 128.0.0.0/1\n",

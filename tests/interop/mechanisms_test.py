@@ -312,6 +312,9 @@ class Mechanisms(unittest.TestCase):
         self.addCleanup(signing.stop)
         octets = world.message("alice@here.example", "bob@here.example", "from our own")
         mail = self.deliver(signing, octets, sender="alice@here.example", recipient="bob@here.example")
+        # What own hosts send is not judged, and nothing is said that a reader could take for a failure.
+        self.assertEqual(self.results(mail), "mx.here.example; none")
+        self.assertEqual(mail.fields("Received-SPF") + mail.fields("X-Vouch-Evidence"), [])
         fields = mail.fields("DKIM-Signature")
         self.assertEqual(sorted(re.search(r"\ba=([a-z0-9-]+)", f).group(1) for f in fields),
                          ["ed25519-sha256", "rsa-sha256"])
@@ -356,6 +359,28 @@ class Mechanisms(unittest.TestCase):
         os.kill(stopped, 18)
         self.assertEqual(reply.code, 451, reply)
         self.assertEqual(signing.find_mail("bob", "orphan"), [])
+
+    def test_config_check_reads_keys_and_secrets(self):
+        """what would keep the gateway from starting is told before"""
+        secrets = self.secrets_file("checked.secrets")
+        loose = world.write_file(world.folder() + "/loose.secrets", SECRETS, mode=0o644)
+        empty = world.write_file(world.folder() + "/empty.secrets", "", mode=0o600)
+        batv = 'batv { domains = [here.example] secrets = "%s" }'
+        for name, sections, said in (
+                ("checked1", batv % secrets, None), ("checked2", batv % loose, "loose.secrets"),
+                ("checked3", batv % empty, "empty.secrets"), ("checked4", batv % "/none", "/none"),
+                ("checked5", "signing here.example { }", "no active key"),
+                ("checked6", "authentication { smime = yes smime-authorities = /none }", "/none")):
+            made = gateway(name, sections=sections)
+            done = made.run("config", "check", "--json", "--config", made.config)
+            found = json.loads(done.stdout)
+            self.assertEqual(done.returncode, 2 if said else 0, (name, found))
+            self.assertEqual(found["result"], "errors" if said else "fine")
+            self.assertTrue(not said or said in found["errors"][0], found)
+            if said:
+                with self.assertRaises(AssertionError):
+                    made.start()  # it was right
+                made.close()
 
     # ---- ARC ----
 
