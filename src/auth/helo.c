@@ -126,6 +126,13 @@ static void conclude_own(struct helo_check *check)
     conclude_name(check, AUTH_FAIL, "is our own, and the client is somebody else");
 }
 
+/* Where our name leads is not asked: nobody else can have that address. */
+static void conclude_ourselves(struct helo_check *check)
+{
+    check->result->ourselves = true;
+    conclude(check, AUTH_PASS, "");
+}
+
 static void check_literal(struct helo_check *check, const struct ip *literal)
 {
     if (ip_equal(literal, &check->client))
@@ -188,7 +195,7 @@ static void judge(struct helo_check *check, const struct ip *literal)
     else if (check->result->kind == HELO_LITERAL)
         check_literal(check, literal);
     else if (own && is_ourselves(check))
-        conclude(check, AUTH_PASS, "");
+        conclude_ourselves(check);
     else if (check->result->kind == HELO_NAME)
         check_name(check, own);
     else if (own)

@@ -43,6 +43,7 @@ struct helo_result {
     enum helo_kind kind;
     bool own;             /* it claims to be us, and is not: loopback, own_address and an own name that
                              resolves to the client are no strangers */
+    bool ourselves;       /* pass for that reason: our own name, and the client is this host */
     struct bytes problem; /* a sentence; empty for pass */
 };
 

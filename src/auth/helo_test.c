@@ -229,6 +229,9 @@ static void we_ourselves_may_use_our_own_name(void **state)
     expect("198.51.100.1", "[198.51.100.1]", AUTH_PASS);
     expect("198.51.100.2", "mx.here.example", AUTH_PASS); /* another address of the same name */
     assert_false(result.own);
+    assert_false(result.ourselves); /* here the DNS told */
+    expect("127.0.0.1", "mx.here.example", AUTH_PASS);
+    assert_true(result.ourselves);
     expect("198.51.100.3", "mx.here.example", AUTH_FAIL);
     assert_true(result.own);
 }

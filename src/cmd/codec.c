@@ -3,6 +3,7 @@
 
 #include "cmd/command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,13 +34,13 @@ int codec_time(const struct arguments *arguments, const char *text, int64_t *out
     return -1;
 }
 
-/* A secret that everybody on the machine knows is none; but whose machine it is, is not ours to say. */
+/* As the gateway looks at it, which would refuse the file; but whose machine this is, is not ours to say. */
 static void warn_if_open(FILE *file, const char *name, const char *command)
 {
     struct stat status;
-    if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH))
-        fprintf(stderr, "vouch %s: warning: everybody can read %s; try: chmod 640 %s\n", command,
-                name, name);
+    if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)))
+        fprintf(stderr, "vouch %s: warning: others than its owner may read %s, and the gateway will not "
+                        "take it; try: chmod 600 %s\n", command, name, name);
 }
 
 static int read_secrets(const struct arguments *arguments, const char *name, struct codec *codec)
@@ -48,17 +49,18 @@ static int read_secrets(const struct arguments *arguments, const char *name, str
     struct error error;
     FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
     if (!file) {
-        perror(name);
+        fprintf(stderr, "vouch %s: %s: %s\n", arguments->command, name, strerror(errno));
         return EXIT_USAGE;
     }
     warn_if_open(file, name, arguments->command);
     size_t length = fread(text, 1, sizeof(text), file);
-    bool failed = ferror(file), whole = length < sizeof(text);
+    int problem = ferror(file) ? errno : 0;
+    bool whole = length < sizeof(text);
     if (file != stdin)
         fclose(file);
     enum result result = OK;
-    if (failed || !whole)
-        result = error_set(&error, PERM, failed ? "cannot be read" : "it is too large");
+    if (problem || !whole)
+        result = error_set(&error, PERM, "%s", problem ? strerror(problem) : "it is too large");
     else
         result = secrets_parse(codec->arena, bytes_from(text, length), &codec->secrets, &error);
     explicit_bzero(text, sizeof(text));

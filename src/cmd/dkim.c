@@ -7,6 +7,7 @@
 #include "fiber/loop.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char usage[] =
     "usage: vouch dkim verify [options] FILE|-\n"
@@ -47,6 +48,18 @@ static void write_time(struct json *json, int64_t time)
         json_add_null(json);
 }
 
+/* h= is mostly folded, and white space means nothing in it. (rfc6376:3.5) */
+static void write_headers(struct json *json, struct bytes list)
+{
+    struct buf plain;
+    buf_init(&plain, list.len + 1);
+    for (size_t i = 0; i < list.len; i++)
+        if (!strchr(" \t\r\n", list.ptr[i]))
+            buf_add_byte(&plain, list.ptr[i]);
+    json_member_bytes(json, "headers", buf_bytes(&plain));
+    buf_free(&plain);
+}
+
 static void write_json(struct buf *out, const struct dkim_results *dkim, const char *result)
 {
     struct json json = json_into(out);
@@ -63,7 +76,7 @@ static void write_json(struct buf *out, const struct dkim_results *dkim, const c
         json_member_bytes(&json, "identity", signature->identity);
         json_member_bytes(&json, "algorithm", signature->algorithm);
         json_member_integer(&json, "key_bits", signature->key_bits);
-        json_member_bytes(&json, "headers", signature->header_list);
+        write_headers(&json, signature->header_list);
         json_member_bool(&json, "testing", signature->key_testing);
         json_member_bool(&json, "body_length_used", signature->body_length_used);
         json_member_bool(&json, "expired", signature->expired);

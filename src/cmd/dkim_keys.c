@@ -75,7 +75,7 @@ enum result dkim_keys_make(struct world *world, const char *directory, struct by
         result = key_directory_write_state(world->arena, durable_kernel(), directory, domain, state,
                                            &error);
     if (result != OK)
-        fprintf(stderr, "vouch dkim: %s\n", error.text);
+        fprintf(stderr, "vouch %s: %s\n", world->command, error.text);
     return result;
 }
 

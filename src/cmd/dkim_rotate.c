@@ -5,28 +5,23 @@
  * Each step is written to the state file before the next begins, and each run begins with what that file
  * says; so it may be broken off and run again at any time.
  */
-#include "auth/dkim_judge.h"
-#include "auth/dkim_record.h"
-#include "auth/dkim_tags.h"
 #include "cmd/command.h"
-#include "cmd/dkim_authority.h"
-#include "cmd/dkim_keys.h"
+#include "cmd/dkim_rotate.h"
 #include "config/value.h"
-#include "fiber/fiber.h"
 #include "fiber/loop.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char usage[] =
     "usage: vouch dkim rotate [options] DOMAIN\n"
     "\n"
     "Replaces the signing keys of a domain without a gap. It makes new keys, prints their DNS records,\n"
-    "waits until every name server of the domain answers them, and switches: the new keys are active,\n"
-    "the old ones retired. Broken off, it goes on where it was when it is run again.\n"
+    "waits until every name server of the domain answers all of them, and switches: the new keys are\n"
+    "active, the old ones retired. Broken off, it goes on where it was when it is run again; a record\n"
+    "that is answered everywhere is not printed again. With --json it prints an object a line.\n"
     "Weeks later, when no mail signed by the old keys is on its way any more, --finish revokes them.\n"
     "\n"
     "  --finish                print what to publish for retired keys whose time has come (an empty p=),\n"
@@ -48,26 +43,12 @@ static const char usage[] =
     "  vouch dkim rotate --status example.org\n"
     "  vouch dkim rotate --finish example.org\n"
     "\n"
-    "exit status: 0 done, 1 not yet (time, or a record is not published), 2 usage, 3 DNS failed\n";
+    "exit status: 0 done, 1 not yet (time, or a record is not published) or the gateway could not be told\n"
+    "to reload, 2 usage, 3 DNS failed\n";
 
-#define POLL_INTERVAL (5 * SECOND)
 #define EXPIRE_DEFAULT (14 * DAY)
 /* The gateway signs with the old keys until somebody reloads it. */
 #define SWITCH_MARGIN DAY
-
-struct rotate {
-    const char *domain_option, *algorithm, *bits, *selector, *timeout, *expire, *reload_pid, *directory,
-        *servers, *port;
-    bool finish, status;
-    /* read from those */
-    struct world *world;
-    const char *folder;
-    struct bytes domain;
-    struct key_state *state;
-    int64_t wait, hold; /* microseconds */
-    int64_t began;      /* loop time */
-    uint16_t server_port;
-};
 
 static int complain(const char *text, int status)
 {
@@ -98,157 +79,25 @@ static int write_state(struct rotate *r)
     return complain(error.text, EXIT_NEGATIVE);
 }
 
-/* --status */
-
-static void write_status_json(struct buf *out, struct rotate *r)
+static int status_of(enum result result)
 {
-    struct json json = json_into(out);
-    json_begin_object(&json);
-    json_member_bytes(&json, "domain", r->domain);
-    json_key(&json, "keys");
-    json_begin_array(&json);
-    for (size_t i = 0; i < r->state->count; i++)
-        dkim_keys_write_json(&json, r->world->arena, r->domain, &r->state->entries[i], BYTES(""));
-    json_end_array(&json);
-    json_end_object(&json);
-    buf_add_byte(out, '\n');
+    return result == OK     ? -1
+           : result == NONE ? EXIT_NEGATIVE
+           : result == TEMP ? EXIT_TEMPORARY
+                            : EXIT_USAGE;
 }
 
-static void write_status_text(struct buf *out, struct rotate *r)
+/* -1: all records are published everywhere; else the exit status. `fresh`: nobody can have them yet. */
+static int publish(struct rotate *r, bool fresh)
 {
-    static const char *const meanings[] = {"not signing yet; run `vouch dkim rotate` to go on",
-                                           "signs",
-                                           "signs no more; its record stays until --finish",
-                                           "revoked"};
-    if (r->state->count == 0)
-        buf_printf(out, "There are no keys of " BYTES_FMT " in %s.\n", BYTES_ARG(r->domain), r->folder);
-    for (size_t i = 0; i < r->state->count; i++) {
-        const struct key_entry *entry = &r->state->entries[i];
-        buf_printf(out, "%-8s %-8s " BYTES_FMT " since ", key_phase_name(entry->phase),
-                   dkim_key_type_name(entry->type), BYTES_ARG(entry->selector));
-        key_time_write(out, entry->since);
-        buf_printf(out, ": %s\n", meanings[entry->phase]);
-    }
-}
-
-static int show_status(struct rotate *r)
-{
-    struct buf out;
-    buf_init(&out, 1 << 20);
-    if (r->world->options->json)
-        write_status_json(&out, r);
-    else
-        write_status_text(&out, r);
-    world_print(&out);
-    return EXIT_FINE;
-}
-
-/* Waiting for name servers */
-
-/* One record that all servers shall answer. */
-struct awaited {
-    struct bytes selector;
-    EVP_PKEY *key; /* NULL: revoked or gone */
-};
-
-static bool is_revoked(struct bytes text)
-{
-    struct dkim_tags tags;
-    const struct dkim_tag *data;
-    return dkim_tags_parse(text, &tags, NULL) == OK && (data = dkim_tags_find(&tags, "p")) &&
-           data->value.len == 0;
-}
-
-static bool is_as_awaited(struct arena *arena, const struct awaited *awaited,
-                          const struct dns_answer *answer)
-{
-    if (answer->status == DNS_NO_DATA || answer->status == DNS_NO_NAME)
-        return !awaited->key;
-    if (answer->status != DNS_FOUND || answer->count != 1)
-        return false;
-    return awaited->key ? dkim_private_key_fits_record(arena, awaited->key, answer->records[0].text)
-                        : is_revoked(answer->records[0].text);
-}
-
-static const char *problem_of(const struct awaited *awaited, const struct dns_answer *answer)
-{
-    if (answer->status == DNS_FAILED)
-        return answer->problem ? answer->problem : "it does not answer";
-    if (answer->status != DNS_FOUND)
-        return "it has no such record yet";
-    if (answer->count != 1)
-        return "it has several records of this name; there may be one only";
-    return awaited->key ? "it has another record" : "the key is not revoked there";
-}
-
-/* Says it once on a log, and over and over on the same line of a terminal. */
-static void show_progress(struct bytes text, bool last)
-{
-    static char shown[600];
-    char line[600];
-    snprintf(line, sizeof(line), BYTES_FMT, BYTES_ARG(text));
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K%s%s", line, last ? "\n" : "");
-    else if (strcmp(line, shown) != 0)
-        fprintf(stderr, "%s\n", line);
-    snprintf(shown, sizeof(shown), "%s", line);
-}
-
-/* OK: all servers answer as awaited; NONE: not yet. `arena` is for this look alone. */
-static enum result look(struct rotate *r, struct arena *arena, const struct awaited *awaited, bool last,
-                        struct error *error)
-{
-    struct authority *authority = arena_new(arena, struct authority);
-    struct bytes name = dkim_record_name(arena, awaited->selector, r->domain);
-    size_t good = 0;
-    const struct authority_server *bad = NULL;
-    if (!authority || !name.ptr)
-        return error_set(error, TEMP, "out of memory");
-    enum result result = authority_find(r->world->dns, arena, name, r->servers, r->server_port,
-                                        authority, error);
-    if (result != OK)
-        return result == NONE ? TEMP : result;
-    authority_ask(arena, authority, DNS_TXT);
-    for (size_t i = 0; i < authority->count; i++) {
-        if (is_as_awaited(arena, awaited, authority->servers[i].answer))
-            good++;
-        else if (!bad)
-            bad = &authority->servers[i];
-    }
-    struct bytes text = arena_printf(arena, BYTES_FMT ": %zu of %zu name servers have it",
-                                     BYTES_ARG(name), good, authority->count);
-    if (authority->unresolved)
-        text = arena_printf(arena, BYTES_FMT "; %zu have no address", BYTES_ARG(text),
-                            authority->unresolved);
-    if (bad)
-        text = arena_printf(arena, BYTES_FMT "; " BYTES_FMT ": %s", BYTES_ARG(text),
-                            BYTES_ARG(bad->name), problem_of(awaited, bad->answer));
-    /* A server that nobody can find answers nobody else either. */
-    show_progress(text, last || !bad);
-    return bad ? NONE : OK;
-}
-
-/* -1: published everywhere; else the exit status. */
-static int await_record(struct rotate *r, const struct awaited *awaited)
-{
-    int64_t deadline = loop_deadline(r->wait);
-    for (;;) {
-        struct error error = {{0}};
-        struct arena *arena = arena_create(16 << 20);
-        bool last = loop_now() + POLL_INTERVAL > deadline;
-        enum result result = arena ? look(r, arena, awaited, last, &error) : TEMP;
-        arena_destroy(arena);
-        if (result == OK)
-            return -1;
-        if (result == PERM)
-            return complain(error.text, EXIT_USAGE);
-        if (result == TEMP)
-            complain(error.text, 0);
-        if (last)
-            return complain("not everywhere yet; run it again later, it goes on from here",
-                            result == TEMP ? EXIT_TEMPORARY : EXIT_NEGATIVE);
-        fiber_sleep(POLL_INTERVAL);
-    }
+    struct error error;
+    enum result result = fresh ? NONE : dkim_await_look(&r->await, &error);
+    if (result == PERM)
+        return complain(error.text, EXIT_USAGE);
+    if (result == OK)
+        return -1;
+    rotate_announce(r);
+    return status_of(dkim_await_all(&r->await, r->wait));
 }
 
 /* The first half: new keys become active */
@@ -274,86 +123,93 @@ static int make_new_keys(struct rotate *r)
     return dkim_keys_make(r->world, r->folder, r->domain, &wanted, r->state) == OK ? -1 : EXIT_NEGATIVE;
 }
 
-static int await_new_key(struct rotate *r, const struct key_entry *entry)
+static int load_new_keys(struct rotate *r)
 {
-    struct awaited awaited = {.selector = entry->selector};
     struct error error;
-    struct bytes text;
-    struct buf out;
-    if (key_directory_load(r->world->arena, r->folder, r->domain, entry->selector, &awaited.key,
-                           &error) != OK)
-        return complain(error.text, EXIT_USAGE);
-    int status = -1;
-    if (dkim_record_text(r->world->arena, awaited.key, &text, &error) == OK) {
-        buf_init(&out, 64 * 1024);
-        buf_printf(&out, "# To be published: the %s key " BYTES_FMT " of " BYTES_FMT "\n\n",
-                   dkim_key_type_name(entry->type), BYTES_ARG(entry->selector), BYTES_ARG(r->domain));
-        dkim_keys_write_record(&out, r->world->arena, r->domain, entry->selector, text);
-        world_print(&out);
-        fflush(stdout);
-        status = await_record(r, &awaited);
+    for (size_t i = 0; i < r->state->count; i++) {
+        const struct key_entry *entry = &r->state->entries[i];
+        struct dkim_awaited *awaited = &r->await.records[r->await.count];
+        if (entry->phase != KEY_NEW)
+            continue;
+        awaited->selector = entry->selector;
+        if (key_directory_load(r->world->arena, r->folder, r->domain, entry->selector, &awaited->key,
+                               &error) != OK)
+            return complain(error.text, EXIT_USAGE);
+        r->await.count++;
     }
-    EVP_PKEY_free(awaited.key);
-    return status;
+    return -1;
 }
 
-static void tell_reload(const struct rotate *r)
+static void free_keys(struct rotate *r)
 {
-    uint64_t pid;
-    if (!r->reload_pid) {
-        printf("Reload the gateway now (systemctl reload vouch, or SIGHUP to its master), so that it\n"
-               "signs with them.\n");
-    } else if (bytes_to_uint(bytes_of(r->reload_pid), INT32_MAX, &pid) && pid > 1 &&
-               kill((pid_t)pid, SIGHUP) == 0) {
-        printf("The gateway was told to reload (process %s).\n", r->reload_pid);
-    } else {
-        fprintf(stderr, "vouch dkim rotate: process %s cannot be told to reload: %s\n", r->reload_pid,
-                strerror(errno));
+    for (size_t i = 0; i < r->await.count; i++) {
+        EVP_PKEY_free(r->await.records[i].key);
+        r->await.records[i].key = NULL;
     }
+}
+
+/* False: it was not asked for, or failed, with a message. */
+static bool tell_reload(const struct rotate *r)
+{
+    if (!r->reload)
+        return false;
+    if (kill(r->reload, SIGHUP) == 0)
+        return true;
+    fprintf(stderr,
+            "vouch dkim rotate: process %d cannot be told to reload: %s\n"
+            "The new keys are active, but the gateway signs with the old ones until it is reloaded.\n"
+            "Do it by hand: systemctl reload vouch (or SIGHUP to its master).\n",
+            r->reload, strerror(errno));
+    return false;
+}
+
+/* The new key of this algorithm that was awaited: one that somebody made meanwhile is not published. */
+static struct key_entry *successor(const struct rotate *r, enum dkim_key_type type)
+{
+    struct key_entry *entry = key_state_find_phase(r->state, KEY_NEW, type);
+    for (size_t i = 0; entry && i < r->await.count; i++)
+        if (bytes_equal_nocase(r->await.records[i].selector, entry->selector))
+            return entry;
+    return NULL;
 }
 
 static int switch_keys(struct rotate *r)
 {
-    for (size_t i = 0; i < r->state->count; i++) {
-        struct key_entry *entry = &r->state->entries[i];
-        if (entry->phase != KEY_NEW && entry->phase != KEY_ACTIVE)
-            continue;
+    static const enum dkim_key_type types[] = {DKIM_KEY_RSA, DKIM_KEY_ED25519};
+    size_t switched = 0;
+    for (size_t i = 0; i < countof(types); i++) {
+        struct key_entry *old = key_state_find_phase(r->state, KEY_ACTIVE, types[i]);
+        struct key_entry *new = successor(r, types[i]);
         /* An active key without a successor of its algorithm goes on. */
-        if (entry->phase == KEY_ACTIVE && !key_state_find_phase(r->state, KEY_NEW, entry->type))
+        if (!new)
             continue;
-        if (entry->phase == KEY_ACTIVE) {
-            entry->phase = KEY_RETIRED;
-            entry->since = now(r);
+        if (old) {
+            old->phase = KEY_RETIRED;
+            old->since = now(r);
         }
+        new->phase = KEY_ACTIVE;
+        new->since = now(r);
+        switched++;
     }
-    for (size_t i = 0; i < r->state->count; i++) {
-        struct key_entry *entry = &r->state->entries[i];
-        if (entry->phase != KEY_NEW)
-            continue;
-        entry->phase = KEY_ACTIVE;
-        entry->since = now(r);
-        printf("Active now: the %s key " BYTES_FMT ".\n", dkim_key_type_name(entry->type),
-               BYTES_ARG(entry->selector));
-    }
+    if (!switched)
+        return complain("somebody else changed the keys meanwhile; look with --status", EXIT_NEGATIVE);
     int status = write_state(r);
     if (status >= 0)
         return status;
-    if (key_state_count(r->state, KEY_RETIRED))
-        printf("Old keys are retired. Leave their records where they are; once mail signed by them has\n"
-               "arrived or expired, run: vouch dkim rotate --finish " BYTES_FMT "\n",
-               BYTES_ARG(r->domain));
-    tell_reload(r);
-    return EXIT_FINE;
+    bool reloaded = tell_reload(r);
+    rotate_show_switched(r, reloaded);
+    return r->reload && !reloaded ? EXIT_NEGATIVE : EXIT_FINE;
 }
 
 static int replace_keys(struct rotate *r)
 {
-    int status = -1;
-    if (key_state_count(r->state, KEY_NEW) == 0)
-        status = make_new_keys(r);
-    for (size_t i = 0; i < r->state->count && status < 0; i++)
-        if (r->state->entries[i].phase == KEY_NEW)
-            status = await_new_key(r, &r->state->entries[i]);
+    bool fresh = key_state_count(r->state, KEY_NEW) == 0;
+    int status = fresh ? make_new_keys(r) : -1;
+    if (status < 0)
+        status = load_new_keys(r);
+    if (status < 0)
+        status = publish(r, fresh);
+    free_keys(r);
     if (status >= 0)
         return status;
     /* It may have taken long: what others wrote meanwhile stays. */
@@ -363,33 +219,12 @@ static int replace_keys(struct rotate *r)
 
 /* The second half: retired keys are revoked */
 
-static int finish_key(struct rotate *r, size_t index)
+/* -1: it is revoked. */
+static int revoke_key(struct rotate *r, struct bytes selector)
 {
-    struct key_entry *entry = &r->state->entries[index];
-    struct awaited awaited = {.selector = entry->selector};
-    struct buf out;
     struct error error;
-    int64_t due = entry->since + (r->hold + SWITCH_MARGIN) / SECOND;
-    buf_init(&out, 64 * 1024);
-    if (now(r) < due) {
-        buf_printf(&out, "Not yet: mail signed by " BYTES_FMT " may be under way until ",
-                   BYTES_ARG(entry->selector));
-        key_time_write(&out, due);
-        buf_add_string(&out, ".\n");
-        world_print(&out);
-        return EXIT_NEGATIVE;
-    }
-    buf_printf(&out, "# To be published in place of the old record: " BYTES_FMT " is revoked\n\n",
-               BYTES_ARG(entry->selector));
-    dkim_keys_write_record(&out, r->world->arena, r->domain, entry->selector,
-                           bytes_of(dkim_record_revoked(entry->type)));
-    world_print(&out);
-    fflush(stdout);
-    int status = await_record(r, &awaited);
-    if (status >= 0)
-        return status;
-    status = read_state(r);
-    entry = key_state_find(r->state, awaited.selector);
+    int status = read_state(r);
+    struct key_entry *entry = key_state_find(r->state, selector);
     if (status >= 0 || !entry)
         return status >= 0 ? status : EXIT_FINE;
     entry->phase = KEY_REVOKED;
@@ -397,25 +232,37 @@ static int finish_key(struct rotate *r, size_t index)
     status = write_state(r);
     if (status >= 0)
         return status;
-    if (key_directory_remove(r->world->arena, durable_kernel(), r->folder, r->domain, awaited.selector,
+    if (key_directory_remove(r->world->arena, durable_kernel(), r->folder, r->domain, selector,
                              &error) != OK)
         return complain(error.text, EXIT_NEGATIVE);
-    printf("Revoked: " BYTES_FMT ". Its private key is removed; its record may go in some months.\n",
-           BYTES_ARG(awaited.selector));
+    rotate_show_revoked(r, selector);
     return -1;
 }
 
 static int finish_keys(struct rotate *r)
 {
     int worst = EXIT_FINE;
-    if (key_state_count(r->state, KEY_RETIRED) == 0)
+    if (key_state_count(r->state, KEY_RETIRED) == 0 && !r->world->options->json)
         printf("There is no retired key.\n");
     for (size_t i = 0; i < r->state->count; i++) {
-        if (r->state->entries[i].phase != KEY_RETIRED)
+        const struct key_entry *entry = &r->state->entries[i];
+        int64_t due = entry->since + (r->hold + SWITCH_MARGIN) / SECOND;
+        if (entry->phase != KEY_RETIRED)
             continue;
-        int status = finish_key(r, i);
-        if (status > worst)
-            worst = status;
+        if (now(r) >= due) {
+            r->await.records[r->await.count++].selector = entry->selector;
+        } else {
+            rotate_show_not_yet(r, entry, due);
+            worst = EXIT_NEGATIVE;
+        }
+    }
+    int status = r->await.count ? publish(r, false) : -1;
+    worst = status > worst ? status : worst;
+    for (size_t i = 0; i < r->await.count; i++) {
+        if (!r->await.records[i].answered)
+            continue;
+        status = revoke_key(r, r->await.records[i].selector);
+        worst = status > worst ? status : worst;
     }
     return worst;
 }
@@ -433,7 +280,7 @@ static int64_t expire_of(const struct config *config, struct bytes domain)
 
 static int read_options(struct rotate *r)
 {
-    uint64_t port = 53;
+    uint64_t port = 53, pid = 0;
     r->wait = HOUR;
     r->began = loop_now();
     r->folder = dkim_keys_directory(r->world, r->directory);
@@ -448,7 +295,14 @@ static int read_options(struct rotate *r)
         return complain("--expire wants a duration such as 14d", EXIT_USAGE);
     if (r->port && !bytes_to_uint(bytes_of(r->port), UINT16_MAX, &port))
         return complain("--port wants a number", EXIT_USAGE);
-    r->server_port = (uint16_t)port;
+    if (r->reload_pid && (!bytes_to_uint(bytes_of(r->reload_pid), INT32_MAX, &pid) || pid < 2))
+        return complain("--reload-pid wants the number of a process", EXIT_USAGE);
+    r->reload = (int)pid;
+    r->await = (struct dkim_await){.world = r->world, .domain = r->domain, .servers = r->servers,
+                                   .port = (uint16_t)port};
+    r->await.records = arena_alloc_array(r->world->arena, KEY_STATE_MAX, sizeof(*r->await.records));
+    if (!r->await.records)
+        return complain("out of memory", EXIT_TEMPORARY);
     return read_state(r);
 }
 
@@ -459,7 +313,15 @@ static int run_rotate(struct world *world)
     int status = read_options(r);
     if (status >= 0)
         return status;
-    return r->status ? show_status(r) : r->finish ? finish_keys(r) : replace_keys(r);
+    if (r->status) {
+        rotate_show_state(r, NULL);
+        return EXIT_FINE;
+    }
+    status = r->finish ? finish_keys(r) : replace_keys(r);
+    /* The last line says where things stand, as it is on disk. */
+    if (world->options->json && status != EXIT_USAGE && read_state(r) < 0)
+        rotate_show_state(r, "state");
+    return status;
 }
 
 int dkim_rotate_command(int argc, char **argv)

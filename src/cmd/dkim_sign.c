@@ -61,6 +61,14 @@ static bool complain(const char *text)
     return false;
 }
 
+static bool complain_of_keys(const char *directory, struct bytes domain, const char *what,
+                             const char *cure, const char *command)
+{
+    fprintf(stderr, "vouch dkim sign: %s of " BYTES_FMT " in %s; %s: vouch dkim %s " BYTES_FMT "\n", what,
+            BYTES_ARG(domain), directory, cure, command, BYTES_ARG(domain));
+    return false;
+}
+
 static bool load_files(struct world *world, const struct signing_options *options,
                        struct signers *signers)
 {
@@ -89,7 +97,10 @@ static bool load_active(struct world *world, const struct signing_options *optio
     struct error error = {{0}};
     if (!state || !domain.len)
         return complain("--domain wants the name of a domain");
-    if (key_directory_read_state(world->arena, directory, domain, state, &error) != OK)
+    enum result result = key_directory_read_state(world->arena, directory, domain, state, &error);
+    if (result == NONE || (result == OK && state->count == 0))
+        return complain_of_keys(directory, domain, "there are no keys", "make some", "keygen");
+    if (result != OK)
         return complain(error.text);
     for (size_t i = 0; i < state->count && signers->count < DKIM_NAMES_MAX; i++) {
         struct signer *signer = &signers->items[signers->count];
@@ -101,7 +112,8 @@ static bool load_active(struct world *world, const struct signing_options *optio
             return complain(error.text);
         signers->count++;
     }
-    return signers->count || complain("the key directory has no active key of this domain");
+    return signers->count || complain_of_keys(directory, domain, "there is no active key",
+                                              "publish and switch to new ones", "rotate");
 }
 
 static bool sign(struct world *world, const struct signing_options *options,

@@ -103,7 +103,7 @@ static int check_stamp(const struct check_arguments *given, struct hashcash_requ
 
 static int check_file(const struct check_arguments *given, const struct hashcash_request *request)
 {
-    struct world world = {.arena = arena_create((size_t)1 << 30)};
+    struct world world = {.command = "hashcash check", .arena = arena_create((size_t)1 << 30)};
     struct hashcash_result result;
     struct message message;
     struct bytes content;

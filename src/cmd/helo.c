@@ -54,9 +54,18 @@ static void write_json(struct buf *out, struct bytes name, const struct helo_res
     json_member_bytes(&json, "name", name);
     json_member(&json, "kind", helo_kind_name(helo->kind));
     json_member_bool(&json, "own", helo->own);
+    json_member_bool(&json, "ourselves", helo->ourselves);
     json_member_bytes(&json, "problem", helo->problem);
     json_end_object(&json);
     buf_add_byte(out, '\n');
+}
+
+static const char *pass_sentence(const struct helo_result *helo)
+{
+    if (helo->ourselves)
+        return "it is our own name, and the client is this very host (a loopback address); "
+               "where\n           the name leads was not asked";
+    return helo->kind == HELO_LITERAL ? "it is the client's address" : "it leads to the client";
 }
 
 static void write_text(struct buf *out, struct bytes name, const struct helo_result *helo)
@@ -67,8 +76,7 @@ static void write_text(struct buf *out, struct bytes name, const struct helo_res
     if (helo->problem.len)
         buf_printf(out, "  because  " BYTES_FMT "\n", BYTES_ARG(helo->problem));
     else
-        buf_add_string(out, helo->kind == HELO_LITERAL ? "  because  it is the client's address\n"
-                                                       : "  because  it leads to the client\n");
+        buf_printf(out, "  because  %s\n", pass_sentence(helo));
 }
 
 static int run_check(struct world *world)

@@ -3,6 +3,7 @@
 #include "lint/lint.h"
 
 #include "auth/dkim_key.h"
+#include "auth/key_directory.h"
 #include "base/domain.h"
 #include "cmd/command.h"
 #include "cmd/repeated.h"
@@ -25,6 +26,8 @@ static const char usage[] =
     "records.\n"
     "\n"
     "  --selector NAME[,NAME]  DKIM selectors in use (default: common ones are tried)\n"
+    "  --key-directory FOLDER  try the selectors of the keys in it, too (default: the\n"
+    "                          configuration's, if it can be read)\n"
     "  --helo NAME[,NAME]      names that the outbound hosts greet with\n"
     "  --address IP[,IP]       addresses that mail goes out from\n"
     "  --dnsbl ZONE[,ZONE]     ask these block lists for all addresses (default: none)\n"
@@ -48,7 +51,7 @@ enum { SELECTORS, HELOS, ADDRESSES, ZONES, LISTS };
 
 struct lint_options {
     struct repeated lists[LISTS];
-    const char *domain, *https_at, *ca_file;
+    const char *domain, *https_at, *ca_file, *key_directory;
     bool no_fetch;
     struct ip addresses[REPEATED_MAX];
     struct lint_request request;
@@ -69,6 +72,26 @@ static bool read_names(struct world *world, struct repeated *list, const char *w
         if (!read_name(world, list->values[i], what, &list->values[i]))
             return false;
     return true;
+}
+
+/* The selectors of this host's keys; none if it has none that can be read. */
+static void read_keys(struct world *world, struct lint_options *options)
+{
+    struct lint_request *request = &options->request;
+    const char *folder =
+        options->key_directory ? options->key_directory : world->config.key_directory;
+    struct key_state *state = arena_new(world->arena, struct key_state);
+    struct lint_selector *selectors =
+        arena_alloc_array(world->arena, KEY_STATE_MAX, sizeof(*selectors));
+    struct bytes domain = key_directory_domain(world->arena, request->domain);
+    if (!folder || !state || !selectors || !domain.len ||
+        key_directory_read_state(world->arena, folder, domain, state, NULL) != OK)
+        return;
+    for (size_t i = 0; i < state->count; i++)
+        if (state->entries[i].phase != KEY_REVOKED)
+            selectors[request->local_selector_count++] = (struct lint_selector){
+                state->entries[i].selector, state->entries[i].phase == KEY_ACTIVE};
+    request->local_selectors = selectors;
 }
 
 static bool read_request(struct world *world, struct lint_options *options)
@@ -101,6 +124,7 @@ static bool read_request(struct world *world, struct lint_options *options)
     request->fetch = !options->no_fetch;
     request->ca_file = options->ca_file;
     request->deadline = loop_deadline(LINT_TIME);
+    read_keys(world, options);
     return true;
 }
 
@@ -151,6 +175,7 @@ int lint_command(int argc, char **argv)
     const struct argument table[] = {{"--no-fetch", NULL, &lint.no_fetch},
                                      {"--https-at", &lint.https_at, NULL},
                                      {"--ca-file", &lint.ca_file, NULL},
+                                     {"--key-directory", &lint.key_directory, NULL},
                                      WORLD_ARGUMENTS(options)};
     struct arguments arguments = {"lint", usage, table, countof(table), {NULL}, 0};
     int status = repeated_take(lint.lists, LISTS, arguments.command, &argc, argv);

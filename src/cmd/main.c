@@ -28,12 +28,12 @@ static const struct command commands[] = {
     {"openpgp check", "what a message file claims with OpenPGP", openpgp_check_command, false},
     {"hashcash check", "whether hashcash stamps hold", hashcash_check_command, false},
     {"ar parse", "what Authentication-Results fields say", ar_parse_command, false},
-    {"report show", "what other operators report about mail in our name", report_show_command, false},
     {NULL, "Domains: what to publish", NULL, false},
     {"lint", "what a domain publishes, and what is wrong with it", lint_command, false},
     {"spf wizard", "an SPF record from what sends, and a test of it", spf_wizard_command, false},
     {"spf simulate", "what another SPF record would do to mail that came", spf_simulate_command, false},
     {"dmarc simulate", "what another DMARC record would do to mail that came", dmarc_simulate_command, false},
+    {"report show", "what other operators report about mail in our name", report_show_command, false},
     {NULL, "Signing", NULL, false},
     {"dkim sign", "sign a message file", dkim_sign_command, false},
     {"dkim keygen", "make signing keys and their DNS records", dkim_keygen_command, false},
@@ -51,7 +51,7 @@ static const struct command commands[] = {
     {"role", "a process of the gateway (internal)", role_command, true},
 };
 
-static int help(FILE *out)
+static void help(FILE *out)
 {
     fprintf(out, "vouch %s: a mail gateway that works out who is really sending\n\n"
                  "usage: vouch COMMAND [arguments]\n\n",
@@ -63,7 +63,6 @@ static int help(FILE *out)
             fprintf(out, "  %-18s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(out, "\n`vouch COMMAND --help` explains one. Manual: vouch(1), vouch.conf(5).\n");
-    return 0;
 }
 
 /* How many of the arguments the command's name takes; 0 if it is another command. */
@@ -90,8 +89,8 @@ static int finish(int status)
     return status == EXIT_FINE ? EXIT_TEMPORARY : status;
 }
 
-/* "spf" alone: say what there is of it. */
-static int unknown_command(const char *name)
+/* "spf" alone, or with a second word that does not go with it: say what there is of it. */
+static int unknown_command(const char *name, const char *second)
 {
     bool found = false;
     struct bytes prefix = bytes_of(name);
@@ -100,7 +99,10 @@ static int unknown_command(const char *name)
         if (!bytes_starts_with(command, prefix) || command.len <= prefix.len ||
             command.ptr[prefix.len] != ' ')
             continue;
-        if (!found)
+        if (!found && second && second[0] != '-')
+            fprintf(stderr, "vouch: there is no command '%s %s'; those that begin with '%s':\n", name,
+                    second, name);
+        else if (!found)
             fprintf(stderr, "vouch: '%s' wants a second word:\n", name);
         found = true;
         fprintf(stderr, "  %-18s %s\n", commands[i].name, commands[i].summary);
@@ -115,16 +117,16 @@ int main(int argc, char **argv)
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0) {
         help(argc < 2 ? stderr : stdout);
-        return argc < 2 ? EXIT_USAGE : EXIT_FINE;
+        return finish(argc < 2 ? EXIT_USAGE : EXIT_FINE);
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("vouch %s\n", VOUCH_VERSION);
-        return EXIT_FINE;
+        return finish(EXIT_FINE);
     }
     for (size_t i = 0; i < countof(commands); i++) {
         int used = match(&commands[i], argc - 1, argv + 1);
         if (used)
             return finish(commands[i].run(argc - used, argv + used));
     }
-    return unknown_command(argv[1]);
+    return unknown_command(argv[1], argc > 2 ? argv[2] : NULL);
 }

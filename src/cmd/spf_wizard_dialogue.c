@@ -70,6 +70,14 @@ static bool take_list(struct arena *arena, struct wizard_answers *answers,
     return true;
 }
 
+/* Where there may be none, that can be said in words, too; "no" unless it is an answer itself. */
+static bool is_nothing(const struct question *question, struct bytes answer)
+{
+    return !answer.len ||
+           (question->when_empty && bytes_is_nocase(answer, "none")) ||
+           (question->list && bytes_is_nocase(answer, "no"));
+}
+
 static bool ask_question(struct arena *arena, struct wizard_answers *answers,
                          const struct question *question)
 {
@@ -78,7 +86,7 @@ static bool ask_question(struct arena *arena, struct wizard_answers *answers,
     for (;;) {
         if (!ask(question->text, line, &answer))
             return false;
-        if (!answer.len && question->when_empty) {
+        if (is_nothing(question, answer) && question->when_empty) {
             answer = bytes_of(question->when_empty);
             if (!answer.len)
                 return true;

@@ -9,6 +9,7 @@
 #include "fiber/loop.h"
 #include "os/socket.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,15 +138,19 @@ bool world_has_colour(void)
     return isatty(STDOUT_FILENO) && !(none && *none) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
+static bool complain(const struct world *world, const char *file, const char *text)
+{
+    fprintf(stderr, "vouch %s: %s: %s\n", world->command, file, text);
+    return false;
+}
+
 bool world_read_message(struct world *world, const char *file, struct bytes *out)
 {
     FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
     struct buf text;
     buf_init(&text, MESSAGE_MAX);
-    if (!in) {
-        perror(file);
-        return false;
-    }
+    if (!in)
+        return complain(world, file, strerror(errno));
     uint8_t *to;
     while ((to = buf_reserve(&text, 64 * 1024))) {
         size_t count = fread(to, 1, 64 * 1024, in);
@@ -153,14 +158,16 @@ bool world_read_message(struct world *world, const char *file, struct bytes *out
         if (count == 0)
             break;
     }
-    bool fine = !text.failed && !ferror(in);
+    /* A folder opens, and cannot be read. */
+    int problem = ferror(in) ? errno : 0;
     *out = message_normalize(world->arena, buf_bytes(&text));
-    if (!fine || !out->ptr)
-        fprintf(stderr, "%s: %s\n", file, fine || text.failed ? "too large" : "cannot be read");
+    bool fits = !text.failed && out->ptr;
     buf_free(&text);
     if (in != stdin)
         fclose(in);
-    return fine && out->ptr;
+    if (problem || !fits)
+        return complain(world, file, problem ? strerror(problem) : "too large");
+    return true;
 }
 
 int world_parse_message(struct world *world, const char *file, struct message *out)

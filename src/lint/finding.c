@@ -96,7 +96,8 @@ void section_dns_failed(struct section *section, struct bytes subject, const cha
     section_find(section, SEVERITY_WARNING, HARM_MAIL_LOST, subject, NULL,
                  "The DNS gave no answer (%s); what is there could not be judged, and others who "
                  "ask may defer mail.",
-                 problem ? problem : "it failed");
+                 problem ? problem : "it failed")
+        ->dns_failure = true;
 }
 
 int finding_compare(const struct finding *a, const struct finding *b)

@@ -29,6 +29,7 @@ struct finding {
     struct bytes subject; /* the name or record that it is about */
     struct bytes text;    /* one sentence */
     const char *section;  /* "rfc7208:4.5"; a literal, may be NULL */
+    bool dns_failure;     /* of section_dns_failed() */
     struct bytes fix;     /* records to publish, a line each, as in a zone file; may be empty */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lint/lint.h"
 
+#include "base/domain.h"
 #include "fiber/group.h"
 
 struct check {
@@ -42,6 +43,96 @@ static void start(struct fiber_group *group, struct job *job)
         job->section->incomplete = true;
 }
 
+/* What is worth looking at where the domain itself does not exist: hosts that were named. */
+static bool needs_domain(enum lint_topic topic)
+{
+    return topic != LINT_MX && topic != LINT_REVERSE && topic != LINT_DNSBL;
+}
+
+static void drop(struct section *section, size_t at)
+{
+    section->finding_count--;
+    for (size_t i = at; i < section->finding_count; i++)
+        section->findings[i] = section->findings[i + 1];
+    if (!section->line_count)
+        section_show(section, 0, "not known: the DNS did not answer");
+}
+
+/* Whether the sections before this one, or this one before that finding, say the same. */
+static bool is_said(const struct lint *lint, size_t topic, size_t at)
+{
+    struct bytes subject = lint->sections[topic].findings[at].subject;
+    for (size_t i = 0; i <= topic; i++) {
+        const struct section *section = &lint->sections[i];
+        for (size_t j = 0; j < (i == topic ? at : section->finding_count); j++)
+            if (section->findings[j].dns_failure &&
+                bytes_equal_nocase(section->findings[j].subject, subject))
+                return true;
+    }
+    return false;
+}
+
+struct silence {
+    bool all, domain; /* no answer to any question; to any about the domain */
+    const char *problem;
+};
+
+static struct silence find_silence(const struct lint *lint)
+{
+    struct silence silence = {true, true, NULL};
+    size_t asked = 0;
+    for (size_t i = 0; i < lint->recorder.count; i++) {
+        const struct dns_lookup *lookup = &lint->recorder.lookups[i];
+        bool within = domain_is_within(lookup->name, lint->domain);
+        if (!lookup->answer)
+            continue;
+        asked += within;
+        if (lookup->answer->status != DNS_FAILED) {
+            silence.all = false;
+            silence.domain &= !within;
+        } else if (within && !silence.problem) {
+            silence.problem = lookup->answer->problem;
+        }
+    }
+    silence.all &= asked > 0;
+    silence.domain &= asked > 0;
+    return silence;
+}
+
+/* Whether it is the resolver that is silent, or the name servers of the domain: the domain above has
+ * others. */
+static bool resolver_answers(struct lint *lint)
+{
+    struct bytes above = domain_parent(lint->domain);
+    return above.len &&
+           dns_query(lint->dns, lint->arena, above, DNS_SOA, lint->deadline)->status != DNS_FAILED;
+}
+
+/* One cause is told once, however many questions it cost. */
+static void settle_failures(struct lint *lint)
+{
+    struct silence silence = find_silence(lint);
+    struct section *first = &lint->sections[LINT_MX];
+    for (size_t i = 0; i < LINT_TOPICS; i++) {
+        struct section *section = &lint->sections[i];
+        for (size_t j = section->finding_count; j-- > 0;)
+            if (section->findings[j].dns_failure && (silence.domain || is_said(lint, i, j)))
+                drop(section, j);
+    }
+    silence.all = silence.all && !resolver_answers(lint);
+    const char *problem = silence.problem ? silence.problem : "it failed";
+    if (silence.all)
+        section_find(first, SEVERITY_WARNING, HARM_MAIL_LOST, lint->domain, NULL,
+                     "Our resolver answered none of the questions (%s), so nothing could be told "
+                     "about the domain.",
+                     problem);
+    else if (silence.domain)
+        section_find(first, SEVERITY_WARNING, HARM_MAIL_LOST, lint->domain, NULL,
+                     "The DNS gave no answer to any question about the domain (%s), so nothing "
+                     "could be told about it, and others who ask may defer its mail.",
+                     problem);
+}
+
 void lint_run(struct lint *lint, struct dns *dns, struct arena *arena,
               const struct lint_request *request)
 {
@@ -54,22 +145,27 @@ void lint_run(struct lint *lint, struct dns *dns, struct arena *arena,
     dns_recorder_init(&lint->recorder, dns, arena);
     lint->recorder.limit = LINT_LOOKUPS_MAX;
     lint->dns = &lint->recorder.dns;
+    lint->mx = dns_query(lint->dns, arena, lint->domain, DNS_MX, lint->deadline);
+    bool exists = lint->mx->status != DNS_NO_NAME;
     fiber_group_open(&group);
     for (size_t i = 0; i < LINT_TOPICS; i++) {
         /* SPF's evaluation and others rewind nothing, but each may use up only its own part. */
         struct arena *own = arena_create_child(arena, LINT_SECTION_MEMORY);
         section_init(&lint->sections[i], own ? own : arena, checks[i].topic, checks[i].name);
         jobs[i] = (struct job){lint, &checks[i], &lint->sections[i]};
-        if (!checks[i].needs_hosts)
+        if (!exists && needs_domain(i))
+            section_show(&lint->sections[i], 0, "not looked at: the domain does not exist");
+        else if (!checks[i].needs_hosts)
             start(&group, &jobs[i]);
     }
     lint_hosts_gather(lint);
     for (size_t i = 0; i < LINT_TOPICS; i++)
-        if (checks[i].needs_hosts)
+        if (checks[i].needs_hosts && (exists || !needs_domain(i)))
             start(&group, &jobs[i]);
     /* Every question has the deadline, so the checks end by themselves. */
     fiber_group_wait(&group, NO_DEADLINE);
     fiber_group_close(&group);
+    settle_failures(lint);
 }
 
 size_t lint_count(const struct lint *lint, enum severity severity)

@@ -34,10 +34,18 @@ enum {
     LINT_SECTION_MEMORY = 8 << 20
 };
 
+/* A selector of a key of this host. */
+struct lint_selector {
+    struct bytes name;
+    bool signs; /* so its record must be there */
+};
+
 struct lint_request {
     struct bytes domain;           /* A-labels, lower case, no trailing dot */
     const struct bytes *selectors; /* without any the common ones are tried */
     size_t selector_count;
+    const struct lint_selector *local_selectors; /* looked at besides those */
+    size_t local_selector_count;
     const struct bytes *helo_names; /* that the outbound hosts say */
     size_t helo_count;
     const struct ip *addresses; /* that mail goes out from */
@@ -76,8 +84,8 @@ struct lint {
     int64_t deadline;
     struct section sections[LINT_TOPICS];
 
+    const struct dns_answer *mx; /* asked for before anything else */
     /* Found by lint_hosts_gather(), before the checks that need hosts begin. */
-    const struct dns_answer *mx;
     bool null_mx;
     struct lint_host hosts[LINT_HOSTS_MAX];
     size_t host_count;

@@ -75,7 +75,15 @@ struct asking {
     struct lint *lint;
     struct section *section;
     struct bytes selector, name;
+    bool given;  /* by the administrator; else guessed */
+    bool local;  /* of a key of this host */
+    bool signs;  /* with which it signs */
     const struct dns_answer *answer;
+};
+
+/* What the keys found add up to. */
+struct tally {
+    size_t found, failed, rsa;
 };
 
 static void ask(void *argument)
@@ -83,15 +91,6 @@ static void ask(void *argument)
     struct asking *asking = argument;
     asking->answer = dns_query(asking->lint->dns, asking->section->arena, asking->name, DNS_TXT,
                                asking->lint->deadline);
-}
-
-static bool start(struct fiber_group *group, struct asking *asking, struct lint *lint,
-                  struct section *section, struct bytes selector)
-{
-    *asking = (struct asking){lint, section, selector, BYTES(""), NULL};
-    asking->name = lint_name(section, BYTES_FMT "._domainkey." BYTES_FMT, BYTES_ARG(selector),
-                             BYTES_ARG(lint->domain));
-    return fiber_group_start(group, "dkim", ask, asking);
 }
 
 static void judge_tags(struct section *section, struct bytes name, struct bytes text)
@@ -130,9 +129,29 @@ static void judge_key(struct section *section, struct bytes name, const struct d
         section_find(section, SEVERITY_WARNING, HARM_WEAKNESS, name, "rfc6376:3.6.1",
                      "The key says that it is being tested (t=y), so receivers treat the mail as "
                      "unsigned: remove t=y when signing works.");
-    if (!rsa)
-        section_find(section, SEVERITY_ADVICE, HARM_WEAKNESS, name, "rfc8463:3",
-                     "Many receivers cannot check Ed25519 yet: sign with an RSA key as well.");
+}
+
+static bool allows_sha256(struct bytes text)
+{
+    struct dkim_tags tags;
+    if (dkim_tags_parse(text, &tags, NULL) != OK)
+        return false;
+    const struct dkim_tag *hashes = dkim_tags_find(&tags, "h");
+    return !hashes || dkim_tags_lists(hashes->value, "sha256");
+}
+
+/* How many records at the name are keys of the type that receivers can use. */
+static size_t count_keys(const struct asking *asking, enum dkim_key_type type)
+{
+    const struct dns_answer *answer = asking->answer;
+    const struct dkim_key *key;
+    size_t count = 0;
+    for (size_t i = 0; answer && answer->status == DNS_FOUND && i < answer->count; i++) {
+        struct bytes text = answer->records[i].text;
+        count += dkim_key_find(text, &key, NULL) == OK && dkim_key_record(key)->type == type &&
+                 allows_sha256(text);
+    }
+    return count;
 }
 
 static void judge_record(struct section *section, struct bytes name, struct bytes text)
@@ -165,81 +184,141 @@ static void judge_record(struct section *section, struct bytes name, struct byte
                      "The key cannot be used (%s), so every signature with it fails.", error.text);
 }
 
-static bool judge(struct asking *asking, bool given)
+static void judge_absence(struct asking *asking)
+{
+    if (asking->signs)
+        section_find(asking->section, SEVERITY_ERROR, HARM_MAIL_LOST, asking->name,
+                     "rfc6376:3.6.2",
+                     "There is no key at the selector, and this host signs with it: publish the "
+                     "record that `vouch dkim keygen` made.");
+    else if (asking->given)
+        section_find(asking->section, SEVERITY_ERROR, HARM_MAIL_LOST, asking->name,
+                     "rfc6376:3.6.2",
+                     "There is no key at the selector: signatures that name it fail.");
+}
+
+static void judge(struct asking *asking, struct tally *tally)
 {
     const struct dns_answer *answer = asking->answer;
     struct section *section = asking->section;
     if (!answer || answer->status == DNS_FAILED) {
-        if (given)
+        tally->failed++;
+        if (asking->given || asking->local)
             section_dns_failed(section, asking->name, answer ? answer->problem : NULL);
-        return false;
+        return;
     }
     if (answer->status != DNS_FOUND) {
-        if (given)
-            section_find(section, SEVERITY_ERROR, HARM_MAIL_LOST, asking->name, "rfc6376:3.6.2",
-                         "There is no key at the selector: signatures that name it fail.");
-        return false;
+        judge_absence(asking);
+        return;
     }
+    tally->found++;
+    tally->rsa += count_keys(asking, DKIM_KEY_RSA);
     if (answer->count > 1)
         section_find(section, SEVERITY_ERROR, HARM_MAIL_LOST, asking->name, "rfc6376:3.6.2.2",
                      "There are %zu TXT records; with more than one, which of them is the key is "
                      "left to chance.",
                      answer->count);
-    if (bytes_is(asking->selector, unlikely))
-        return true;
     for (size_t i = 0; i < answer->count; i++)
         judge_record(section, asking->name, answer->records[i].text);
+}
+
+/* The selectors to ask for: those given, or the common ones, and the local ones, once each. */
+struct list {
+    struct asking *items;
+    size_t count;
+};
+
+static struct asking *add(struct lint *lint, struct section *section, struct list *list,
+                          struct bytes selector)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (bytes_equal_nocase(list->items[i].selector, selector))
+            return &list->items[i];
+    struct asking *asking = &list->items[list->count++];
+    *asking = (struct asking){.lint = lint, .section = section, .selector = selector};
+    asking->name = lint_name(section, BYTES_FMT "._domainkey." BYTES_FMT, BYTES_ARG(selector),
+                             BYTES_ARG(lint->domain));
+    return asking;
+}
+
+static bool make_list(struct lint *lint, struct section *section, struct list *list)
+{
+    const struct lint_request *request = lint->request;
+    size_t most = request->selector_count + request->local_selector_count + countof(common);
+    list->count = 0;
+    list->items = arena_alloc_array(section->arena, most, sizeof(*list->items));
+    if (!list->items)
+        return false;
+    for (size_t i = 0; i < request->selector_count; i++)
+        add(lint, section, list, request->selectors[i])->given = true;
+    for (size_t i = 0; i < request->local_selector_count; i++) {
+        struct asking *asking = add(lint, section, list, request->local_selectors[i].name);
+        asking->local = true;
+        asking->signs = request->local_selectors[i].signs;
+    }
+    for (size_t i = 0; !request->selector_count && i < countof(common); i++)
+        add(lint, section, list, bytes_of(common[i]));
     return true;
 }
 
-static void judge_all(struct lint *lint, struct section *section, struct asking *asking,
-                      size_t count, bool given)
+static bool has_wildcard(struct lint *lint, struct section *section)
 {
-    size_t found = 0, failed = 0;
-    if (!given && asking[0].answer && asking[0].answer->status == DNS_FOUND) {
-        section_find(
-            section, SEVERITY_WARNING, HARM_WEAKNESS, asking[0].name, "rfc6376:6.1.2",
-            "A wildcard answers for every selector, so keys cannot be looked for here: name "
-            "them with --selector, and remove the wildcard.");
-        return;
-    }
-    for (size_t i = given ? 0 : 1; i < count; i++) {
-        found += judge(&asking[i], given);
-        failed += !asking[i].answer || asking[i].answer->status == DNS_FAILED;
-    }
-    if (!given && failed)
+    struct bytes name =
+        lint_name(section, "%s._domainkey." BYTES_FMT, unlikely, BYTES_ARG(lint->domain));
+    if (dns_query(lint->dns, section->arena, name, DNS_TXT, lint->deadline)->status != DNS_FOUND)
+        return false;
+    section_find(section, SEVERITY_WARNING, HARM_WEAKNESS, name, "rfc6376:6.1.2",
+                 "A wildcard answers for every selector, so keys cannot be looked for here: name "
+                 "them with --selector, and remove the wildcard.");
+    return true;
+}
+
+/* Only where all answered can it be said that there is no RSA key. */
+static void check_algorithms(struct section *section, const struct list *list,
+                             const struct tally *tally)
+{
+    for (size_t i = 0; i < list->count && !tally->rsa && !tally->failed; i++)
+        if (count_keys(&list->items[i], DKIM_KEY_ED25519))
+            section_find(section, SEVERITY_ADVICE, HARM_WEAKNESS, list->items[i].name, "rfc8463:3",
+                         "Many receivers cannot check Ed25519 yet, and no RSA key was found: sign "
+                         "with one as well.");
+}
+
+static void judge_all(struct lint *lint, struct section *section, struct list *list, bool wildcard)
+{
+    struct tally tally = {0, 0, 0};
+    bool guessed = !lint->request->selector_count;
+    for (size_t i = 0; i < list->count; i++)
+        if (!wildcard || list->items[i].given || list->items[i].local)
+            judge(&list->items[i], &tally);
+    if (!wildcard)
+        check_algorithms(section, list, &tally);
+    if (guessed && tally.failed)
         section_dns_failed(section, lint->domain, "asked for DKIM keys");
-    if (!given && !found && !failed) {
-        section_show(section, 0, "no key at %zu common selectors", countof(common));
-        section_find(
-            section, SEVERITY_ADVICE, HARM_WEAKNESS, lint->domain, "rfc6376:3.6.2.1",
-            "No key was found at the common selectors; they cannot be listed, so name those "
-            "in use with --selector, or begin to sign.");
-    }
+    if (!guessed || wildcard || tally.found || tally.failed)
+        return;
+    section_show(section, 0, "no key at %zu common selectors", countof(common));
+    section_find(section, SEVERITY_ADVICE, HARM_WEAKNESS, lint->domain, "rfc6376:3.6.2.1",
+                 "No key was found at the common selectors; they cannot be listed, so name those "
+                 "in use with --selector, or begin to sign.");
 }
 
 void lint_dkim(struct lint *lint, struct section *section)
 {
-    const struct lint_request *request = lint->request;
-    bool given = request->selector_count != 0;
-    size_t count = given ? request->selector_count : countof(common) + 1;
-    struct asking *asking = arena_alloc_array(section->arena, count, sizeof(*asking));
+    struct list list;
     struct fiber_group group;
-    if (!asking) {
+    if (!make_list(lint, section, &list)) {
         section->incomplete = true;
         return;
     }
     fiber_group_open(&group);
-    for (size_t i = 0; i < count; i++) {
-        struct bytes selector = given    ? request->selectors[i]
-                                : i == 0 ? bytes_of(unlikely)
-                                         : bytes_of(common[i - 1]);
-        if (!start(&group, &asking[i], lint, section, selector))
+    for (size_t i = 0; i < list.count; i++)
+        if (!fiber_group_start(&group, "dkim", ask, &list.items[i]))
             section->incomplete = true;
-    }
+    bool wildcard = !lint->request->selector_count && has_wildcard(lint, section);
     fiber_group_wait(&group, NO_DEADLINE);
     fiber_group_close(&group);
-    judge_all(lint, section, asking, count, given);
+    judge_all(lint, section, &list, wildcard);
     if (!section->finding_count)
         section_find(section, SEVERITY_FINE, HARM_CLUTTER, lint->domain, "rfc6376:3.6.1",
                      "Every key found can be used.");

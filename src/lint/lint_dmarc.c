@@ -3,6 +3,7 @@
 #include "auth/dmarc_walk.h"
 #include "auth/organization.h"
 #include "base/domain.h"
+#include "lint/dmarc_mend.h"
 #include "lint/lint.h"
 #include "lint/record_text.h"
 
@@ -12,8 +13,11 @@ struct dmarc_lint {
     struct dmarc_discovery discovery;
     struct dmarc_walk walk;
     const struct dmarc_lookup *used;
-    struct bytes organization; /* by the walk */
+    bool complete;             /* the walk came to its end */
+    struct bytes organization; /* by the walk; empty unless it is complete */
     struct bytes name;         /* "_dmarc." and where the record is, or should be */
+    bool policy_is_wrong;      /* p=, sp= or np= is missing or no policy */
+    struct bytes fix;          /* the one corrected record, for every finding about it */
 };
 
 static struct bytes zone_line(struct dmarc_lint *dmarc, struct bytes text)
@@ -21,30 +25,9 @@ static struct bytes zone_line(struct dmarc_lint *dmarc, struct bytes text)
     return record_text_zone_line(dmarc->section->arena, dmarc->name, text);
 }
 
-/* The record with another p=, without the tags that are gone, with reports if it has none. */
-static struct bytes mend(struct dmarc_lint *dmarc, struct bytes text, const char *policy)
+static bool is_own(const struct dmarc_lint *dmarc)
 {
-    struct buf out;
-    struct bytes rest = text, tag;
-    bool rua = false;
-    buf_init(&out, 8192);
-    buf_printf(&out, "v=DMARC1; p=%s", policy);
-    while (bytes_split(&rest, ';', &tag)) {
-        tag = bytes_trim(tag);
-        struct bytes name = bytes_trim(bytes_first(tag, bytes_find_byte(tag, '=')));
-        if (!tag.len || bytes_find_byte(tag, '=') == BYTES_NOT_FOUND ||
-            bytes_is_nocase(name, "v") || bytes_is_nocase(name, "p") ||
-            bytes_is_nocase(name, "pct") || bytes_is_nocase(name, "rf") ||
-            bytes_is_nocase(name, "ri"))
-            continue;
-        rua |= bytes_is_nocase(name, "rua");
-        buf_printf(&out, "; " BYTES_FMT, BYTES_ARG(tag));
-    }
-    if (!rua)
-        buf_printf(&out, "; rua=mailto:dmarc@" BYTES_FMT, BYTES_ARG(dmarc->lint->domain));
-    struct bytes line = zone_line(dmarc, buf_bytes(&out));
-    buf_free(&out);
-    return line;
+    return bytes_equal(dmarc->used->domain, dmarc->lint->domain);
 }
 
 static void show_walk(struct dmarc_lint *dmarc)
@@ -54,8 +37,9 @@ static void show_walk(struct dmarc_lint *dmarc)
         section_show(dmarc->section, 0, BYTES_FMT ": " BYTES_FMT "%s", BYTES_ARG(lookup->step.name),
                      BYTES_ARG(lookup->step.answer), lookup == dmarc->used ? " (used)" : "");
     }
-    section_show(dmarc->section, 0, "organizational domain: " BYTES_FMT,
-                 BYTES_ARG(dmarc->organization));
+    if (dmarc->complete)
+        section_show(dmarc->section, 0, "organizational domain: " BYTES_FMT,
+                     BYTES_ARG(dmarc->organization));
 }
 
 static const struct dmarc_lookup *lookup_at(struct dmarc_lint *dmarc, struct bytes domain)
@@ -72,14 +56,14 @@ static void check_policy(struct dmarc_lint *dmarc)
     struct section *section = dmarc->section;
     const struct dmarc_lookup *used = dmarc->used;
     const struct dmarc_record *record = &used->record;
-    bool own = bytes_equal(used->domain, dmarc->lint->domain);
+    bool own = is_own(dmarc);
     enum dmarc_policy policy = own ? record->policy : record->subdomain_policy;
-    if (policy == DMARC_POLICY_NONE)
+    if (policy == DMARC_POLICY_NONE && !dmarc->policy_is_wrong)
         section_find(
             section, SEVERITY_WARNING, HARM_FORGERY, dmarc->name, "rfc9989:5.2",
             "The policy is none: forgeries are reported, if at all, but delivered; when the "
             "reports show that own mail passes, ask for quarantine or reject.")
-            ->fix = mend(dmarc, used->text, "quarantine");
+            ->fix = dmarc->fix;
     if (record->testing && policy != DMARC_POLICY_NONE)
         section_find(
             section, SEVERITY_WARNING, HARM_FORGERY, dmarc->name, "rfc9989:4.7",
@@ -123,7 +107,7 @@ static void check_syntax(struct dmarc_lint *dmarc)
                 "The tag %s= exists no more%s.", gone[i],
                 i == 0 ? ": receivers of today apply the policy to all mail (t=y is for tests)"
                        : "")
-                ->fix = mend(dmarc, text, dmarc_policy_name(dmarc->used->record.policy));
+                ->fix = dmarc->fix;
     while (bytes_split(&rest, ';', &tag)) {
         size_t equals = bytes_find_byte(tag, '=');
         struct bytes name = bytes_trim(bytes_first(tag, equals));
@@ -133,22 +117,47 @@ static void check_syntax(struct dmarc_lint *dmarc)
         if (!fine)
             section_find(section, SEVERITY_WARNING, HARM_WEAKNESS, dmarc->name, "rfc9989:4.8",
                          "\"" BYTES_FMT "\" is no tag of DMARC, and ignored.",
-                         BYTES_ARG(bytes_first(bytes_trim(tag), 60)));
+                         BYTES_ARG(bytes_first(bytes_trim(tag), 60)))
+                ->fix = dmarc->fix;
     }
     if (!tag_value(text, "p").ptr)
         section_find(section, SEVERITY_ERROR, HARM_FORGERY, dmarc->name, "rfc9989:4.7",
                      "The record has no p= tag, so it counts as p=none at best.")
-            ->fix = mend(dmarc, text, "quarantine");
+            ->fix = dmarc->fix;
 }
 
-static bool same_organization(struct dmarc_lint *dmarc, struct bytes destination)
+/* A policy that is no policy makes the record one of p=none at best (rfc9989:4.7). */
+static void check_policy_words(struct dmarc_lint *dmarc)
+{
+    static const char *const tags[] = {"p", "sp", "np"};
+    dmarc->policy_is_wrong = !tag_value(dmarc->used->text, "p").ptr;
+    for (size_t i = 0; i < countof(tags); i++) {
+        struct bytes word = tag_value(dmarc->used->text, tags[i]);
+        enum dmarc_policy policy;
+        if (!word.ptr ||
+            (dmarc_mend_policy(word, &policy) && bytes_is_nocase(word, dmarc_policy_name(policy))))
+            continue;
+        dmarc->policy_is_wrong = true;
+        section_find(dmarc->section, SEVERITY_ERROR, HARM_FORGERY, dmarc->name, "rfc9989:4.7",
+                     "%s=" BYTES_FMT " is no policy (none, quarantine and reject are), so the "
+                     "record counts as p=none at best.",
+                     tags[i], BYTES_ARG(bytes_first(word, 40)))
+            ->fix = dmarc->fix;
+    }
+}
+
+/* OK, NONE: another's; TEMP: the DNS does not tell. */
+static enum result same_organization(struct dmarc_lint *dmarc, struct bytes destination)
 {
     struct dmarc_walk walk;
     enum dmarc_organization_source source;
     struct bytes normal = dmarc_normalize(dmarc->section->arena, destination);
-    if (!normal.len || dmarc_walk(&dmarc->discovery, normal, &walk) != OK)
-        return false;
-    return bytes_equal_nocase(dmarc_walk_organization(&walk, normal, &source), dmarc->organization);
+    if (!normal.len)
+        return NONE;
+    if (!dmarc->complete || dmarc_walk(&dmarc->discovery, normal, &walk) != OK)
+        return TEMP;
+    struct bytes found = dmarc_walk_organization(&walk, normal, &source);
+    return bytes_equal_nocase(found, dmarc->organization) ? OK : NONE;
 }
 
 /* rfc9990:4: a destination elsewhere must have said that it wants the reports. */
@@ -165,16 +174,20 @@ static void check_destination(struct dmarc_lint *dmarc, const char *tag, struct 
                      "%s= names \"" BYTES_FMT
                      "\", which is no address to send reports to; it is written "
                      "mailto:name@domain.",
-                     tag, BYTES_ARG(bytes_first(address, 80)));
+                     tag, BYTES_ARG(bytes_first(address, 80)))
+            ->fix = dmarc->fix;
         return;
     }
     struct bytes domain = bytes_skip(address, at + 1);
-    if (domain_is_within(domain, dmarc->used->domain) || same_organization(dmarc, domain))
+    if (domain_is_within(domain, dmarc->used->domain))
+        return;
+    enum result same = same_organization(dmarc, domain);
+    if (same == OK)
         return;
     struct bytes name = lint_name(section, BYTES_FMT "._report._dmarc." BYTES_FMT,
                                   BYTES_ARG(dmarc->used->domain), BYTES_ARG(domain));
     enum dns_status status = lint_texts(dmarc->lint, section, name, "v=DMARC1", texts, &count);
-    if (status != DNS_FAILED && !count)
+    if (same == NONE && status != DNS_FAILED && !count)
         section_find(section, SEVERITY_WARNING, HARM_WEAKNESS, name, "rfc9990:4",
                      "Reports are to go to " BYTES_FMT
                      ", which has not agreed to get them, so none are "
@@ -191,7 +204,7 @@ static void check_reports(struct dmarc_lint *dmarc)
         section_find(
             dmarc->section, SEVERITY_WARNING, HARM_WEAKNESS, dmarc->name, "rfc9989:4.7",
             "Nobody gets reports (no rua=), so failing own mail and forgeries stay unseen.")
-            ->fix = mend(dmarc, dmarc->used->text, dmarc_policy_name(record->policy));
+            ->fix = dmarc->fix;
     for (size_t i = 0; i < countof(lists); i++) {
         size_t count = 0;
         while (lists[i].len && count++ < 10 && bytes_split(&lists[i], ',', &address))
@@ -221,7 +234,8 @@ static void check_none(struct dmarc_lint *dmarc)
                          "\"" BYTES_FMT "\" is no DMARC record: one begins with \"v=DMARC1;\", in "
                          "capitals.",
                          BYTES_ARG(bytes_first(answer->records[i].text, 60)))
-                ->fix = zone_line(dmarc, proposal);
+                ->fix = zone_line(dmarc, dmarc_mend(section->arena, answer->records[i].text,
+                                                    dmarc->lint->domain, false));
         }
     if (!explained)
         section_find(
@@ -248,6 +262,45 @@ static void check_suffix_list(struct dmarc_lint *dmarc)
         BYTES_ARG(dmarc->organization), BYTES_ARG(organization));
 }
 
+/* Receivers that walk up ask there, too, and may defer the domain's mail (rfc9989:5.3.6). */
+static void say_what_failed(struct dmarc_lint *dmarc)
+{
+    bool said = false;
+    for (size_t i = 0; i < dmarc->discovery.count; i++) {
+        const struct dmarc_lookup *lookup = dmarc->discovery.lookups[i];
+        if (lookup->status != DMARC_LOOKUP_FAILED)
+            continue;
+        said = true;
+        section_show(dmarc->section, 0, BYTES_FMT ": " BYTES_FMT, BYTES_ARG(lookup->step.name),
+                     BYTES_ARG(lookup->step.answer));
+        /* The recorder knows the answer: this only says it. */
+        lint_ask(dmarc->lint, dmarc->section, lookup->step.name, DNS_TXT);
+    }
+    if (!said)
+        section_dns_failed(dmarc->section, dmarc->name, "asked for DMARC records");
+}
+
+static void check_used(struct dmarc_lint *dmarc)
+{
+    struct section *section = dmarc->section;
+    const struct dmarc_lookup *used = dmarc->used;
+    dmarc->name = used->step.name;
+    dmarc->fix = zone_line(
+        dmarc, dmarc_mend(section->arena, used->text, used->domain, !is_own(dmarc)));
+    check_policy_words(dmarc);
+    if (used->unusable)
+        section_find(section, SEVERITY_ERROR, HARM_FORGERY, dmarc->name, "rfc9989:4.10.1",
+                     "The record cannot be used (" BYTES_FMT "), so DMARC is not applied at all.",
+                     BYTES_ARG(used->problem))
+            ->fix = dmarc->fix;
+    else
+        check_policy(dmarc);
+    check_syntax(dmarc);
+    check_reports(dmarc);
+    if (dmarc->complete)
+        check_suffix_list(dmarc);
+}
+
 void lint_dmarc(struct lint *lint, struct section *section)
 {
     struct dmarc_lint *dmarc = arena_new(section->arena, struct dmarc_lint);
@@ -260,32 +313,22 @@ void lint_dmarc(struct lint *lint, struct section *section)
     dmarc->section = section;
     dmarc->name = lint_name(section, "_dmarc." BYTES_FMT, BYTES_ARG(lint->domain));
     dmarc_discovery_init(&dmarc->discovery, lint->dns, section->arena, lint->deadline);
-    if (dmarc_walk(&dmarc->discovery, lint->domain, &dmarc->walk) != OK) {
-        section_dns_failed(section, dmarc->name, "asked for DMARC records");
-        return;
-    }
-    dmarc->organization = dmarc_walk_organization(&dmarc->walk, lint->domain, &source);
-    /* rfc9989:4.10.1: the author domain's record, else the organization's. */
+    dmarc->complete = dmarc_walk(&dmarc->discovery, lint->domain, &dmarc->walk) == OK;
+    if (dmarc->complete)
+        dmarc->organization = dmarc_walk_organization(&dmarc->walk, lint->domain, &source);
+    /* rfc9989:4.10.1: the author domain's record, else the organization's. The first is known
+     * whatever fails above it. */
     dmarc->used = lookup_at(dmarc, lint->domain);
-    if (!dmarc->used)
+    if (!dmarc->used && dmarc->complete)
         dmarc->used = lookup_at(dmarc, dmarc->organization);
     show_walk(dmarc);
-    if (!dmarc->used) {
+    if (!dmarc->complete)
+        say_what_failed(dmarc);
+    if (dmarc->used)
+        check_used(dmarc);
+    else if (dmarc->complete)
         check_none(dmarc);
-        return;
-    }
-    dmarc->name = dmarc->used->step.name;
-    if (dmarc->used->unusable)
-        section_find(section, SEVERITY_ERROR, HARM_FORGERY, dmarc->name, "rfc9989:4.10.1",
-                     "The record cannot be used (" BYTES_FMT "), so DMARC is not applied at all.",
-                     BYTES_ARG(dmarc->used->problem))
-            ->fix = mend(dmarc, dmarc->used->text, "quarantine");
-    else
-        check_policy(dmarc);
-    check_syntax(dmarc);
-    check_reports(dmarc);
-    check_suffix_list(dmarc);
-    if (!section->finding_count)
+    if (!section->finding_count && dmarc->used)
         section_find(section, SEVERITY_FINE, HARM_CLUTTER, dmarc->name, "rfc9989:4.10",
                      "The policy is %s, and somebody gets the reports.",
                      dmarc_policy_name(dmarc->used->record.policy));

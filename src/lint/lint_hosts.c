@@ -86,7 +86,6 @@ void lint_hosts_gather(struct lint *lint)
 {
     struct asking asking[LINT_HOSTS_MAX];
     struct fiber_group group;
-    lint->mx = dns_query(lint->dns, lint->arena, lint->domain, DNS_MX, lint->deadline);
     for (size_t i = 0; i < lint->mx->count; i++) {
         struct lint_host *host;
         if (!lint->mx->records[i].name.len)

@@ -119,9 +119,12 @@ static void check_fetch(struct lint *lint, struct section *section)
         section_show(section, 0, "policy: not fetched");
         return;
     }
+    unsigned failures = section->failures;
     enum result result = fetch(lint, section, host, &response, &error);
     if (result == OK)
         check_response(lint, section, url, &response);
+    else if (result == NONE && section->failures > failures)
+        section_show(section, 0, "policy: not known, for the DNS did not answer");
     else
         section_find(
             section, SEVERITY_ERROR, HARM_WEAKNESS, url, "rfc8461:3.3",
@@ -132,7 +135,7 @@ static void check_fetch(struct lint *lint, struct section *section)
 static void check_none(struct lint *lint, struct section *section, struct bytes name)
 {
     section_show(section, 0, "no record");
-    if (lint->null_mx || !lint->host_count)
+    if (lint->null_mx || !lint->host_count || lint->mx->status == DNS_FAILED)
         return;
     section_find(
         section, SEVERITY_ADVICE, HARM_WEAKNESS, name, "rfc8461:3.1",
@@ -167,9 +170,10 @@ void lint_mta_sts(struct lint *lint, struct section *section)
             ->fix = record_text_zone_line(section->arena, name, BYTES("v=STSv1; id=1"));
     } else {
         check_fetch(lint, section);
-        if (!section->finding_count)
+        bool compared = lint->request->fetch && lint->mx->status != DNS_FAILED;
+        if (!section->finding_count && !section->failures)
             section_find(section, SEVERITY_FINE, HARM_CLUTTER, name, "rfc8461:3",
-                         lint->request->fetch ? "The policy is enforced and names every MX host."
-                                              : "The record can be read.");
+                         compared ? "The policy is enforced and names every MX host."
+                                  : "The record can be read.");
     }
 }

@@ -14,6 +14,10 @@ static void check_no_mx(struct lint *lint, struct section *section)
                      "from it is refused by most.");
         return;
     }
+    if (lint->host_count && lint->hosts[0].failed) {
+        section_dns_failed(section, lint->domain, "asking for its addresses");
+        return;
+    }
     struct finding *finding;
     if (addresses)
         finding =

@@ -44,6 +44,17 @@ static void check_terms(struct lint *lint, struct section *section, const struct
         ->fix = record_text_zone_line(section->arena, lint->domain, BYTES("spf2.0/pra ?all"));
 }
 
+/* "v=spf1 -all": nothing sends, under any name, so that it counts for the author's address as well
+ * is what is meant. */
+static bool never_sends(struct arena *arena, struct bytes text)
+{
+    struct spf_record record;
+    struct bytes where;
+    return spf_record_parse(arena, text, &record, &where, NULL) == OK &&
+           record.directive_count == 1 && record.directives[0].mechanism == SPF_ALL &&
+           record.directives[0].qualifier == '-';
+}
+
 void lint_sender_id(struct lint *lint, struct section *section)
 {
     const struct dns_answer *answer = lint_ask(lint, section, lint->domain, DNS_TXT);
@@ -52,7 +63,7 @@ void lint_sender_id(struct lint *lint, struct section *section)
     for (size_t i = 0; i < answer->count; i++) {
         struct bytes text = answer->records[i].text;
         struct scopes scopes;
-        spf |= spf_record_has_version(text);
+        spf |= spf_record_has_version(text) && !never_sends(section->arena, text);
         if (!bytes_starts_with_nocase(text, BYTES("spf2.0")))
             continue;
         section_show(section, 0, BYTES_FMT, BYTES_ARG(text));

@@ -72,6 +72,10 @@ void lint_tlsa(struct lint *lint, struct section *section)
     struct asking asking[LINT_HOSTS_MAX];
     struct fiber_group group;
     size_t mx = 0, with = 0;
+    if (lint->mx->status == DNS_FAILED) {
+        section_show(section, 0, "not known: the DNS does not say which the MX hosts are");
+        return;
+    }
     fiber_group_open(&group);
     for (size_t i = 0; i < lint->host_count; i++) {
         if (!lint->hosts[i].is_mx)
@@ -88,7 +92,7 @@ void lint_tlsa(struct lint *lint, struct section *section)
         with += judge(&asking[i]);
     if (!with && !section->failures)
         section_show(section, 0, "no TLSA records");
-    if (with && with < mx)
+    if (with && with < mx && !section->failures)
         section_find(
             section, SEVERITY_WARNING, HARM_WEAKNESS, lint->domain, "rfc7672:2.2",
             "Only %zu of %zu MX hosts have TLSA records: an attacker makes senders take one of "

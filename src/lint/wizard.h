@@ -98,8 +98,8 @@ enum result wizard_plan_make(struct wizard_plan *plan, struct dns *dns, struct a
  * number that came out otherwise than expected. TEMP at the arena's cap. */
 enum result wizard_try(struct wizard_plan *plan, bool published, size_t *wrong) must_check;
 
-/* What the DNS has in the place of a record: OK the same, PERM another (*live), NONE nothing, TEMP.
- */
+/* What the DNS has in the place of a record: OK the same (or, for Sender ID, an opt-out that is as
+ * good), PERM another (*live), NONE nothing, TEMP. */
 enum result wizard_compare(struct wizard_plan *plan, const struct wizard_record *record,
                            struct bytes *live) must_check;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/ascii.h"
 #include "base/domain.h"
 #include "lint/wizard.h"
 #include "message/idn.h"
@@ -12,10 +13,25 @@ static enum result read_switch(struct bytes key, struct bytes value, bool *out, 
     return error_set(error, PERM, BYTES_FMT " wants yes or no", BYTES_ARG(key));
 }
 
+/* No top-level domain is a number (rfc3696:2), so that is a mistyped address. */
+static bool is_like_address(struct bytes value)
+{
+    value = bytes_first(value, bytes_find_byte(value, '/'));
+    size_t dot = bytes_rfind_byte(value, '.');
+    struct bytes label = bytes_skip(value, dot == BYTES_NOT_FOUND ? 0 : dot + 1);
+    for (size_t i = 0; i < label.len; i++)
+        if (!ascii_is_digit(label.ptr[i]))
+            return bytes_find_byte(value, ':') != BYTES_NOT_FOUND;
+    return label.len != 0;
+}
+
 static enum result read_name(struct arena *arena, struct bytes value, struct bytes *out,
                              struct error *error)
 {
     struct bytes name;
+    if (is_like_address(domain_strip_dot(value)))
+        return error_set(error, PERM, "\"" BYTES_FMT "\" is no IP address, and no name",
+                         BYTES_ARG(bytes_first(value, 80)));
     if (idn_to_ascii(arena, domain_strip_dot(value), &name, NULL) == OK &&
         domain_label_count(name) > 1) {
         *out = name;

@@ -430,10 +430,15 @@ static void write_main(struct making *making)
     add_record(plan, domain, "v=spf1",
                arena_printf(plan->arena, "v=spf1" BYTES_FMT " %call", BYTES_ARG(list), plan->end),
                "Who may send as the domain.");
+    /* Lists and forwarders keep the author's address, so about them it must say nothing
+     * (rfc4406:3.4). */
     add_record(plan, domain, "spf2.0",
                arena_printf(plan->arena, "spf2.0/pra" BYTES_FMT " %call", BYTES_ARG(list),
-                            plan->end == '-' && !plan->answers->never_sends ? '~' : plan->end),
-               "The same for the few that still check Sender ID.");
+                            plan->answers->never_sends ? '-' : '?'),
+               plan->answers->never_sends
+                   ? "The same for the few that still check Sender ID."
+                   : "The same for the few that still check Sender ID, who would otherwise refuse "
+                     "mail of lists; \"spf2.0/pra ?all\", which opts out, does as well.");
     buf_free(&terms);
     add_trial(plan, domain, BYTES("a stranger"), &nobody, false, true,
               plan->end == '-'   ? AUTH_FAIL

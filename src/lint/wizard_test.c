@@ -102,6 +102,11 @@ static void wrong_lines_are_named(void **state)
     assert_int_equal(plan(scene, "esp=big.example\n"), PERM);
     assert_int_equal(plan(scene, "esp=E=big.example,bounces=b.shop.example\n"), PERM);
     assert_int_equal(plan(scene, "esp=E=\n"), PERM);
+    /* Mistyped addresses are no names. */
+    assert_int_equal(plan(scene, "domain=shop.example\nhost=300.1.1.1\n"), PERM);
+    assert_non_null(strstr(scene->error.text, "no IP address"));
+    assert_int_equal(plan(scene, "domain=shop.example\nhost=192.0.2.0/33\n"), PERM);
+    assert_int_equal(plan(scene, "domain=shop.example\nrelay=2001:db8::g\n"), PERM);
 }
 
 int main(void)

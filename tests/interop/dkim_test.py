@@ -267,6 +267,9 @@ class FromOthers(unittest.TestCase):
                 self.assertEqual([s["result"] for s in found["signatures"]], ["pass", "pass"])
                 self.assertEqual([s["algorithm"] for s in found["signatures"]],
                                  ["rsa-sha256", "ed25519-sha256"])
+                for signature in found["signatures"]:
+                    self.assertRegex(signature["headers"], r"\A[!-~]+\Z")  # unfolded
+                    self.assertIn("from", signature["headers"].lower().split(":"))
 
     def test_no_length(self):
         """l= is never written, x= is, and lies behind any queue's life"""
@@ -413,8 +416,7 @@ class Life(unittest.TestCase):
     def test_life(self):
         """rotate: publish, wait for every server, switch, retire, revoke; resumed at each step"""
         made, _ = self.rotate("--timeout", "0", status=1)
-        lines = self.zone_lines(made)
-        self.assertEqual(len(lines), 1)  # it waits for the first key first
+        self.assertEqual(len(self.zone_lines(made)), 2)  # all at once: the zone is edited once
         self.assertEqual(set(self.phases().values()), {"new"})
         first = sorted(self.phases())
         everything = json.loads(self.run_vouch("keygen", "--json", "--selector", "other", "--algorithm",
@@ -425,10 +427,24 @@ class Life(unittest.TestCase):
                  for s in first]
         zone = ["%s._domainkey TXT %s" % (s, world.zone_text(t)) for s, t in zip(first, lines)]
         self.first.publish(zone)
-        _, said = self.rotate("--timeout", "0", status=1)
-        self.assertIn("1 of 2 name servers have it", said)
-        self.assertIn("ns2.sender.example", said)
+        made, said = self.rotate("--timeout", "0", status=1)
+        self.assertEqual(len(self.zone_lines(made)), 2)
+        for selector in first:
+            self.assertRegex(said, selector + r".*1 of 2 name servers have it; ns2\.sender\.example")
         self.assertEqual(set(self.phases().values()), {"new"})
+
+        # One of the records everywhere: it is not to be published any more, and nothing is switched.
+        for server in self.first, self.second, self.resolver:
+            server.publish(zone[:1])
+        made, said = self.rotate("--timeout", "0", status=1)
+        self.assertEqual(len(self.zone_lines(made)), 1)
+        self.assertNotIn(first[0], made)
+        self.assertIn("key %s of" % first[1], made)
+        self.assertIn("2 of 2 name servers have it", said)
+        self.assertEqual(set(self.phases().values()), {"new"})
+        self.first.publish(zone)
+        self.second.publish([])
+        self.resolver.publish([])
 
         # The second server gets the zone while it waits.
         waiting = subprocess.Popen(
@@ -440,6 +456,7 @@ class Life(unittest.TestCase):
         out, err = waiting.communicate(timeout=world.PATIENCE)
         self.assertEqual(waiting.returncode, 0, (out + err).decode())
         self.assertIn("Reload the gateway", out.decode())
+        self.assertEqual(out.count(b"Active now"), 2)
         self.assertEqual(self.phases(), {s: "active" for s in first})
 
         found = json.loads(self.run_vouch("check-key", "--all", "--json", DOMAIN))
@@ -449,7 +466,13 @@ class Life(unittest.TestCase):
         self.assertTrue(found["keys"][0]["private_key"])
 
         # Again: the old keys are retired, and revoked when their time has come.
-        self.rotate("--timeout", "0", "--selector", "next", status=1)
+        made, _ = self.rotate("--timeout", "0", "--selector", "next", "--json", status=1)
+        published, state = [json.loads(line) for line in made.splitlines()]
+        self.assertEqual([published["event"], state["event"]], ["publish", "state"])
+        self.assertEqual([key["name"] for key in published["keys"]],
+                         ["next-%s._domainkey.%s" % (a, DOMAIN) for a in ("rsa", "ed25519")])
+        self.assertEqual({key["phase"] for key in published["keys"]}, {"new"})
+        self.assertEqual(sorted(key["phase"] for key in state["keys"]), ["active"] * 2 + ["new"] * 2)
         second = sorted(s for s, phase in self.phases().items() if phase == "new")
         self.assertEqual(second, ["next-ed25519", "next-rsa"])
         lines = [world.read_file("%s/%s/%s.txt" % (self.directory, DOMAIN, s)).decode().strip()
@@ -457,21 +480,55 @@ class Life(unittest.TestCase):
         zone += ["%s._domainkey TXT %s" % (s, world.zone_text(t)) for s, t in zip(second, lines)]
         for server in self.first, self.second, self.resolver:
             server.publish(zone)
-        self.rotate("--timeout", "0")
+        nobody = subprocess.Popen(["true"])
+        nobody.wait()  # its number is free now
+        made, said = self.rotate("--timeout", "0", "--json", "--reload-pid", str(nobody.pid), status=1)
+        active, state = [json.loads(line) for line in made.splitlines()]
+        self.assertEqual([active["event"], active["reloaded"], state["event"]], ["active", False, "state"])
+        self.assertEqual(sorted(key["selector"] for key in active["keys"]), second)
+        self.assertIn("No such process", said)
+        self.assertIn("systemctl reload vouch", said)
         self.assertEqual(self.phases(), dict({s: "retired" for s in first}, **{s: "active" for s in second}))
         said, _ = self.rotate("--finish", status=1)
         self.assertIn("Not yet", said)
 
         later = str(int(__import__("time").time()) + 16 * 86400)
-        _, said = self.rotate("--finish", "--now", later, "--timeout", "0", status=1)
-        self.assertIn("not revoked there", said)
+        made, said = self.rotate("--finish", "--now", later, "--timeout", "0", status=1)
+        self.assertEqual(len(self.zone_lines(made)), 2)
+        self.assertEqual(said.count("not revoked there"), 2)
         revoked = ["%s._domainkey TXT %s" % (s, '"v=DKIM1; p="') for s in first]
         for server in self.first, self.second, self.resolver:
             server.publish(revoked + zone[2:])
-        self.rotate("--finish", "--now", later, "--timeout", "0")
+        made, _ = self.rotate("--finish", "--now", later, "--timeout", "0", "--json")
+        events = [json.loads(line) for line in made.splitlines()]
+        self.assertEqual([event["event"] for event in events], ["revoked", "revoked", "state"])
+        self.assertEqual(sorted(event["selector"] for event in events[:2]), first)
         self.assertEqual(self.phases(), dict({s: "revoked" for s in first}, **{s: "active" for s in second}))
         left = sorted(os.listdir("%s/%s" % (self.directory, DOMAIN)))
         self.assertEqual(left, ["next-ed25519.pem", "next-ed25519.txt", "next-rsa.pem", "next-rsa.txt", "state"])
+
+    def test_unwritten(self):
+        """Nothing is called active before the state says so on disk"""
+        directory = os.path.join(folder(), "unwritten")
+        server = "127.0.0.4:%d" % self.port
+        command = [world.VOUCH, "dkim", "rotate", "--key-directory", directory, "--name-servers", server,
+                   "--resolver", server, "--timeout", "0", DOMAIN]
+        vouch("dkim", "keygen", "--key-directory", directory, "--algorithm", "rsa", "--selector", "u", DOMAIN)
+        text = world.read_file("%s/%s/u.txt" % (directory, DOMAIN)).decode().strip()
+        self.resolver.publish(["u._domainkey TXT %s" % world.zone_text(text)])
+        state = "%s/%s/state" % (directory, DOMAIN)
+        before = world.read_file(state)
+        # No file may grow: root, too, is stopped by that.
+        done = subprocess.run(["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"] + command,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(b"File too large", done.stderr)
+        self.assertNotIn(b"Active", done.stdout)
+        self.assertEqual(world.read_file(state), before)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(b"Active now: the rsa key u.", done.stdout)
+        self.assertNotIn(b"To be published", done.stdout)  # it is there already
 
     def test_what_is_wrong(self):
         """check-key names what is wrong, and where"""
@@ -513,6 +570,87 @@ class Life(unittest.TestCase):
             name, text, ttl = key["tinydns"].split(":")
             self.assertEqual(name, "'" + key["name"])
             self.assertEqual(re.sub(r"\\(\d{3})", lambda m: chr(int(m.group(1), 8)), text), key["value"])
+
+
+# ---- what is said when something is wrong ----
+
+
+class Errors(unittest.TestCase):
+    def fails(self, *arguments, status=2, stdin=b""):
+        done = vouch(*arguments, stdin=stdin, status=None)
+        self.assertEqual(done.returncode, status, done)
+        self.assertEqual(done.stdout, b"")
+        return done.stderr.decode()
+
+    def test_no_keys(self):
+        """sign without keys says how to make some; keygen's errors begin with its name"""
+        place = os.path.join(folder(), "without-keys")
+        said = self.fails("dkim", "sign", "--key-directory", place, "--domain", "other.example", "-")
+        self.assertIn("no keys of other.example", said)
+        self.assertIn("vouch dkim keygen other.example", said)
+        vouch("dkim", "keygen", "--key-directory", place, "--selector", "a", "other.example")
+        said = self.fails("dkim", "sign", "--key-directory", place, "--domain", "other.example", "-")
+        self.assertIn("vouch dkim rotate other.example", said)
+        said = self.fails("dkim", "keygen", "--key-directory", place, "--selector", "a", "other.example",
+                          status=1)
+        self.assertTrue(said.startswith("vouch dkim keygen: "), said)
+        said = self.fails("dkim", "rotate", "--key-directory", place, "--selector", "/", "third.example",
+                          status=1)
+        self.assertTrue(said.startswith("vouch dkim rotate: "), said)
+
+    def test_reload_pid(self):
+        """what is no process is refused before anything is done"""
+        for pid in "1", "x", "-5":
+            place = os.path.join(folder(), "nopid")
+            said = self.fails("dkim", "rotate", "--key-directory", place, "--reload-pid=" + pid, DOMAIN)
+            self.assertIn("--reload-pid", said)
+            self.assertFalse(os.path.exists(place))
+
+    def test_message_files(self):
+        """what is wrong with a message file is said under the command's name"""
+        message = world.write_file(folder() + "/message.eml", MESSAGES["plain"])
+        for command in (["dkim", "verify"], ["check"], ["arc", "verify"], ["domainkeys", "verify"],
+                        ["hashcash", "check", "--resource", "a@here.example", "--file"],
+                        ["dmarc", "check"], ["dkim", "sign", "--domain", DOMAIN,
+                                           "--key-directory", keys().directory]):
+            name = "vouch %s: " % " ".join(command[:2 if len(command) > 1 else 1])
+            with self.subTest(name):
+                self.assertEqual(self.fails(*command, "/nonexist"),
+                                 name + "/nonexist: No such file or directory\n")
+                self.assertEqual(self.fails(*command, folder()), name + folder() + ": Is a directory\n")
+                self.assertEqual(self.fails(*command, message + "/x"),
+                                 name + message + "/x: Not a directory\n")
+
+    def test_secrets(self):
+        """a file of secrets that the gateway would refuse is warned of, with the mode that it takes"""
+        for mode, warned in (0o600, False), (0o640, True), (0o604, True), (0o620, True):
+            secrets = world.write_file(folder() + "/batv.secrets", "a secret that is long enough\n", mode)
+            done = vouch("batv", "encode", "--secrets", secrets, "ann@sender.example", status=None)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertEqual(b"chmod 600 " + secrets.encode() in done.stderr, warned, (oct(mode), done))
+        said = self.fails("batv", "encode", "--secrets", "/nonexist", "ann@sender.example")
+        self.assertEqual(said, "vouch batv encode: /nonexist: No such file or directory\n")
+        said = self.fails("batv", "encode", "--secrets", folder(), "ann@sender.example")
+        self.assertIn("Is a directory", said)
+
+    def test_full_disk(self):
+        """help that nobody got is no success"""
+        for words in ["help"], ["--help"], ["version"], ["--version"], ["dkim", "rotate", "--help"]:
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([world.VOUCH] + words, stdout=full, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 3, words)
+            self.assertIn(b"No space left", done.stderr)
+
+    def test_unknown_commands(self):
+        said = self.fails("report", "shwo", "x")
+        self.assertTrue(said.startswith("vouch: there is no command 'report shwo'"), said)
+        self.assertIn("\n  report show ", said)
+        self.assertNotIn("dkim", said)
+        self.assertTrue(self.fails("dkim").startswith("vouch: 'dkim' wants a second word:\n"))
+        self.assertTrue(self.fails("repo", "x").startswith("vouch: there is no command 'repo'"))
+        listed = vouch("help").decode()
+        self.assertLess(listed.index("Domains: what to publish"), listed.index("report show"))
+        self.assertLess(listed.index("report show"), listed.index("\nSigning"))
 
 
 # ---- the gateway ----

@@ -87,6 +87,7 @@ def other_records():
         'twice.example. TXT "v=spf1 a -all"', 'twice.example. TXT "v=spf1 mx -all"', "twice.example. A 9.9.40.1",
         "null.example. MX 0 .", 'null.example. TXT "v=spf1 -all"',
         '_dmarc.null.example. TXT "v=DMARC1; p=reject; rua=mailto:d@null.example"',
+        "my.example. A 9.9.42.1", '_dmarc.my.example. TXT "v=DMARC1; p=rejct; rua=dmarc@my.example; pct=50"',
         'typo.example. TXT "v=spf1 ip:9.9.41.1 mx ~all"', "typo.example. MX 10 mx1.clean.example.",
         'flat.example. TXT "v=spf1 include:_spf.big.example ~all"',
         '_spf.big.example. TXT "v=spf1 ip4:9.9.50.0/24 include:_a.big.example ~all"',
@@ -245,7 +246,9 @@ class Lint(Base):
 
     def test_no_domain(self):
         """a domain that does not exist is an error"""
-        self.assert_found(self.json("lint", "nothing.example", status=1), "mx", "does not exist", "error")
+        found = self.json("lint", "nothing.example", status=1)
+        self.assert_found(found, "mx", "does not exist", "error")
+        self.assertEqual(len(found["findings"]), 1, found["findings"])
 
     def test_policy_faults(self):
         """an MTA-STS policy that does not name an MX host, or that is not trusted, is an error"""
@@ -262,6 +265,39 @@ class Lint(Base):
         found = self.json("lint", "broken.example", "--no-fetch", status=3)
         self.assertEqual(found["errors"], 0, found["findings"])
         self.assertGreater(found["dns_failures"], 5)
+        self.assertEqual([f["severity"] for f in found["findings"]], ["warning"], found["findings"])
+        self.assertIn("any question about the domain", found["findings"][0]["text"])
+
+    def test_no_resolver(self):
+        """a resolver that does not answer is told once, and nothing is claimed"""
+        done = subprocess.run([world.VOUCH, "lint", "clean.example", "--resolver",
+                               "127.0.0.1:%d" % world.free_port()], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=world.PATIENCE)
+        text = done.stdout.decode()
+        self.assertEqual(done.returncode, 3, text)
+        self.assertEqual(" ".join(text.split()).count("Our resolver answered none"), 1, text)
+        self.assertIn("0 errors, 1 warning (", text)
+        for claim in "no TLSA", "DANE is not", "no record", "There is no", "publish:":
+            self.assertNotIn(claim, text)
+
+    def test_key_directory(self):
+        """the selectors of this machine's keys are tried, too"""
+        folder = world.folder() + "/lint-keys"
+        made = world.vouch("dkim", "keygen", "--active", "--key-directory", folder, "clean.example")
+        self.assertEqual(made[0], 0, made)
+        found = self.json("lint", "clean.example", "--no-fetch", "--key-directory", folder, status=1)
+        self.assert_found(found, "dkim", "this host signs with it", "error")
+        found = self.json("lint", "clean.example", "--no-fetch", "--key-directory", "/nonexistent", status=0)
+        self.assertNotIn("signs with", json.dumps(found))
+
+    def test_one_correction(self):
+        """all findings about a DMARC record propose the same one"""
+        found = self.json("lint", "my.example", status=1)
+        fixes = {f["fix"] for f in self.findings(found, "dmarc")}
+        self.assertEqual(fixes, {'_dmarc.my.example. IN TXT "v=DMARC1; p=reject; '
+                                 'rua=mailto:dmarc@my.example"'})
+        self.assert_found(found, "dmarc", "p=rejct is no policy", "error")
+        self.assert_found(found, "dmarc", "no address to send", "warning")
 
     def test_usage(self):
         """wrong arguments are refused"""
@@ -290,7 +326,7 @@ class Wizard(Base):
                          "include:_spf.big.example -all")
         self.assertEqual(texts["shop.example", "spf2.0"],
                          "spf2.0/pra ip4:9.9.61.0/28 ip6:2620:fe::77 mx a:out.shop.example "
-                         "include:_spf.big.example ~all")
+                         "include:_spf.big.example ?all")
         for host in "mx", "out":
             self.assertEqual(texts[host + ".shop.example", "v=spf1"], "v=spf1 a -all")
         self.assertEqual((found["default"], found["dns_terms"]), ("-all", 4))
@@ -374,6 +410,16 @@ class Wizard(Base):
         self.assertEqual([f for f in lint["findings"] if f["topic"] in ("spf", "sender-id") and
                           f["severity"] != "fine"], [])
         published.stop()
+        # What lint advises to who has no Sender ID record is right for the wizard, too.
+        plain = [line for line in lines if "spf2.0" not in line]
+        published = world.Nsd(other_records() + plain, name="plain")
+        lint = self.json("lint", "shop.example", nsd=published)
+        fix = [f["fix"] for f in lint["findings"] if f["topic"] == "sender-id"]
+        published.stop()
+        published = world.Nsd(other_records() + plain + fix, name="advised")
+        found = self.wizard(*arguments, nsd=published)
+        self.assertEqual({r["published"] for r in found["records"]}, {"published"})
+        published.stop()
         changed = [line.replace("v=spf1 mx", "v=spf1 ip4:9.9.9.9 mx") for line in lines]
         published = world.Nsd(other_records() + changed, name="changed")
         found = self.wizard(*arguments, nsd=published, status=1)
@@ -402,6 +448,7 @@ class Wizard(Base):
                 (["shop.example", "--provider", "bad.example"], 1, b"+all"),
                 (["shop.example", "--never-sends", "--own-mx"], 2, b"never sends"),
                 (["shop.example", "--host", "-x-"], 2, b"no full name"),
+                (["shop.example", "--host", "300.1.1.1"], 2, b"no IP address"),
                 (["broken.example", "--own-mx"], 3, b"DNS"),
                 (["shop.example"], 2, b"description")):
             done = self.vouch("spf", "wizard", *arguments)
@@ -411,7 +458,7 @@ class Wizard(Base):
         """on a terminal it asks, and asks again when it does not understand"""
         import os
         import pty
-        answers = ["-", "shop.example", "no", "", "", "out.shop.example 9.9.62.1", "", "", "", "maybe", "yes", ""]
+        answers = ["-", "shop.example", "no", "", "", "out.shop.example 9.9.62.1", "none", "no", "", "maybe", "yes", ""]
         parent, child = pty.openpty()
         process = subprocess.Popen([world.VOUCH, "spf", "wizard", "--resolver",
                                     "127.0.0.1:%d" % self.nsd.port], stdin=child,

@@ -80,6 +80,17 @@ class Helo(unittest.TestCase):
         self.assertEqual(out.splitlines()[0], "fail")
         self.assertIn("does not resolve to the client's address", out)
 
+    def test_loopback_is_ourselves(self):
+        """a loopback client may use our name for what it is, not for where the name leads"""
+        arguments = ("helo", "check", "--ip", "127.0.0.1", "--own", "mx.here.example", "mx.here.example")
+        status, out, _ = vouch(*arguments)
+        self.assertEqual(status, 0)
+        self.assertIn("it is our own name", out)
+        self.assertNotIn("leads to the client", out)
+        self.assertTrue(answer(*arguments)[1]["ourselves"])
+        self.assertIn("leads to the client", vouch("helo", "check", "--ip", "192.0.2.1",
+                                                   "mail.client.example")[1])
+
     def test_usage(self):
         for arguments in (["mail.example"], ["--ip", "x", "mail.example"], ["--ip", "192.0.2.1"]):
             self.assertEqual(vouch("helo", "check", *arguments)[0], 2)
