@@ -47,15 +47,26 @@ bool dmarc_mend_policy(struct bytes word, enum dmarc_policy *out)
     return nearest != SIZE_MAX;
 }
 
-/* The value of the first tag of that name; ptr NULL if there is none. */
+static bool is_printable(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (!ascii_is_print(value.ptr[i]) && value.ptr[i] != '\t')
+            return false;
+    return true;
+}
+
+/* The value of the first tag of that name that counts (rfc9989:4.8); ptr NULL if there is none. */
 static struct bytes value_of(struct bytes text, const char *wanted)
 {
     struct bytes tag;
     while (bytes_split(&text, ';', &tag)) {
         size_t equals = bytes_find_byte(tag, '=');
-        if (equals != BYTES_NOT_FOUND &&
-            bytes_is_nocase(bytes_trim(bytes_first(tag, equals)), wanted))
-            return bytes_trim(bytes_skip(tag, equals + 1));
+        if (equals == BYTES_NOT_FOUND ||
+            !bytes_is_nocase(bytes_trim(bytes_first(tag, equals)), wanted))
+            continue;
+        struct bytes value = bytes_trim(bytes_skip(tag, equals + 1));
+        if (is_printable(value))
+            return value;
     }
     return (struct bytes){NULL, 0};
 }

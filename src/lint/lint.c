@@ -43,6 +43,15 @@ static void start(struct fiber_group *group, struct job *job)
         job->section->incomplete = true;
 }
 
+/* Whether it is the resolver that is silent, and not only the name servers of the domain: the domain
+ * above has others. */
+static bool resolver_is_silent(struct lint *lint)
+{
+    struct bytes above = domain_parent(lint->domain);
+    return !above.len ||
+           dns_query(lint->dns, lint->arena, above, DNS_SOA, lint->deadline)->status == DNS_FAILED;
+}
+
 /* What is worth looking at where the domain itself does not exist: hosts that were named. */
 static bool needs_domain(enum lint_topic topic)
 {
@@ -99,15 +108,6 @@ static struct silence find_silence(const struct lint *lint)
     return silence;
 }
 
-/* Whether it is the resolver that is silent, or the name servers of the domain: the domain above has
- * others. */
-static bool resolver_answers(struct lint *lint)
-{
-    struct bytes above = domain_parent(lint->domain);
-    return above.len &&
-           dns_query(lint->dns, lint->arena, above, DNS_SOA, lint->deadline)->status != DNS_FAILED;
-}
-
 /* One cause is told once, however many questions it cost. */
 static void settle_failures(struct lint *lint)
 {
@@ -116,10 +116,13 @@ static void settle_failures(struct lint *lint)
     for (size_t i = 0; i < LINT_TOPICS; i++) {
         struct section *section = &lint->sections[i];
         for (size_t j = section->finding_count; j-- > 0;)
-            if (section->findings[j].dns_failure && (silence.domain || is_said(lint, i, j)))
+            if (section->findings[j].dns_failure &&
+                (silence.all || is_said(lint, i, j) ||
+                 (silence.domain &&
+                  domain_is_within(section->findings[j].subject, lint->domain))))
                 drop(section, j);
     }
-    silence.all = silence.all && !resolver_answers(lint);
+    silence.all = silence.all && resolver_is_silent(lint);
     const char *problem = silence.problem ? silence.problem : "it failed";
     if (silence.all)
         section_find(first, SEVERITY_WARNING, HARM_MAIL_LOST, lint->domain, NULL,
@@ -137,6 +140,7 @@ void lint_run(struct lint *lint, struct dns *dns, struct arena *arena,
               const struct lint_request *request)
 {
     struct job jobs[LINT_TOPICS];
+    bool skipped[LINT_TOPICS];
     struct fiber_group group;
     *lint = (struct lint){.request = request,
                           .arena = arena,
@@ -147,20 +151,25 @@ void lint_run(struct lint *lint, struct dns *dns, struct arena *arena,
     lint->dns = &lint->recorder.dns;
     lint->mx = dns_query(lint->dns, arena, lint->domain, DNS_MX, lint->deadline);
     bool exists = lint->mx->status != DNS_NO_NAME;
+    bool silent = lint->mx->status == DNS_FAILED && domain_label_count(lint->domain) > 1 &&
+                  resolver_is_silent(lint);
     fiber_group_open(&group);
     for (size_t i = 0; i < LINT_TOPICS; i++) {
         /* SPF's evaluation and others rewind nothing, but each may use up only its own part. */
         struct arena *own = arena_create_child(arena, LINT_SECTION_MEMORY);
         section_init(&lint->sections[i], own ? own : arena, checks[i].topic, checks[i].name);
         jobs[i] = (struct job){lint, &checks[i], &lint->sections[i]};
-        if (!exists && needs_domain(i))
-            section_show(&lint->sections[i], 0, "not looked at: the domain does not exist");
+        skipped[i] = silent ? i != LINT_MX : !exists && needs_domain(i);
+        if (skipped[i])
+            section_show(&lint->sections[i], 0, "not looked at: %s",
+                         silent ? "our resolver does not answer" : "the domain does not exist");
         else if (!checks[i].needs_hosts)
             start(&group, &jobs[i]);
     }
-    lint_hosts_gather(lint);
+    if (!silent)
+        lint_hosts_gather(lint);
     for (size_t i = 0; i < LINT_TOPICS; i++)
-        if (checks[i].needs_hosts && (exists || !needs_domain(i)))
+        if (checks[i].needs_hosts && !skipped[i])
             start(&group, &jobs[i]);
     /* Every question has the deadline, so the checks end by themselves. */
     fiber_group_wait(&group, NO_DEADLINE);

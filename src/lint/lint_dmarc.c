@@ -22,7 +22,7 @@ struct dmarc_lint {
 
 static struct bytes zone_line(struct dmarc_lint *dmarc, struct bytes text)
 {
-    return record_text_zone_line(dmarc->section->arena, dmarc->name, text);
+    return text.len ? record_text_zone_line(dmarc->section->arena, dmarc->name, text) : BYTES("");
 }
 
 static bool is_own(const struct dmarc_lint *dmarc)
