@@ -35,6 +35,12 @@ static bool add_number(struct edge_mail *mail, struct evidence_item *item, const
                              arena_printf(arena, "%llu", (unsigned long long)number));
 }
 
+/* Whether judge() may put mail off because this could not be checked. */
+static bool may_put_off(enum check check)
+{
+    return check == CHECK_SPF || check == CHECK_DKIM || check == CHECK_DMARC || check == CHECK_SENDER_ID;
+}
+
 /*
  * Only where DNS failed: how often this mail was put off already, counted by network, sender and
  * first recipient, as a retry may come from a neighbour of the client.
@@ -46,7 +52,7 @@ bool edge_add_attempts(struct edge_mail *mail, const struct smtp_session *sessio
     bool failed = false;
     for (size_t i = 0; i < gather->evidence.item_count; i++)
         failed |= gather->evidence.items[i].result == AUTH_TEMPERROR &&
-                  gather->evidence.items[i].check != CHECK_IPREV;
+                  may_put_off(gather->evidence.items[i].check);
     if (!failed)
         return true;
     struct ip network = ip_masked(&session->client, session->client.family == 4 ? 24 : 64);

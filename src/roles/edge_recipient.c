@@ -163,8 +163,12 @@ void edge_recipient(void *context, struct smtp_session *session, struct smtp_rec
 {
     (void)context;
     struct edge_mail *mail = session->transaction->context;
+    size_t known = mail->gather.evidence.item_count;
     if (resolve_return_path(mail, recipient, reply))
         decide_recipient(mail, session, recipient, reply);
-    if (reply->code / 100 != 2)
-        log_refused_recipient(mail, session, recipient, reply);
+    if (reply->code / 100 == 2)
+        return;
+    /* What was found out about a recipient that the message does not have is no evidence of it. */
+    mail->gather.evidence.item_count = known;
+    log_refused_recipient(mail, session, recipient, reply);
 }

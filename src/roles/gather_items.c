@@ -28,16 +28,11 @@ static bool property(struct gather *gather, struct evidence_item *item, const ch
 static bool add_iprev(struct gather *gather)
 {
     struct iprev_result *iprev = &gather->iprev;
-    struct evidence_item *item =
-        evidence_add(gather->arena, &gather->evidence, CHECK_IPREV, iprev->result);
+    struct evidence_item *item = add(gather, CHECK_IPREV, iprev->result, iprev->problem);
     char client[IP_TEXT_SIZE];
-    if (!item)
-        return false;
-    item->reason = iprev->problem;
-    item->elapsed = gather->elapsed[CHECK_IPREV];
     if (iprev->result == AUTH_PASS)
         gather->evidence.client_name = iprev->name;
-    return property(gather, item, "policy", "iprev",
+    return item && property(gather, item, "policy", "iprev",
                     bytes_of(ip_format(&gather->evidence.client, client))) &&
            property(gather, item, "vouch", "name", iprev->name);
 }
@@ -56,11 +51,9 @@ static bool add_helo(struct gather *gather)
 
 static bool add_spf(struct gather *gather, enum check check, const struct spf_result *spf)
 {
-    struct evidence_item *item =
-        evidence_add(gather->arena, &gather->evidence, check, spf->result);
+    struct evidence_item *item = add(gather, check, spf->result, spf->problem);
     if (!item)
         return false;
-    item->elapsed = gather->elapsed[check];
     /* rfc8601:2.7.2: <> is reported as postmaster@ the HELO name, as it was checked. */
     struct bytes sender = gather->evidence.mail_from;
     if (!sender.len)
@@ -151,13 +144,11 @@ static bool add_dkim(struct gather *gather)
     for (size_t i = 0; i < gather->dkim.count; i++) {
         const struct dkim_signature_result *signature = &gather->dkim.signatures[i];
         struct evidence_item *item =
-            evidence_add(gather->arena, &gather->evidence, CHECK_DKIM, signature->result);
+            add(gather, CHECK_DKIM, signature->result, signature->problem);
         if (!item)
             return false;
         char bits[16];
         snprintf(bits, sizeof(bits), "%u", signature->key_bits);
-        item->reason = signature->problem;
-        item->elapsed = gather->elapsed[CHECK_DKIM];
         /* rfc6008: the first eight characters of b= tell signatures of one domain apart. */
         if (!property(gather, item, "header", "d", signature->domain) ||
             !property(gather, item, "header", "i", signature->identity) ||
@@ -167,14 +158,7 @@ static bool add_dkim(struct gather *gather)
             !property(gather, item, "vouch", "bits", bytes_of(signature->key_bits ? bits : "")))
             return false;
     }
-    if (gather->dkim.count == 0) {
-        struct evidence_item *item =
-            evidence_add(gather->arena, &gather->evidence, CHECK_DKIM, AUTH_NONE);
-        if (!item)
-            return false;
-        item->reason = BYTES("no signature");
-    }
-    return true;
+    return gather->dkim.count || add(gather, CHECK_DKIM, AUTH_NONE, BYTES("no signature"));
 }
 
 static bool add_domainkeys(struct gather *gather)
@@ -190,14 +174,10 @@ static bool add_domainkeys(struct gather *gather)
 static bool add_from(struct gather *gather)
 {
     const struct from_field *from = &gather->from;
-    struct evidence_item *item =
-        evidence_add(gather->arena, &gather->evidence, CHECK_FROM,
-                     from->status == FROM_OK ? AUTH_PASS : AUTH_FAIL);
-    if (!item)
-        return false;
+    struct evidence_item *item = add(
+        gather, CHECK_FROM, from->status == FROM_OK ? AUTH_PASS : AUTH_FAIL, from->problem);
     gather->evidence.header_from = from->address;
-    item->reason = from->problem;
-    return property(gather, item, "vouch", "status", bytes_of(from_status_name(from->status))) &&
+    return item && property(gather, item, "vouch", "status", bytes_of(from_status_name(from->status))) &&
            property(gather, item, "header", "from", from->address) &&
            property(gather, item, "vouch", "domain", from->domain);
 }

@@ -14,17 +14,12 @@ const struct config_upstream *gather_find_upstream(const struct config *config,
     return NULL;
 }
 
-/* The index of the Received field of that number, or of the end of the header. */
-static size_t received_index(const struct message *message, unsigned number)
+/* The index of the first Received field below that hop, or of the end of the header. */
+static size_t end_of_hop(const struct message *message, const struct hop *hop)
 {
-    size_t index = 0;
-    for (unsigned i = 0; i < number; i++) {
-        const struct header_field *field = message_field(message, "Received", index);
-        if (!field)
-            return message->field_count;
-        index = (size_t)(field - message->fields) + 1;
-    }
-    return index ? index - 1 : 0;
+    const struct header_field *field =
+        message_field(message, "Received", hop->number ? hop->field + 1 : 0);
+    return field ? (size_t)(field - message->fields) : message->field_count;
 }
 
 static bool is_trusted(const struct config_upstream *upstream, struct bytes authserv_id)
@@ -67,15 +62,11 @@ static bool add_statement(struct gather *gather, struct bytes authserv_id,
         return false;
     for (size_t i = 0; i < statement->property_count; i++) {
         const struct auth_property *property = &statement->properties[i];
-        char type[32], name[64];
-        if (bytes_is(property->type, "vouch") ||
-            !bytes_to_cstring(property->type, type, sizeof(type)) ||
-            !bytes_to_cstring(property->name, name, sizeof(name)))
+        if (bytes_is(property->type, "vouch"))
             continue;
-        const char *kept_type = arena_string(gather->arena, bytes_of(type));
-        const char *kept_name = arena_string(gather->arena, bytes_of(name));
-        if (!kept_type || !kept_name ||
-            !evidence_property(gather->arena, item, kept_type, kept_name, property->value))
+        const char *type = arena_string(gather->arena, property->type);
+        const char *name = arena_string(gather->arena, property->name);
+        if (!type || !name || !evidence_property(gather->arena, item, type, name, property->value))
             return false;
     }
     take_spf(gather, statement);
@@ -181,5 +172,5 @@ bool gather_read_upstream(struct gather *gather)
     if (known)
         envelope->helo = hop.helo;
     gather->evidence.client = envelope->client;
-    return read_results(gather, received_index(&gather->message, hop.number + 1));
+    return read_results(gather, end_of_hop(&gather->message, &hop));
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 void court_reason(struct court *court, enum check check, enum reason_effect effect,
-                       const char *format, ...)
+                  const char *format, ...)
 {
     struct verdict *verdict = court->verdict;
     if (verdict->reason_count == court->reason_capacity) {
@@ -35,7 +35,7 @@ void court_reason(struct court *court, enum check check, enum reason_effect effe
 }
 
 void court_decide(struct court *court, enum action action, unsigned code, const char *enhanced,
-                   enum check check, const char *format, ...)
+                  enum check check, const char *format, ...)
 {
     struct verdict *verdict = court->verdict;
     va_list args;

@@ -29,16 +29,19 @@ bool court_any(const struct court *court, enum check check, enum auth_result res
 bool court_result(const struct evidence_item *item, enum auth_result result);
 
 /*
- * trusted_path.c: whether something that the administrator trusts explains why authentication broke.
- * What a stranger can write himself (List-Id, a signature of an unknown domain, a self-made ARC set)
- * never counts.
+ * trusted_path.c: whether something that the administrator trusts explains why authentication
+ * broke. What a stranger can write himself (List-Id, a signature of an unknown domain, a self-made
+ * ARC set) never counts.
  */
-enum trusted_path {
-    PATH_UNTRUSTED,
-    PATH_TRUSTED, /* it came that way; whether it was genuine when it did, nobody says */
-    PATH_VOUCHED  /* who is trusted saw it pass, or filtered it: as good as our own check */
+enum trusted_path { /* each is worth more than those before it */
+                    PATH_UNTRUSTED,
+                    PATH_TRUSTED,  /* it came that way; whether it was genuine when it did, nobody
+                                      says */
+                    PATH_FILTERED, /* who forwarded it has filtered it; the author is as unproven as
+                                      before */
+                    PATH_VOUCHED   /* who is trusted saw DMARC pass: as good as our own check */
 };
-/* Adds the reason. `author` is the domain in question. */
+/* The best of all; adds a reason for each. `author` is the domain in question. */
 enum trusted_path court_trusted_path(struct court *court, struct bytes author);
 
 /* remarks.c: adds what did not decide, but belongs to the story. */

@@ -3,9 +3,11 @@
  * The rules stand in order; the first that decides gives the verdict, the rest only add to the
  * reasons. A rule reads evidence and policy and nothing else.
  *
- * The order says what outranks what: mail for postmaster is never refused; then what makes a message
- * unjudgeable (no author); then what its author's domain asked for (DMARC); then what the envelope's
- * domain asked for (SPF). A DNS failure is looked at where the answer would have decided.
+ * The order says what outranks what: mail for postmaster is never refused; then what makes a
+ * message unjudgeable (no author, a false name, a responsible address that is not the header's);
+ * then what its author's domain asked for (DMARC); then what the envelope's domain asked for (SPF),
+ * and that of the responsible address (Sender ID). A DNS failure is looked at where the answer
+ * would have decided.
  */
 #include "verdict/judge.h"
 
@@ -28,14 +30,15 @@ static bool put_off(struct court *court, const char *enhanced, enum check check,
 {
     if (!may_put_off(court)) {
         court_reason(court, check, REASON_AGAINST,
-                   "%s for " BYTES_FMT " could not be checked, and was put off often enough", what,
-                   BYTES_ARG(domain));
+                     "%s for " BYTES_FMT " could not be checked, and was put off often enough",
+                     what, BYTES_ARG(domain));
         return false;
     }
     court->verdict->trust = TRUST_THIRD;
     court_decide(court, ACTION_TEMPFAIL, 451, enhanced, check,
-           "The DNS of " BYTES_FMT " does not answer, so %s cannot be checked. Please try again later.",
-           BYTES_ARG(domain), what);
+                 "The DNS of " BYTES_FMT
+                 " does not answer, so %s cannot be checked. Please try again later.",
+                 BYTES_ARG(domain), what);
     return true;
 }
 
@@ -44,7 +47,7 @@ static bool rule_exempt(struct court *court)
     if (!court->evidence->exempt)
         return false;
     court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_SESSION,
-           "Mail for postmaster and abuse is not filtered.");
+                 "Mail for postmaster and abuse is not filtered.");
     return true;
 }
 
@@ -54,12 +57,12 @@ static bool rule_own_network(struct court *court)
     if (!court->evidence->own_network)
         return false;
     court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_SESSION, "%s is in our own networks.",
-           ip_format(&court->evidence->client, client));
+                 ip_format(&court->evidence->client, client));
     return true;
 }
 
-/* rfc9989:5.3.1 and CVE-2019-16378: without exactly one author domain DMARC says nothing, which must
- * not be a way around it. */
+/* rfc9989:5.3.1 and CVE-2019-16378: without exactly one author domain DMARC says nothing, which
+ * must not be a way around it. */
 static bool rule_author(struct court *court)
 {
     const struct evidence_item *from = court_item(court, CHECK_FROM);
@@ -71,8 +74,9 @@ static bool rule_author(struct court *court)
     }
     court->verdict->trust = TRUST_FORGED;
     court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_FROM,
-           "The author of this message cannot be told: " BYTES_FMT " (RFC 5322 section 3.6.2).",
-           BYTES_ARG(from->reason));
+                 "The author of this message cannot be told: " BYTES_FMT
+                 " (RFC 5322 section 3.6.2).",
+                 BYTES_ARG(from->reason));
     return true;
 }
 
@@ -82,9 +86,12 @@ static const char *spf_summary(const struct court *court)
     if (!spf)
         return "no SPF";
     static const char *const words[] = {
-        [AUTH_NONE] = "no SPF record", [AUTH_PASS] = "SPF passed for another domain",
-        [AUTH_FAIL] = "SPF fail",      [AUTH_SOFTFAIL] = "SPF softfail",
-        [AUTH_NEUTRAL] = "SPF neutral", [AUTH_TEMPERROR] = "SPF not checkable",
+        [AUTH_NONE] = "no SPF record",
+        [AUTH_PASS] = "SPF passed for another domain",
+        [AUTH_FAIL] = "SPF fail",
+        [AUTH_SOFTFAIL] = "SPF softfail",
+        [AUTH_NEUTRAL] = "SPF neutral",
+        [AUTH_TEMPERROR] = "SPF not checkable",
         [AUTH_PERMERROR] = "SPF record broken",
     };
     return spf->result < countof(words) && words[spf->result] ? words[spf->result] : "no SPF";
@@ -136,15 +143,15 @@ static bool put_off_or_junk(struct court *court, const struct evidence_item *dma
         court_trusted_path(court, domain) != PATH_UNTRUSTED)
         return false;
     court->verdict->trust = TRUST_THIRD;
-    court_decide(court, court->policy->junk_folder ? ACTION_JUNK : ACTION_ACCEPT, 250, "2.0.0", check,
-           "%s could not be checked for " BYTES_FMT " (DMARC p=" BYTES_FMT ").", what,
-           BYTES_ARG(domain), BYTES_ARG(asked));
+    court_decide(court, court->policy->junk_folder ? ACTION_JUNK : ACTION_ACCEPT, 250, "2.0.0",
+                 check, "%s could not be checked for " BYTES_FMT " (DMARC p=" BYTES_FMT ").", what,
+                 BYTES_ARG(domain), BYTES_ARG(asked));
     return true;
 }
 
 /*
- * What the author's domain asked for. rfc9989:7.4: not on p=reject alone; a failure under p=reject is
- * refused when nothing trusted speaks for the message, else treated as p=quarantine.
+ * What the author's domain asked for. rfc9989:7.4: not on p=reject alone; a failure under p=reject
+ * is refused when nothing trusted speaks for the message, else treated as p=quarantine.
  */
 static bool dmarc_failed(struct court *court, const struct evidence_item *dmarc)
 {
@@ -154,11 +161,12 @@ static bool dmarc_failed(struct court *court, const struct evidence_item *dmarc)
     bool reject = bytes_is(asked, "reject"), quarantine = bytes_is(asked, "quarantine");
     if (policy->dmarc == JUDGE_DMARC_MARK || (!reject && !quarantine)) {
         court_reason(court, CHECK_DMARC, REASON_AGAINST,
-                   "DMARC fails for " BYTES_FMT " (policy " BYTES_FMT ")", BYTES_ARG(domain),
-                   BYTES_ARG(asked));
+                     "DMARC fails for " BYTES_FMT " (policy " BYTES_FMT ")", BYTES_ARG(domain),
+                     BYTES_ARG(asked));
         return false;
     }
-    /* Had DNS answered, this might have been a pass: put off at first, later accepted and marked. */
+    /* Had DNS answered, this might have been a pass: put off at first, later accepted and marked.
+     */
     if (aligned_key_failed(court, dmarc))
         return put_off_or_junk(court, dmarc, "4.7.5", CHECK_DKIM, "the DKIM signature");
     if (court_result(court_item(court, CHECK_SPF), AUTH_TEMPERROR) &&
@@ -166,12 +174,11 @@ static bool dmarc_failed(struct court *court, const struct evidence_item *dmarc)
         return put_off_or_junk(court, dmarc, "4.7.24", CHECK_SPF, "SPF");
     enum trusted_path path =
         policy->dmarc == JUDGE_DMARC_STRICT ? PATH_UNTRUSTED : court_trusted_path(court, domain);
-    if (path == PATH_VOUCHED) {
-        /* Whoever only filtered it did not say who the author is. */
-        bool authenticated = !court_result(court_item(court, CHECK_FORWARDER), AUTH_PASS);
-        court->verdict->trust = authenticated ? TRUST_BUSINESS : TRUST_THIRD;
+    if (path == PATH_VOUCHED || path == PATH_FILTERED) {
+        court->verdict->trust = path == PATH_VOUCHED ? TRUST_BUSINESS : TRUST_THIRD;
         court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_DMARC,
-                     "DMARC fails for " BYTES_FMT " (p=" BYTES_FMT "), but by local policy the word of a "
+                     "DMARC fails for " BYTES_FMT " (p=" BYTES_FMT
+                     "), but by local policy the word of a "
                      "trusted host overrides that.",
                      BYTES_ARG(domain), BYTES_ARG(asked));
         return true;
@@ -179,15 +186,15 @@ static bool dmarc_failed(struct court *court, const struct evidence_item *dmarc)
     court->verdict->trust = TRUST_FORGED;
     if (reject && path == PATH_UNTRUSTED) {
         court_decide(court, ACTION_REJECT, 550, "5.7.26", CHECK_DMARC,
-               "Mail from " BYTES_FMT " must be signed or sent from its own servers "
-               "(DMARC p=reject): %s, %s.",
-               BYTES_ARG(domain), spf_summary(court), dkim_summary(court));
+                     "Mail from " BYTES_FMT " must be signed or sent from its own servers "
+                     "(DMARC p=reject): %s, %s.",
+                     BYTES_ARG(domain), spf_summary(court), dkim_summary(court));
         return true;
     }
     court->verdict->trust = path == PATH_TRUSTED ? TRUST_THIRD : TRUST_FORGED;
-    court_decide(court, policy->junk_folder ? ACTION_JUNK : ACTION_ACCEPT, 250, "2.0.0", CHECK_DMARC,
-           "DMARC fails for " BYTES_FMT " (p=" BYTES_FMT "): %s, %s.", BYTES_ARG(domain),
-           BYTES_ARG(asked), spf_summary(court), dkim_summary(court));
+    court_decide(court, policy->junk_folder ? ACTION_JUNK : ACTION_ACCEPT, 250, "2.0.0",
+                 CHECK_DMARC, "DMARC fails for " BYTES_FMT " (p=" BYTES_FMT "): %s, %s.",
+                 BYTES_ARG(domain), BYTES_ARG(asked), spf_summary(court), dkim_summary(court));
     return true;
 }
 
@@ -201,7 +208,7 @@ static bool rule_dmarc(struct court *court)
     case AUTH_PASS:
         court->verdict->trust = TRUST_BUSINESS;
         court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_DMARC,
-               "The message comes from " BYTES_FMT " (DMARC pass).", BYTES_ARG(domain));
+                     "The message comes from " BYTES_FMT " (DMARC pass).", BYTES_ARG(domain));
         return true;
     case AUTH_FAIL:
         return dmarc_failed(court, dmarc);
@@ -210,18 +217,18 @@ static bool rule_dmarc(struct court *court)
                put_off_or_junk(court, dmarc, "4.7.5", CHECK_DMARC, "DMARC");
     case AUTH_PERMERROR:
         court_reason(court, CHECK_DMARC, REASON_NOTES,
-                   "the DMARC record of " BYTES_FMT " is unusable: " BYTES_FMT, BYTES_ARG(domain),
-                   BYTES_ARG(dmarc->reason));
+                     "the DMARC record of " BYTES_FMT " is unusable: " BYTES_FMT, BYTES_ARG(domain),
+                     BYTES_ARG(dmarc->reason));
         return false;
     default:
         court_reason(court, CHECK_DMARC, REASON_NOTES, BYTES_FMT " publishes no DMARC policy",
-                   BYTES_ARG(domain));
+                     BYTES_ARG(domain));
         return false;
     }
 }
 
-/* A client that goes by a name or an address that is not its own. Not: a name that resolves elsewhere,
- * for which rfc5321:4.1.4 forbids to refuse. */
+/* A client that goes by a name or an address that is not its own. Not: a name that resolves
+ * elsewhere, for which rfc5321:4.1.4 forbids to refuse. */
 static bool rule_helo(struct court *court)
 {
     const struct evidence_item *helo = court_item(court, CHECK_HELO);
@@ -230,12 +237,13 @@ static bool rule_helo(struct court *court)
         return false;
     court->verdict->trust = TRUST_FORGED;
     court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_HELO,
-                 "The client's name in HELO is not its own: " BYTES_FMT ".", BYTES_ARG(helo->reason));
+                 "The client's name in HELO is not its own: " BYTES_FMT ".",
+                 BYTES_ARG(helo->reason));
     return true;
 }
 
-/* rfc4405:4.2, also for how the replies begin: who declares a responsible address in the envelope must have
- * it in the header, and not another or none. */
+/* rfc4405:4.2, also for how the replies begin: who declares a responsible address in the envelope
+ * must have it in the header, and not another or none. */
 static bool rule_submitter(struct court *court)
 {
     const struct evidence_item *submitter = court_item(court, CHECK_SUBMITTER);
@@ -244,10 +252,12 @@ static bool rule_submitter(struct court *court)
     court->verdict->trust = TRUST_FORGED;
     if (bytes_is(evidence_value(submitter, "vouch", "pra"), "missing"))
         court_decide(court, ACTION_REJECT, 554, "5.7.7", CHECK_SUBMITTER,
-                     "Cannot verify submitter address. " BYTES_FMT ".", BYTES_ARG(submitter->reason));
+                     "Cannot verify submitter address. " BYTES_FMT ".",
+                     BYTES_ARG(submitter->reason));
     else
         court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_SUBMITTER,
-                     "Submitter does not match header. " BYTES_FMT ".", BYTES_ARG(submitter->reason));
+                     "Submitter does not match header. " BYTES_FMT ".",
+                     BYTES_ARG(submitter->reason));
     return true;
 }
 
@@ -269,7 +279,8 @@ static bool rule_sender_id(struct court *court)
     if (decisive && bytes_is(evidence_value(item, "vouch", "pra"), "missing")) {
         court->verdict->trust = TRUST_FORGED;
         court_decide(court, ACTION_REJECT, 550, "5.7.1", CHECK_SENDER_ID,
-                     "Missing Purported Responsible Address: " BYTES_FMT ".", BYTES_ARG(item->reason));
+                     "Missing Purported Responsible Address: " BYTES_FMT ".",
+                     BYTES_ARG(item->reason));
         return true;
     }
     if (!court_result(item, AUTH_FAIL))
@@ -306,27 +317,29 @@ static bool rule_spf(struct court *court)
     if (spf->result != AUTH_FAIL)
         return false;
     if (!decisive || court_trusted_path(court, domain) != PATH_UNTRUSTED) {
-        court_reason(court, CHECK_SPF, REASON_AGAINST, "SPF fails for " BYTES_FMT, BYTES_ARG(domain));
+        court_reason(court, CHECK_SPF, REASON_AGAINST, "SPF fails for " BYTES_FMT,
+                     BYTES_ARG(domain));
         return false;
     }
     struct bytes explanation = evidence_value(spf, "vouch", "explanation");
     char client[IP_TEXT_SIZE];
     court->verdict->trust = TRUST_FORGED;
     if (explanation.len)
-        court_decide(court, ACTION_REJECT, 550, "5.7.23", CHECK_SPF,
-               BYTES_FMT " does not allow mail from %s (SPF fail). The domain explains: " BYTES_FMT,
-               BYTES_ARG(domain), ip_format(&court->evidence->client, client),
-               BYTES_ARG(explanation));
+        court_decide(
+            court, ACTION_REJECT, 550, "5.7.23", CHECK_SPF,
+            BYTES_FMT " does not allow mail from %s (SPF fail). The domain explains: " BYTES_FMT,
+            BYTES_ARG(domain), ip_format(&court->evidence->client, client), BYTES_ARG(explanation));
     else
         court_decide(court, ACTION_REJECT, 550, "5.7.23", CHECK_SPF,
-               BYTES_FMT " does not allow mail from %s (SPF fail).", BYTES_ARG(domain),
-               ip_format(&court->evidence->client, client));
+                     BYTES_FMT " does not allow mail from %s (SPF fail).", BYTES_ARG(domain),
+                     ip_format(&court->evidence->client, client));
     return true;
 }
 
 static bool rule_otherwise(struct court *court)
 {
-    const struct evidence_item *spf = court_item(court, CHECK_SPF), *dmarc = court_item(court, CHECK_DMARC);
+    const struct evidence_item *spf = court_item(court, CHECK_SPF),
+                               *dmarc = court_item(court, CHECK_DMARC);
     bool authenticated = court_result(spf, AUTH_PASS) || court_any(court, CHECK_DKIM, AUTH_PASS);
     if (court->policy->dmarc != JUDGE_DMARC_OFF && dmarc &&
         (dmarc->result == AUTH_FAIL || dmarc->result == AUTH_TEMPERROR)) {
@@ -334,21 +347,22 @@ static bool rule_otherwise(struct court *court)
         struct bytes domain = evidence_value(dmarc, "header", "from");
         court->verdict->trust = TRUST_THIRD;
         court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_DMARC,
-               dmarc->result == AUTH_FAIL
-                   ? "DMARC fails for " BYTES_FMT ", and nothing demands that it be refused."
-                   : "DMARC could not be checked for " BYTES_FMT ".",
-               BYTES_ARG(domain));
+                     dmarc->result == AUTH_FAIL ? "DMARC fails for " BYTES_FMT
+                                                  ", and nothing demands that it be refused."
+                                                : "DMARC could not be checked for " BYTES_FMT ".",
+                     BYTES_ARG(domain));
         return true;
     }
     court->verdict->trust = authenticated ? TRUST_BUSINESS : TRUST_THIRD;
     court_decide(court, ACTION_ACCEPT, 250, "2.0.0", authenticated ? CHECK_SPF : CHECK_SESSION,
-           authenticated ? "Some domain answers for this message, and nothing speaks against it."
-                         : "Nobody answers for this message, and nothing forbids it.");
+                 authenticated
+                     ? "Some domain answers for this message, and nothing speaks against it."
+                     : "Nobody answers for this message, and nothing forbids it.");
     return true;
 }
 
-/* Whether who is vouched for answers for the author, too: a customer of a sender with the best of names
- * can write anything into From. */
+/* Whether who is vouched for answers for the author, too: a customer of a sender with the best of
+ * names can write anything into From. */
 static bool vouched_for_author(const struct court *court, struct bytes domain)
 {
     struct bytes author = evidence_value(court_item(court, CHECK_FROM), "vouch", "domain");
@@ -358,8 +372,8 @@ static bool vouched_for_author(const struct court *court, struct bytes domain)
            (domain_is_within(domain, author) || domain_is_within(author, domain));
 }
 
-/* Authenticated, and vouched for by somebody whom the administrator believes (rfc5518): both halves of
- * the joint test. */
+/* Authenticated, and vouched for by somebody whom the administrator believes (rfc5518): both halves
+ * of the joint test. */
 static void raise_trust(struct court *court)
 {
     const struct evidence_item *vbr = court_item(court, CHECK_VBR);
@@ -372,8 +386,8 @@ enum result judge(struct arena *arena, const struct policy *policy, const struct
                   struct verdict *out)
 {
     static bool (*const rules[])(struct court *) = {
-        rule_exempt, rule_own_network, rule_author, rule_helo, rule_submitter, rule_dmarc,
-        rule_spf, rule_sender_id, rule_otherwise,
+        rule_exempt, rule_own_network, rule_author,    rule_helo,      rule_submitter,
+        rule_dmarc,  rule_spf,         rule_sender_id, rule_otherwise,
     };
     *out = (struct verdict){.trust = TRUST_THIRD};
     struct court court = {arena, policy, evidence, out, 0, false};

@@ -233,6 +233,23 @@ static void a_forwarder_that_filters_opens_the_inbox_and_one_that_does_not_the_j
     assert_int_equal(verdict.trust, TRUST_THIRD);
 }
 
+static void what_a_sealer_saw_is_worth_more_than_that_a_forwarder_filtered(void **state)
+{
+    (void)state;
+    struct bytes sealers[] = {BYTES("sealer.example")};
+    struct evidence_item *arc = add(CHECK_ARC, AUTH_PASS);
+    say(arc, "sealer", "sealer.example");
+    say(arc, "sealed-dmarc", "pass");
+    say(add(CHECK_FORWARDER, AUTH_PASS), "filters", "yes");
+    add_dmarc(AUTH_FAIL, "reject");
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_THIRD);
+    policy.trusted_sealers = sealers;
+    policy.trusted_sealer_count = 1;
+    judged(ACTION_ACCEPT, 250, "2.0.0");
+    assert_int_equal(verdict.trust, TRUST_BUSINESS);
+}
+
 static void a_forwarder_outweighs_an_spf_fail(void **state)
 {
     (void)state;
@@ -709,6 +726,7 @@ int main(void)
         CASE(a_seal_below_an_untrusted_one_says_nothing),
         CASE(a_broken_chain_of_a_trusted_sealer_says_nothing),
         CASE(a_forwarder_that_filters_opens_the_inbox_and_one_that_does_not_the_junk),
+        CASE(what_a_sealer_saw_is_worth_more_than_that_a_forwarder_filtered),
         CASE(a_forwarder_outweighs_an_spf_fail),
         CASE(our_relay_overrides_dmarc_for_that_author_only),
         CASE(only_a_false_helo_is_refused_and_only_if_asked),

@@ -12,16 +12,16 @@ void court_remarks(struct court *court)
                 break;
             domain = evidence_value(item, "header", "d");
             court_reason(court, CHECK_DKIM, item->result == AUTH_PASS ? REASON_FOR : REASON_NOTES,
-                         "DKIM signature of " BYTES_FMT ": %s" BYTES_FMT BYTES_FMT, BYTES_ARG(domain),
-                       auth_result_name(item->result),
-                       BYTES_ARG(item->reason.len ? BYTES(", ") : BYTES("")),
-                       BYTES_ARG(item->reason));
+                         "DKIM signature of " BYTES_FMT ": %s" BYTES_FMT BYTES_FMT,
+                         BYTES_ARG(domain), auth_result_name(item->result),
+                         BYTES_ARG(item->reason.len ? BYTES(", ") : BYTES("")),
+                         BYTES_ARG(item->reason));
             break;
         case CHECK_SPF:
             domain = evidence_value(item, "vouch", "domain");
             court_reason(court, CHECK_SPF, item->result == AUTH_PASS ? REASON_FOR : REASON_NOTES,
-                       "SPF for " BYTES_FMT ": %s", BYTES_ARG(domain),
-                       auth_result_name(item->result));
+                         "SPF for " BYTES_FMT ": %s", BYTES_ARG(domain),
+                         auth_result_name(item->result));
             break;
         case CHECK_SESSION:
             court_reason(court, CHECK_SESSION, REASON_AGAINST, BYTES_FMT, BYTES_ARG(item->reason));
@@ -29,7 +29,7 @@ void court_remarks(struct court *court)
         case CHECK_IPREV:
             if (item->result != AUTH_PASS)
                 court_reason(court, CHECK_IPREV, REASON_NOTES, "reverse DNS: %s",
-                           auth_result_name(item->result));
+                             auth_result_name(item->result));
             break;
         case CHECK_SPF_HELO:
             if (item->result == AUTH_FAIL)
@@ -45,13 +45,15 @@ void court_remarks(struct court *court)
             break;
         case CHECK_SENDER_ID:
             if (item->result != AUTH_FAIL)
-                court_reason(court, CHECK_SENDER_ID, REASON_NOTES, "Sender ID for " BYTES_FMT ": %s",
+                court_reason(court, CHECK_SENDER_ID, REASON_NOTES,
+                             "Sender ID for " BYTES_FMT ": %s",
                              BYTES_ARG(evidence_value(item, "vouch", "domain")),
                              auth_result_name(item->result));
             break;
         case CHECK_SUBMITTER:
             if (item->result == AUTH_FAIL)
-                court_reason(court, CHECK_SUBMITTER, REASON_AGAINST, BYTES_FMT, BYTES_ARG(item->reason));
+                court_reason(court, CHECK_SUBMITTER, REASON_AGAINST, BYTES_FMT,
+                             BYTES_ARG(item->reason));
             break;
         case CHECK_VBR:
             if (item->result == AUTH_PASS)
@@ -61,11 +63,10 @@ void court_remarks(struct court *court)
             break;
         case CHECK_HASHCASH:
             if (item->result != AUTH_NONE)
-                court_reason(court, CHECK_HASHCASH,
-                             item->result == AUTH_PASS ? REASON_FOR : REASON_NOTES,
-                             "hashcash stamp: %s" BYTES_FMT BYTES_FMT, auth_result_name(item->result),
-                             BYTES_ARG(item->reason.len ? BYTES(", ") : BYTES("")),
-                             BYTES_ARG(item->reason));
+                court_reason(
+                    court, CHECK_HASHCASH, item->result == AUTH_PASS ? REASON_FOR : REASON_NOTES,
+                    "hashcash stamp: %s" BYTES_FMT BYTES_FMT, auth_result_name(item->result),
+                    BYTES_ARG(item->reason.len ? BYTES(", ") : BYTES("")), BYTES_ARG(item->reason));
             break;
         case CHECK_ARC:
             if (item->result == AUTH_FAIL)
@@ -77,4 +78,3 @@ void court_remarks(struct court *court)
         }
     }
 }
-

@@ -29,16 +29,17 @@ static enum trusted_path by_forwarder(struct court *court)
     if (!court_result(item, AUTH_PASS))
         return PATH_UNTRUSTED;
     bool filters = bytes_is(evidence_value(item, "vouch", "filters"), "yes");
-    court_reason(court, CHECK_FORWARDER, REASON_OVERRIDES, "the client is the trusted forwarder " BYTES_FMT "%s",
+    court_reason(court, CHECK_FORWARDER, REASON_OVERRIDES,
+                 "the client is the trusted forwarder " BYTES_FMT "%s",
                  BYTES_ARG(evidence_value(item, "vouch", "name")),
                  filters ? ", which has filtered it" : "");
-    return filters ? PATH_VOUCHED : PATH_TRUSTED;
+    return filters ? PATH_FILTERED : PATH_TRUSTED;
 }
 
 /*
- * The sealers of the chain, the newest first, each with what it says that DMARC gave for this author.
- * What a sealer says counts if it is trusted and so is everybody after it: any of those could have
- * written what stands below.
+ * The sealers of the chain, the newest first, each with what it says that DMARC gave for this
+ * author. What a sealer says counts if it is trusted and so is everybody after it: any of those
+ * could have written what stands below.
  */
 static enum trusted_path by_seal(struct court *court)
 {
@@ -102,17 +103,16 @@ static enum trusted_path by_list(struct court *court)
     return PATH_UNTRUSTED;
 }
 
+static enum trusted_path better(enum trusted_path a, enum trusted_path b)
+{
+    return a > b ? a : b;
+}
+
 enum trusted_path court_trusted_path(struct court *court, struct bytes author)
 {
-    /* Those that can vouch first: what they say is more than that they are trusted. */
-    enum trusted_path path = by_seal(court), other;
-    if (path != PATH_VOUCHED && (other = by_upstream(court, author)) != PATH_UNTRUSTED)
-        path = other;
-    if (path != PATH_VOUCHED && (other = by_forwarder(court)) != PATH_UNTRUSTED)
-        path = other;
-    if (path == PATH_UNTRUSTED)
-        path = by_network(court);
-    if (path == PATH_UNTRUSTED)
-        path = by_list(court);
-    return path;
+    enum trusted_path path = by_seal(court);
+    path = better(path, by_upstream(court, author));
+    path = better(path, by_forwarder(court));
+    path = better(path, by_network(court));
+    return better(path, by_list(court));
 }

@@ -539,6 +539,13 @@ class Mechanisms(unittest.TestCase):
                                 "alice@here.example").decode().strip()
         on = self.switched(sections='batv { domains = [here.example] secrets = "%s" }' % secrets)
         self.return_path_case("batv", on, tagged)
+        # Of a recipient that was refused nothing is said of the message that another one gets.
+        nobody = self.run_vouch("batv", "encode", "--secrets", secrets,
+                                "nobody@here.example").decode().strip()
+        octets = world.message("mailer@genuine.example", "bob@here.example", "for bob alone")
+        reply = on.send("", [nobody, "bob@here.example"], octets, source=GOOD, helo=HELO)
+        self.assertEqual([r.code for r in reply.rcpt], [550, 250])
+        self.assertNotIn("return-path", self.evidence(on.the_mail("bob", "for bob alone")))
 
     def test_ses(self):
         """a signed envelope sender of ours leads to the mailbox; a forged one is refused"""
