@@ -158,6 +158,11 @@ static bool add_dkim(struct gather *gather)
             !property(gather, item, "vouch", "bits", bytes_of(signature->key_bits ? bits : "")))
             return false;
     }
+    if (gather->dkim.ignored &&
+        !add(gather, CHECK_DKIM, AUTH_NEUTRAL,
+             arena_printf(gather->arena, "%zu further signatures were not looked at",
+                          gather->dkim.ignored)))
+        return false;
     return gather->dkim.count || add(gather, CHECK_DKIM, AUTH_NONE, BYTES("no signature"));
 }
 

@@ -10,6 +10,10 @@ void court_remarks(struct court *court)
         case CHECK_DKIM:
             if (item->result == AUTH_NONE)
                 break;
+            if (item->property_count == 0) { /* of those beyond the limit */
+                court_reason(court, CHECK_DKIM, REASON_AGAINST, BYTES_FMT, BYTES_ARG(item->reason));
+                break;
+            }
             domain = evidence_value(item, "header", "d");
             court_reason(court, CHECK_DKIM, item->result == AUTH_PASS ? REASON_FOR : REASON_NOTES,
                          "DKIM signature of " BYTES_FMT ": %s" BYTES_FMT BYTES_FMT,

@@ -284,6 +284,15 @@ class Mechanisms(unittest.TestCase):
         self.assertNotIn("dkim=pass", self.results(mail))
         self.assertEqual(self.trust(mail), "third-class")
 
+    def test_too_many_signatures(self):
+        """ten are looked at; that there were more is said"""
+        octets = world.message("a@genuine.example", "alice@here.example", "signed too often")
+        for _ in range(12):
+            octets = KEYS["dkim"].sign(octets)
+        mail = self.deliver(self.plain, octets)
+        self.assertEqual(self.results(mail).count("dkim=pass"), 10)
+        self.assertIn("2 further signatures were not looked at", self.results(mail))
+
     def test_dkim_replays(self):
         """the same signature again is counted"""
         octets = KEYS["dkim"].sign(world.message("a@genuine.example", "alice@here.example", "replayed"))
