@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Answers of a web server: bounded, and what is complete stays so when more follows in chunks. */
-#include "lint/https.h"
+#include "outbound/https.h"
 
 #include <string.h>
 

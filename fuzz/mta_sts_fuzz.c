@@ -3,8 +3,8 @@
 #include "base/ascii.h"
 #include "base/domain.h"
 #include "lint/bimi.h"
-#include "lint/mta_sts.h"
-#include "lint/tlsrpt.h"
+#include "outbound/mta_sts.h"
+#include "outbound/tlsrpt.h"
 
 #include <string.h>
 

@@ -213,6 +213,23 @@ struct bytes arena_lower(struct arena *arena, struct bytes bytes)
     return bytes_from(copy, bytes.len);
 }
 
+struct bytes arena_concat(struct arena *arena, const struct bytes *parts, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > SIZE_MAX - length)
+            return (struct bytes){NULL, 0};
+        length += parts[i].len;
+    }
+    uint8_t *copy = arena_alloc(arena, length);
+    if (!copy)
+        return (struct bytes){NULL, 0};
+    for (size_t i = 0, at = 0; i < count; at += parts[i++].len)
+        if (parts[i].len)
+            memcpy(copy + at, parts[i].ptr, parts[i].len);
+    return bytes_from(copy, length);
+}
+
 char *arena_string(struct arena *arena, struct bytes bytes)
 {
     if (bytes.len == SIZE_MAX)

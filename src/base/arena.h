@@ -38,6 +38,8 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size) must_che
 /* Copies. At the cap: an empty slice with ptr NULL, or NULL. */
 struct bytes arena_copy(struct arena *arena, struct bytes bytes);
 struct bytes arena_lower(struct arena *arena, struct bytes bytes); /* ASCII lower-cased copy */
+/* One behind the other. */
+struct bytes arena_concat(struct arena *arena, const struct bytes *parts, size_t count);
 char *arena_string(struct arena *arena, struct bytes bytes); /* NUL-terminated copy */
 struct bytes arena_printf(struct arena *arena, const char *format, ...) printf_like(2, 3);
 struct bytes arena_vprintf(struct arena *arena, const char *format, va_list args);

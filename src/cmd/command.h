@@ -61,6 +61,23 @@ int report_show_command(int argc, char **argv);
 int ar_parse_command(int argc, char **argv);
 int config_check_command(int argc, char **argv);
 int config_describe_command(int argc, char **argv);
+int queue_list_command(int argc, char **argv);
+int queue_show_command(int argc, char **argv);
+int queue_hold_command(int argc, char **argv);
+int queue_release_command(int argc, char **argv);
+int queue_retry_command(int argc, char **argv);
+int queue_drop_command(int argc, char **argv);
+int queue_bounce_command(int argc, char **argv);
+int queue_stats_command(int argc, char **argv);
+int mailq_command(int argc, char **argv);
+int sendmail_command(int argc, char **argv);
+int newaliases_command(int argc, char **argv);
+int user_add_command(int argc, char **argv);
+int user_passwd_command(int argc, char **argv);
+int user_del_command(int argc, char **argv);
+int user_list_command(int argc, char **argv);
+int user_check_command(int argc, char **argv);
+int user_release_command(int argc, char **argv);
 int role_command(int argc, char **argv);
 
 #endif

@@ -13,6 +13,18 @@ static const struct command commands[] = {
     {"log", "what came in, by sender, recipient, time, action", log_command, false},
     {"config check", "what is wrong with a configuration", config_check_command, false},
     {"config describe", "every key with its default and meaning", config_describe_command, false},
+    {NULL, "The queue: mail that waits to be sent", NULL, false},
+    {"queue list", "what waits, and what for", queue_list_command, false},
+    {"queue show", "one message, its recipients and last replies", queue_show_command, false},
+    {"queue stats", "how much waits, and for which destinations", queue_stats_command, false},
+    {"queue hold", "let messages wait until they are released", queue_hold_command, false},
+    {"queue release", "let held messages go on", queue_release_command, false},
+    {"queue retry", "try messages now", queue_retry_command, false},
+    {"queue drop", "delete messages, telling nobody", queue_drop_command, false},
+    {"queue bounce", "give messages up, telling the sender", queue_bounce_command, false},
+    {"mailq", "the queue as other mail systems list it", mailq_command, false},
+    {"sendmail", "hand a message in, as programs expect it of sendmail", sendmail_command, false},
+    {"newaliases", "does nothing: aliases are read at a reload", newaliases_command, true},
     {NULL, "Mail: who is really sending", NULL, false},
     {"check", "judge a message file and explain the verdict", check_command, false},
     {"spf check", "one SPF check, step by step", spf_check_command, false},
@@ -34,6 +46,13 @@ static const struct command commands[] = {
     {"spf simulate", "what another SPF record would do to mail that came", spf_simulate_command, false},
     {"dmarc simulate", "what another DMARC record would do to mail that came", dmarc_simulate_command, false},
     {"report show", "what other operators report about mail in our name", report_show_command, false},
+    {NULL, "Accounts", NULL, false},
+    {"user add", "make an account that may send mail", user_add_command, false},
+    {"user passwd", "give an account another password", user_passwd_command, false},
+    {"user del", "remove an account", user_del_command, false},
+    {"user list", "the accounts", user_list_command, false},
+    {"user check", "whether a password is right", user_check_command, false},
+    {"user release", "let an account send again that was held", user_release_command, false},
     {NULL, "Signing", NULL, false},
     {"dkim sign", "sign a message file", dkim_sign_command, false},
     {"dkim keygen", "make signing keys and their DNS records", dkim_keygen_command, false},
@@ -112,8 +131,25 @@ static int unknown_command(const char *name, const char *second)
     return EXIT_USAGE;
 }
 
+/* As what we were called: sendmail, mailq and newaliases are links to us. NULL: as ourselves. */
+static const struct command *called_as(const char *path)
+{
+    static const char *const names[] = {"sendmail", "mailq", "newaliases"};
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    const char *name = slash ? slash + 1 : path;
+    for (size_t i = 0; name && i < countof(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            for (size_t k = 0; k < countof(commands); k++)
+                if (commands[k].name && strcmp(commands[k].name, name) == 0)
+                    return &commands[k];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    const struct command *alias = called_as(argc > 0 ? argv[0] : NULL);
+    if (alias)
+        return finish(alias->run(argc, argv));
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0) {
         help(argc < 2 ? stderr : stdout);

@@ -31,6 +31,15 @@ struct config_endpoint {
 };
 struct config_endpoints { struct config_endpoint *items; size_t count; };
 
+
+/* A host by name or by address, with a port. */
+struct config_host {
+    char *name;                    /* "" when it is an address */
+    struct ip ip;
+    uint16_t port;
+};
+struct config_hosts { struct config_host *items; size_t count; };
+
 enum config_listener_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
 
 struct config_listener {           /* section "listener NAME" */
@@ -40,6 +49,7 @@ struct config_listener {           /* section "listener NAME" */
     bool proxy_protocol;           /* proxy-protocol: PROXY v1/v2 required */
     struct config_networks proxy_from; /* proxy-from: peers that may send it; empty: loopback */
     bool lenient;                  /* lenient-syntax */
+    bool submission;               /* for own users: AUTH is offered, and nothing goes without it */
     char *greeting;
 };
 
@@ -48,7 +58,8 @@ struct config_certificate {        /* section "certificate NAME" */
     char *chain, *key;             /* PEM files */
 };
 
-enum config_deliver { CONFIG_DELIVER_MAILDIR, CONFIG_DELIVER_LMTP };
+/* The last is no value of `deliver`: an alias that leads to another site. */
+enum config_deliver { CONFIG_DELIVER_MAILDIR, CONFIG_DELIVER_LMTP, CONFIG_DELIVER_REMOTE };
 
 struct config_domain {             /* section "domain NAME [NAME ...]" */
     struct config_strings names;
@@ -68,6 +79,8 @@ struct config_domain {             /* section "domain NAME [NAME ...]" */
 
 enum config_dmarc { CONFIG_DMARC_OFF, CONFIG_DMARC_MARK, CONFIG_DMARC_ON, CONFIG_DMARC_STRICT };
 enum config_dmarc_discovery { CONFIG_DMARC_TREE_WALK, CONFIG_DMARC_SUFFIX_LIST };
+enum config_foreign_from { CONFIG_FROM_REFUSE, CONFIG_FROM_ADD_SENDER };
+enum config_forward_srs { CONFIG_SRS_AUTO, CONFIG_SRS_ALWAYS, CONFIG_SRS_NEVER };
 enum config_spf_fail { CONFIG_SPF_MARK, CONFIG_SPF_REJECT }; /* also sender-id-fail, bad-helo, … */
 
 struct config_forwarder {          /* section "forwarder NAME" */
@@ -89,6 +102,45 @@ struct config_signing {            /* section "signing DOMAIN [DOMAIN ...]" */
     struct config_strings domains; /* d=; keys lie in key-directory/DOMAIN */
     int64_t expire;                /* x=, microseconds; 14d */
     struct config_strings headers; /* further fields to sign */
+};
+
+struct config_machine {            /* section "host NAME": an own machine that sends without AUTH */
+    char *name;
+    struct config_networks networks;
+    struct config_strings senders; /* "app@example.org", "@example.org": what it may send as */
+};
+
+enum config_route_tls { CONFIG_ROUTE_NONE, CONFIG_ROUTE_MAY, CONFIG_ROUTE_ENCRYPT, CONFIG_ROUTE_VERIFY };
+
+struct config_route {              /* section "route NAME" */
+    char *name;
+    struct config_strings domains; /* ".example.org": all below; none: every other (smart host) */
+    struct config_hosts hosts;     /* in this order; none: by MX */
+    int tls;                       /* none | may | encrypt | verify; default may */
+    char *tls_name;                /* in the certificate; "": the host's name */
+    char *user;                    /* for AUTH; "": none */
+    char *password_file;           /* read by the keys role only */
+    unsigned concurrency, rate;    /* 0: as in section queue; rate: messages a minute */
+};
+
+struct config_relay {              /* section "relay DOMAIN [DOMAIN ...]": backup MX */
+    struct config_strings domains;
+    struct config_hosts primary;   /* where it goes; never by MX */
+    char *recipients;              /* file of addresses; "": the primary is asked and remembered */
+    int64_t remember;              /* how long a recipient that the primary knows is believed; 7d */
+    char *policy;                  /* default "default" */
+};
+
+enum config_list_post { CONFIG_LIST_ANYONE, CONFIG_LIST_MEMBERS, CONFIG_LIST_OWNER };
+
+struct config_list {               /* section "list NAME" */
+    char *name;
+    char *address;                 /* announce@example.org, in a domain of ours */
+    char *members;                 /* file of addresses, one a line */
+    char *owner;                   /* gets what comes back; a mailbox of ours or another address */
+    int post;                      /* who may: anyone | members | owner; default members */
+    char *description;
+    char *archive, *unsubscribe;   /* URLs; "": none */
 };
 
 struct config_policy {             /* section "policy NAME"; "default" always exists */
@@ -164,6 +216,49 @@ struct config {
         struct config_strings domains;
         char *secrets;
     } ses;
+    struct {                       /* section "accounts": who may submit */
+        char *file;                /* of vouch user; "": none */
+        char *dovecot;             /* socket of Dovecot's auth service; "": none */
+        char *pam;                 /* PAM service; "": none */
+        struct config_strings mechanisms; /* allowed; empty: SCRAM-SHA-256(-PLUS), PLAIN, LOGIN (and EXTERNAL
+                                           * with client-authorities) */
+        char *client_authorities;  /* PEM file: client certificates that EXTERNAL believes; "": none */
+        unsigned failures;         /* of one address within the window before it is refused; 20 */
+        int64_t failure_window;    /* 1h */
+        int64_t failure_delay;     /* of the reply to the first failure; doubles; 1s */
+    } accounts;
+    struct {                       /* section "submission" */
+        int foreign_from;          /* refuse | add-sender */
+        bool hide_client;          /* no address of the user in Received */
+        bool seven_bit;            /* convert to 7 bit before signing */
+        unsigned messages_hour, messages_day, recipients_hour, recipients_day; /* 0: no limit */
+        unsigned connections;      /* simultaneous, of one account with one edge */
+        unsigned senders_day, domains_day, networks_day; /* distinct */
+        uint64_t octets_day;
+        unsigned unknown_percent;  /* of recipients refused as unknown */
+        unsigned soft_percent;     /* of a limit from which on replies are delayed */
+        bool hold;                 /* hold accounts that look stolen */
+    } submission;
+    struct {                       /* section "queue" */
+        int64_t lifetime;          /* 5d */
+        int64_t delay_warning;     /* 0: only if asked for */
+        int64_t retry_first, retry_most; /* 5m, 4h */
+        unsigned sessions;         /* simultaneous, all destinations */
+        unsigned concurrency;      /* for one destination, at most */
+        unsigned rate;             /* messages a minute for one destination; 0: no limit */
+        struct config_hosts fallback_relay; /* what failed once goes here */
+        bool ipv6;
+        struct config_endpoints source; /* addresses to send from; port unused */
+        bool dane, mta_sts, tls_reports;
+        char *authorities;         /* PEM file; "": the system's */
+        unsigned mta_sts_port;     /* 443; others for tests */
+        unsigned smtp_port;        /* 25; others for tests */
+        bool copy_postmaster;      /* postmaster gets a copy of each notification */
+    } queue;
+    struct {                       /* section "forwarding" */
+        int srs;                   /* auto | always | never */
+        bool resent;               /* add Resent fields */
+    } forwarding;
     struct {                       /* section "ledger" */
         int64_t keep;              /* 30d */
     } ledger;
@@ -184,6 +279,14 @@ struct config {
     size_t upstream_count;
     struct config_signing *signings;
     size_t signing_count;
+    struct config_machine *machines;
+    size_t machine_count;
+    struct config_route *routes;
+    size_t route_count;
+    struct config_relay *relays;
+    size_t relay_count;
+    struct config_list *lists;
+    size_t list_count;
     struct config_policy *policies; /* the first is "default" */
     size_t policy_count;
     char *file;                    /* where it came from */

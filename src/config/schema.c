@@ -58,6 +58,9 @@ static const struct config_key listener_keys[] = {
     {"lenient-syntax", CONFIG_BOOL, AT(lenient), .fallback = "no",
      .meaning = "Accept the sloppy forms of commands that some clients send, such as a blank "
                 "after MAIL FROM: or a path without angle brackets."},
+    {"submission", CONFIG_BOOL, AT(submission), .fallback = "no",
+     .meaning = "For own users (RFC 6409): AUTH is offered where the connection is encrypted, and mail is "
+                "taken only from who authenticated. Usual on ports 587 (tls = starttls) and 465 (implicit)."},
     {"greeting", CONFIG_TEXT, AT(greeting), .example = "\"no unsolicited mail\"",
      .meaning = "Text behind the host name in the greeting."},
 };
@@ -405,6 +408,31 @@ const struct config_section config_sections[] = {
      .meaning = "Domains whose mail from own-networks is signed with DKIM, by the active keys in "
                 "key-directory.",
      KEYS(signing_keys)},
+    {"accounts", .meaning = "Who may submit mail, and how it is verified.", KEYS(config_accounts_keys)},
+    {"submission", .meaning = "Mail of own users and machines: what is asked of it, and how much there may "
+                "be of one account. A limit of 0 is none.",
+     KEYS(config_submission_keys)},
+    {"host", "NAME", .example = "printer", ARRAY(struct config_machine, machines, machine_count),
+     .argument = offsetof(struct config_machine, name),
+     .meaning = "A machine of ours that sends without AUTH, and the addresses that it may send as.",
+     KEYS(config_machine_keys)},
+    {"queue", .meaning = "Mail that leaves: retries, notifications, security.", KEYS(config_queue_keys)},
+    {"route", "NAME", .example = "smarthost", ARRAY(struct config_route, routes, route_count),
+     .argument = offsetof(struct config_route, name),
+     .meaning = "Where mail for some domains goes, or all other mail (a smart host), if not where the DNS "
+                "says.",
+     KEYS(config_route_keys)},
+    {"relay", "DOMAIN ...", .many_arguments = true, .example = "example.net",
+     ARRAY(struct config_relay, relays, relay_count),
+     .argument = offsetof(struct config_relay, domains),
+     .meaning = "Domains that this server is a backup MX for. Mail is passed through to the primary server "
+                "while that is up, and held while it is not.",
+     KEYS(config_relay_keys)},
+    {"list", "NAME", .example = "announce", ARRAY(struct config_list, lists, list_count),
+     .argument = offsetof(struct config_list, name),
+     .meaning = "A mailing list: mail to its address goes to its members, with a return path of its own.",
+     KEYS(config_list_keys)},
+    {"forwarding", .meaning = "Mail to aliases that lead elsewhere.", KEYS(config_forwarding_keys)},
     {"limits", .meaning = "What one client may ask of us.", KEYS(limits_keys)},
     {"dns", .meaning = "Look-ups.", KEYS(dns_keys)},
     {"tls", .meaning = "Encryption on listeners.", KEYS(tls_keys)},
@@ -459,6 +487,8 @@ const char *config_type_name(enum config_type type)
         [CONFIG_TOKENS] = "list of words",
         [CONFIG_NETWORKS] = "list of networks",
         [CONFIG_ENDPOINTS] = "list of addresses with ports",
+        [CONFIG_HOSTS] = "list of hosts",
+        [CONFIG_ADDRESSES] = "list of mail addresses",
     };
     return names[type];
 }

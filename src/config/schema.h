@@ -26,7 +26,9 @@ enum config_type {
     CONFIG_NAMES,       /* the same; a name may begin with a dot: all below it */
     CONFIG_TOKENS,      /* struct config_strings: words of letters, digits, '-', '_' and '.' */
     CONFIG_NETWORKS,    /* struct config_networks */
-    CONFIG_ENDPOINTS    /* struct config_endpoints */
+    CONFIG_ENDPOINTS,   /* struct config_endpoints */
+    CONFIG_HOSTS,       /* struct config_hosts */
+    CONFIG_ADDRESSES    /* struct config_strings: user@domain, or @domain for all of it */
 };
 
 enum { CONFIG_CHOICES = 4, CONFIG_KEYS = 24 };
@@ -59,6 +61,26 @@ struct config_section {
     const struct config_key *keys;
     size_t key_count;
 };
+
+/* Keys of the sections about sending (schema_sending.c). */
+enum {
+    CONFIG_ACCOUNTS_KEYS = 8,
+    CONFIG_SUBMISSION_KEYS = 15,
+    CONFIG_MACHINE_KEYS = 2,
+    CONFIG_QUEUE_KEYS = 17,
+    CONFIG_ROUTE_KEYS = 8,
+    CONFIG_RELAY_KEYS = 4,
+    CONFIG_LIST_KEYS = 7,
+    CONFIG_FORWARDING_KEYS = 2
+};
+extern const struct config_key config_accounts_keys[CONFIG_ACCOUNTS_KEYS];
+extern const struct config_key config_submission_keys[CONFIG_SUBMISSION_KEYS];
+extern const struct config_key config_machine_keys[CONFIG_MACHINE_KEYS];
+extern const struct config_key config_queue_keys[CONFIG_QUEUE_KEYS];
+extern const struct config_key config_route_keys[CONFIG_ROUTE_KEYS];
+extern const struct config_key config_relay_keys[CONFIG_RELAY_KEYS];
+extern const struct config_key config_list_keys[CONFIG_LIST_KEYS];
+extern const struct config_key config_forwarding_keys[CONFIG_FORWARDING_KEYS];
 
 extern const struct config_section config_sections[];
 extern const size_t config_section_count;

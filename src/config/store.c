@@ -158,6 +158,21 @@ static bool read_token(struct arena *arena, struct bytes text, struct bytes *nam
     return text.len && !config_check_token(text);
 }
 
+/* "user@domain" or "@domain". */
+static bool read_address(struct arena *arena, struct bytes text, struct bytes *name)
+{
+    size_t at = text.len;
+    struct bytes domain;
+    while (at > 0 && text.ptr[at - 1] != '@')
+        at--;
+    if (at == 0 || (at > 1 && config_check_mailbox(text)) ||
+        !config_read_domain(arena, bytes_skip(text, at), &domain))
+        return false;
+    *name = arena_printf(arena, BYTES_FMT "@" BYTES_FMT, BYTES_ARG(bytes_first(text, at - 1)),
+                         BYTES_ARG(domain));
+    return true;
+}
+
 static void store_strings(struct store *s, const struct config_value *value,
                           bool (*read)(struct arena *, struct bytes, struct bytes *),
                           const char *fault)
@@ -243,6 +258,23 @@ static void store_endpoints(struct store *s, const struct config_value *value)
     *list = (struct config_endpoints){items, count};
 }
 
+static void store_hosts(struct store *s, const struct config_value *value)
+{
+    struct config_hosts *list = s->target;
+    struct config_host *items = list_room(s, value, sizeof(*items));
+    size_t count = 0;
+    for (const struct config_word *word = value->words; items && word; word = word->next) {
+        const char *fault = config_read_host(s->arena, word->text, s->key->port, &items[count]);
+        if (fault)
+            complain(s, word, fault);
+        else
+            count++;
+    }
+    if (value->count == 0 && s->key->required)
+        config_fault_add(s->faults, value->at, "%s must not be empty", s->key->name);
+    *list = (struct config_hosts){items, count};
+}
+
 void config_store(struct arena *arena, struct config_faults *faults, const struct config_key *key,
                   const struct config_value *value, void *element)
 {
@@ -256,6 +288,12 @@ void config_store(struct arena *arena, struct config_faults *faults, const struc
         return;
     case CONFIG_TOKENS:
         store_strings(&s, value, read_token, "must be words without blanks");
+        return;
+    case CONFIG_ADDRESSES:
+        store_strings(&s, value, read_address, "must be mail addresses, or @example.org for all of a domain");
+        return;
+    case CONFIG_HOSTS:
+        store_hosts(&s, value);
         return;
     case CONFIG_NETWORKS:
         store_networks(&s, value);

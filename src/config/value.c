@@ -172,6 +172,27 @@ bool config_read_domain(struct arena *arena, struct bytes text, struct bytes *ou
     return true;
 }
 
+const char *config_read_host(struct arena *arena, struct bytes text, uint16_t port, struct config_host *out)
+{
+    struct config_endpoint endpoint;
+    struct bytes name;
+    size_t colon = bytes_find_byte(text, ':');
+    *out = (struct config_host){.port = port};
+    if (!config_read_endpoint(text, port, &endpoint)) {
+        *out = (struct config_host){arena_string(arena, BYTES("")), endpoint.ip, endpoint.port};
+        return NULL;
+    }
+    uint64_t number = port;
+    if (!config_read_domain(arena, bytes_first(text, colon), &name) || ip_parse_v4(name, &out->ip))
+        return "must be hosts such as smtp.example.org, \"smtp.example.org:587\" or \"192.0.2.1:25\"";
+    if (colon != BYTES_NOT_FOUND &&
+        (!bytes_to_uint(bytes_skip(text, colon + 1), 65535, &number) || number == 0))
+        return "needs a port from 1 to 65535 behind the colon";
+    out->name = arena_string(arena, name);
+    out->port = (uint16_t)number;
+    return out->name ? NULL : "does not fit into memory";
+}
+
 void config_write_size(struct buf *out, uint64_t size)
 {
     unsigned unit = 0;

@@ -20,6 +20,8 @@ const char *config_read_size(struct bytes text, uint64_t *out);
 const char *config_read_duration(struct bytes text, int64_t *out);
 /* "192.0.2.1:25", "[2001:db8::1]:25"; without a port when `port` is not 0: that one is taken. */
 const char *config_read_endpoint(struct bytes text, uint16_t port, struct config_endpoint *out);
+/* The same, or a host name in place of the address. */
+const char *config_read_host(struct arena *arena, struct bytes text, uint16_t port, struct config_host *out);
 /* A host name, lower case; an internationalized one becomes its A-labels. False if it is none, or at
  * the arena's cap. */
 bool config_read_domain(struct arena *arena, struct bytes text, struct bytes *out) must_check;

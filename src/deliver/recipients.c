@@ -117,6 +117,19 @@ static void add_destination(struct expansion *expansion, const struct place *pla
 static bool expand(struct expansion *expansion, const struct place *place, struct bytes local,
                    unsigned depth);
 
+/* Another site's mailbox: it is forwarded. */
+static bool add_remote(struct expansion *expansion, struct bytes target)
+{
+    struct mailbox mailbox;
+    if (mailbox_parse(expansion->arena, target, MAILBOX_UTF8, &mailbox, NULL) != OK || !mailbox.domain.len)
+        return false;
+    struct place elsewhere = {.kind = CONFIG_DELIVER_REMOTE, .name = mailbox.domain};
+    static const struct config_domain none;
+    elsewhere.config = &none;
+    add_destination(expansion, &elsewhere, NULL, mailbox.local);
+    return true;
+}
+
 static bool expand_target(struct expansion *expansion, const struct place *place,
                           struct bytes target, unsigned depth)
 {
@@ -124,7 +137,9 @@ static bool expand_target(struct expansion *expansion, const struct place *place
     if (at == BYTES_NOT_FOUND)
         return expand(expansion, place, target, depth);
     const struct place *other = recipients_place(expansion->recipients, bytes_skip(target, at + 1));
-    return other && expand(expansion, other, bytes_first(target, at), depth);
+    if (!other || other->relay)
+        return add_remote(expansion, target);
+    return expand(expansion, other, bytes_first(target, at), depth);
 }
 
 /* A user wins over an alias of the same name: "alice: alice, archive" would otherwise never end. */
@@ -149,6 +164,9 @@ static bool expand_exactly(struct expansion *expansion, const struct place *plac
     }
     if (user)
         add_destination(expansion, place, user, user->name);
+    const struct list_address *list = place->lists ? recipients_local(place->lists, local) : NULL;
+    if (!user && list && list->is_owner && depth < ALIAS_DEPTH_MAX)
+        return expand_target(expansion, place, list->list->owner, depth + 1);
     return user != NULL;
 }
 
@@ -188,6 +206,19 @@ static void expand_role(struct expansion *expansion, const struct place *place)
     add_destination(expansion, place, NULL, BYTES("postmaster"));
 }
 
+/* A domain that we are backup MX for: its mail goes to the primary. */
+static void lookup_relay(struct expansion *expansion, const struct place *place, struct bytes local)
+{
+    struct recipient_lookup *out = expansion->out;
+    out->relay = true;
+    if (place->any_user)
+        out->status = RECIPIENT_ASK;
+    else if (!out->exempt && !recipients_local(place->users, local))
+        out->status = RECIPIENT_UNKNOWN;
+    if (out->status != RECIPIENT_UNKNOWN)
+        add_destination(expansion, place, NULL, local);
+}
+
 enum result recipients_lookup(const struct recipients *recipients, struct arena *arena,
                               struct bytes local, struct bytes domain, struct recipient_lookup *out)
 {
@@ -199,6 +230,16 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
     out->policy = policy_of(place, local);
     out->exempt = is_role_name(local);
     out->status = RECIPIENT_HERE;
+    if (place->relay) {
+        lookup_relay(&expansion, place, local);
+        return expansion.exhausted ? TEMP : OK;
+    }
+    const struct list_address *list = place->lists ? recipients_local(place->lists, local) : NULL;
+    if (list && !list->is_owner) {
+        out->status = RECIPIENT_LIST;
+        out->list = list->list->name;
+        return OK;
+    }
     if (!expand(&expansion, place, local, 0)) {
         struct bytes catch_all = bytes_of(place->config->catch_all);
         if (place->ask) {
@@ -237,6 +278,33 @@ bool recipients_leads(const struct recipients *recipients, const struct place *p
     bool leads = !scratch || expand_target(&expansion, place, target, 1);
     arena_destroy(scratch);
     return leads;
+}
+
+const struct mailing_list *recipients_list(const struct recipients *recipients, struct bytes name)
+{
+    for (size_t i = 0; i < recipients->list_count; i++)
+        if (bytes_equal(recipients->lists[i].name, name))
+            return &recipients->lists[i];
+    return NULL;
+}
+
+bool mailing_list_has(const struct mailing_list *list, struct bytes address)
+{
+    return recipients_local(list->index, address) != NULL;
+}
+
+bool recipients_owns(const struct recipients *recipients, struct bytes account, struct bytes address)
+{
+    struct arena *scratch = arena_create(1 << 20);
+    struct recipient_lookup found;
+    struct mailbox mailbox;
+    bool owns = scratch && mailbox_parse(scratch, address, MAILBOX_UTF8, &mailbox, NULL) == OK &&
+                recipients_lookup(recipients, scratch, mailbox.local, mailbox.domain, &found) == OK &&
+                found.status == RECIPIENT_HERE && !found.relay && found.destination_count == 1 &&
+                found.destinations[0].kind != CONFIG_DELIVER_REMOTE &&
+                bytes_equal_nocase(found.destinations[0].address, account);
+    arena_destroy(scratch);
+    return owns;
 }
 
 struct recipients *recipients_hold(struct recipients *recipients)

@@ -8,7 +8,9 @@
  *
  * The recipients file holds a user a line: `user [quota=1G] [policy=NAME] [maildir=/path]`.
  * The aliases file holds `alias: target, target`; a target is a user or alias of the same domain, or
- * a whole address of one of our domains. '#' begins a comment in both.
+ * a whole address, of one of our domains or elsewhere (which forwards). '#' begins a comment in both.
+ *
+ * Domains that we relay for (backup MX) and mailing lists are here, too.
  */
 #ifndef VOUCH_DELIVER_RECIPIENTS_H
 #define VOUCH_DELIVER_RECIPIENTS_H
@@ -27,7 +29,8 @@ void recipients_free(struct recipients *recipients);
 
 /* A place where mail comes to rest. */
 struct destination {
-    struct bytes address;  /* user@domain as our files write it: the key of quota and logs */
+    struct bytes address;  /* user@domain as our files write it: the key of quota and logs. For
+                            * CONFIG_DELIVER_REMOTE that is all there is */
     enum config_deliver kind;
     char *maildir;         /* CONFIG_DELIVER_MAILDIR: the folder, made of names from our files only */
     struct config_endpoint lmtp;
@@ -37,8 +40,9 @@ struct destination {
 
 enum recipient_status {
     RECIPIENT_HERE,
-    RECIPIENT_ASK,     /* the domain's LMTP server knows; there is no recipients file */
+    RECIPIENT_ASK,     /* the domain's LMTP server or primary knows; there is no recipients file */
     RECIPIENT_UNKNOWN, /* our domain, no such user */
+    RECIPIENT_LIST,    /* a mailing list: recipients_list() has its members */
     RECIPIENT_FOREIGN  /* not our domain */
 };
 
@@ -48,6 +52,16 @@ struct recipient_lookup {
     struct bytes policy;   /* name */
     struct destination *destinations; /* several for an alias; each once */
     size_t destination_count;
+    bool relay;            /* a domain that we are backup MX for */
+    struct bytes list;     /* RECIPIENT_LIST: the section's name */
+};
+
+struct mailing_list {
+    struct bytes name, address, owner;
+    enum config_list_post post;
+    struct bytes *members; /* addresses, each once */
+    size_t member_count;
+    struct map *index;     /* lower-cased member */
 };
 
 /* `domain` may be empty for the bare postmaster (rfc5321:4.1.1.3). Results in the arena or the table.
@@ -55,6 +69,13 @@ struct recipient_lookup {
 enum result recipients_lookup(const struct recipients *recipients, struct arena *arena,
                               struct bytes local, struct bytes domain,
                               struct recipient_lookup *out) must_check;
+
+/* By the section's name; NULL if there is none. */
+const struct mailing_list *recipients_list(const struct recipients *recipients, struct bytes name);
+bool mailing_list_has(const struct mailing_list *list, struct bytes address);
+
+/* Whether mail to `address` comes to the mailbox of `account` alone. */
+bool recipients_owns(const struct recipients *recipients, struct bytes account, struct bytes address);
 
 /* The mailbox that gets the server's own notices. Never NULL for a configuration with a domain. */
 enum result recipients_postmaster(const struct recipients *recipients, struct arena *arena,

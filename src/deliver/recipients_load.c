@@ -9,17 +9,7 @@
 
 enum { FILE_SIZE_MAX = 64 << 20 };
 
-struct loading {
-    struct recipients *recipients;
-    struct buf *errors;
-    struct bytes file;
-    unsigned line;
-    struct bytes base; /* the folder above the first {name} of the domain's template */
-    bool failed;
-};
-
-static void fault(struct loading *loading, const char *format, ...) printf_like(2, 3);
-static void fault(struct loading *loading, const char *format, ...)
+void recipients_fault(struct loading *loading, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -61,17 +51,17 @@ static struct bytes strip_comment(struct bytes line)
     return bytes_trim(bytes_first(line, bytes_find_byte(line, '#')));
 }
 
-static bool insert(struct loading *loading, struct map *map, struct bytes name, void *value)
+bool recipients_insert(struct loading *loading, struct map *map, struct bytes name, void *value)
 {
     struct arena *arena = loading->recipients->arena;
     void *old = NULL;
     struct bytes key = arena_lower(arena, name);
     if (!key.ptr || !map_put(map, key, value, &old)) {
-        fault(loading, "out of memory");
+        recipients_fault(loading, "out of memory");
         return false;
     }
     if (old)
-        fault(loading, "'" BYTES_FMT "' stands here twice", BYTES_ARG(name));
+        recipients_fault(loading, "'" BYTES_FMT "' stands here twice", BYTES_ARG(name));
     return true;
 }
 
@@ -99,26 +89,26 @@ static void read_user_option(struct loading *loading, struct user *user, struct 
     struct bytes key = bytes_first(option, equals), value = bytes_skip(option, equals + 1);
     char name[128];
     if (equals == BYTES_NOT_FOUND) {
-        fault(loading, "'" BYTES_FMT "' is not key=value", BYTES_ARG(option));
+        recipients_fault(loading, "'" BYTES_FMT "' is not key=value", BYTES_ARG(option));
     } else if (bytes_is(key, "quota")) {
         user->has_quota = true;
         const char *problem = config_read_size(value, &user->quota);
         if (problem)
-            fault(loading, "quota %s", problem);
+            recipients_fault(loading, "quota %s", problem);
     } else if (bytes_is(key, "policy")) {
         user->policy = value;
         if (!bytes_to_cstring(value, name, sizeof(name)) ||
             !bytes_is(value, config_policy_find(config, name)->name))
-            fault(loading, "there is no policy '" BYTES_FMT "'", BYTES_ARG(value));
+            recipients_fault(loading, "there is no policy '" BYTES_FMT "'", BYTES_ARG(value));
     } else if (bytes_is(key, "maildir")) {
         user->maildir = value;
         if (!value.len || value.ptr[0] != '/')
-            fault(loading, "maildir '" BYTES_FMT "' is not an absolute path", BYTES_ARG(value));
+            recipients_fault(loading, "maildir '" BYTES_FMT "' is not an absolute path", BYTES_ARG(value));
         else if (!is_beneath(value, loading->base))
-            fault(loading, "maildir '" BYTES_FMT "' lies outside of " BYTES_FMT
+            recipients_fault(loading, "maildir '" BYTES_FMT "' lies outside of " BYTES_FMT
                   ", where `deliver` lets the store write", BYTES_ARG(value), BYTES_ARG(loading->base));
     } else {
-        fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir)", BYTES_ARG(key));
+        recipients_fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir)", BYTES_ARG(key));
     }
 }
 
@@ -128,17 +118,17 @@ static void read_user(struct loading *loading, struct map *users, struct bytes l
     struct bytes name = next_word(&line);
     struct user *user = arena_new(loading->recipients->arena, struct user);
     if (!user) {
-        fault(loading, "out of memory");
+        recipients_fault(loading, "out of memory");
         return;
     }
     if (!name_is_safe(name)) {
-        fault(loading, "'" BYTES_FMT "' cannot be a user's name", BYTES_ARG(name));
+        recipients_fault(loading, "'" BYTES_FMT "' cannot be a user's name", BYTES_ARG(name));
         return;
     }
     *user = (struct user){.name = name};
     for (struct bytes word = next_word(&line); word.len; word = next_word(&line))
         read_user_option(loading, user, word, config);
-    insert(loading, users, name, user);
+    recipients_insert(loading, users, name, user);
 }
 
 static void read_alias(struct loading *loading, struct map *aliases, struct bytes line)
@@ -148,7 +138,7 @@ static void read_alias(struct loading *loading, struct map *aliases, struct byte
     struct bytes name = bytes_trim(bytes_first(line, colon));
     struct bytes rest = bytes_skip(line, colon + 1), target;
     if (colon == BYTES_NOT_FOUND || !name.len || !bytes_trim(rest).len) {
-        fault(loading, "expected 'alias: target, target'");
+        recipients_fault(loading, "expected 'alias: target, target'");
         return;
     }
     size_t count = 1;
@@ -157,40 +147,41 @@ static void read_alias(struct loading *loading, struct map *aliases, struct byte
     struct alias *alias = arena_new(arena, struct alias);
     struct bytes *targets = arena_alloc_array(arena, count, sizeof(*targets));
     if (!alias || !targets) {
-        fault(loading, "out of memory");
+        recipients_fault(loading, "out of memory");
         return;
     }
     *alias = (struct alias){.targets = targets, .file = loading->file, .line = loading->line};
     while (bytes_split(&rest, ',', &target)) {
         target = bytes_trim(target);
         if (!target.len)
-            fault(loading, "an empty target");
+            recipients_fault(loading, "an empty target");
         else
             targets[alias->count++] = target;
     }
-    insert(loading, aliases, name, alias);
+    recipients_insert(loading, aliases, name, alias);
 }
 
-static struct map *new_map(struct loading *loading)
+struct map *recipients_new_map(struct loading *loading)
 {
     struct recipients *recipients = loading->recipients;
     struct map *map = map_create();
     if (map)
         recipients->maps[recipients->map_count++] = map;
     else
-        fault(loading, "out of memory");
+        recipients_fault(loading, "out of memory");
     return map;
 }
 
-/* Calls `read` for each line that holds something. The file's text stays in the table's arena. */
-static void read_lines(struct loading *loading, const char *file, struct map *map,
-                       const struct config *config, bool users)
+/* The file's text stays in the table's arena. */
+void recipients_read_lines(struct loading *loading, const char *file, const char *what,
+                           void (*read)(struct loading *loading, struct bytes line, void *context),
+                           void *context)
 {
     struct bytes text, line;
     struct error error;
     loading->file = (struct bytes){NULL, 0};
     if (files_read(loading->recipients->arena, file, FILE_SIZE_MAX, &text, &error) != OK) {
-        fault(loading, "%s file of a domain: %s", users ? "recipients" : "aliases", error.text);
+        recipients_fault(loading, "%s file of a domain: %s", what, error.text);
         return;
     }
     loading->file = bytes_of(arena_string(loading->recipients->arena, bytes_of(file)));
@@ -198,12 +189,27 @@ static void read_lines(struct loading *loading, const char *file, struct map *ma
     while (bytes_split(&text, '\n', &line)) {
         loading->line++;
         line = strip_comment(line);
-        if (line.len && users)
-            read_user(loading, map, line, config);
-        else if (line.len)
-            read_alias(loading, map, line);
+        if (line.len)
+            read(loading, line, context);
     }
     loading->file = (struct bytes){NULL, 0};
+}
+
+struct table {
+    struct map *map;
+    const struct config *config;
+};
+
+static void read_user_line(struct loading *loading, struct bytes line, void *context)
+{
+    const struct table *table = context;
+    read_user(loading, table->map, line, table->config);
+}
+
+static void read_alias_line(struct loading *loading, struct bytes line, void *context)
+{
+    const struct table *table = context;
+    read_alias(loading, table->map, line);
 }
 
 static char *copy_text(struct recipients *recipients, const char *text)
@@ -229,20 +235,22 @@ static void read_domain(struct loading *loading, const struct config *config,
                         const struct config_domain *domain)
 {
     struct recipients *recipients = loading->recipients;
-    struct map *users = new_map(loading), *aliases = new_map(loading);
+    struct map *users = recipients_new_map(loading), *aliases = recipients_new_map(loading);
     const struct config_domain *section = copy_section(loading, domain);
     if (!users || !aliases || !section)
         return;
     bool has_users = domain->recipients && *domain->recipients;
     loading->base = base_of(domain);
     if (has_users)
-        read_lines(loading, domain->recipients, users, config, true);
+        recipients_read_lines(loading, domain->recipients, "recipients", read_user_line,
+                              &(struct table){users, config});
     if (domain->aliases && *domain->aliases)
-        read_lines(loading, domain->aliases, aliases, config, false);
+        recipients_read_lines(loading, domain->aliases, "aliases", read_alias_line,
+                              &(struct table){aliases, config});
     for (size_t i = 0; i < domain->names.count; i++) {
         struct place *place = arena_new(recipients->arena, struct place);
         if (!place) {
-            fault(loading, "out of memory");
+            recipients_fault(loading, "out of memory");
             return;
         }
         place->name = arena_lower(recipients->arena, bytes_of(domain->names.items[i]));
@@ -257,7 +265,7 @@ static void read_domain(struct loading *loading, const struct config *config,
         place->ask = !has_users && place->kind == CONFIG_DELIVER_LMTP;
         if (!recipients->first)
             recipients->first = place;
-        insert(loading, recipients->places, place->name, place);
+        recipients_insert(loading, recipients->places, place->name, place);
     }
 }
 
@@ -271,7 +279,7 @@ static void check_alias(struct loading *loading, const struct place *place, stru
         bool leads = self ? recipients_local(place->users, name) != NULL
                           : recipients_leads(loading->recipients, place, alias->targets[i]);
         if (!leads)
-            fault(loading, "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT "' is no user or alias of ours",
+            recipients_fault(loading, "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT "' is no user or alias of ours, nor an address",
                   BYTES_ARG(name), BYTES_ARG(alias->targets[i]));
     }
     loading->file = (struct bytes){NULL, 0};
@@ -287,10 +295,10 @@ static void check_targets(struct loading *loading)
         const struct place *place = value;
         struct bytes catch_all = bytes_of(place->config->catch_all);
         size_t position = 0;
-        if (place->ask)
+        if (place->ask || place->relay)
             continue;
         if (catch_all.len && !recipients_leads(loading->recipients, place, catch_all))
-            fault(loading, "domain " BYTES_FMT ": catch-all '" BYTES_FMT "' is no user or alias of ours",
+            recipients_fault(loading, "domain " BYTES_FMT ": catch-all '" BYTES_FMT "' is no user or alias of ours",
                   BYTES_ARG(domain), BYTES_ARG(catch_all));
         while (map_next(place->aliases, &position, &name, &alias))
             check_alias(loading, place, name, alias);
@@ -307,7 +315,8 @@ enum result recipients_load(const struct config *config, struct recipients **out
     recipients->references = 1;
     recipients->arena = arena_create(SIZE_MAX / 2);
     recipients->places = map_create();
-    recipients->maps = calloc(config->domain_count * 2 + 1, sizeof(struct map *));
+    size_t maps = config->domain_count * 2 + config->relay_count * 2 + config->list_count * 2 + 1;
+    recipients->maps = calloc(maps, sizeof(struct map *));
     if (!recipients->arena || !recipients->places || !recipients->maps) {
         recipients_free(recipients);
         return TEMP;
@@ -315,6 +324,9 @@ enum result recipients_load(const struct config *config, struct recipients **out
     recipients->postmaster = arena_copy(recipients->arena, bytes_of(config->postmaster));
     for (size_t i = 0; i < config->domain_count; i++)
         read_domain(&loading, config, &config->domains[i]);
+    recipients_load_relays(&loading, config);
+    if (!loading.failed)
+        recipients_load_lists(&loading, config);
     if (!loading.failed)
         check_targets(&loading);
     if (loading.failed) {

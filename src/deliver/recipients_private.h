@@ -30,6 +30,15 @@ struct place {             /* a domain of ours */
     struct bytes maildir_template;
     struct config_endpoint lmtp;
     bool ask;
+    bool relay;            /* backup MX: all of it goes to the primary */
+    bool any_user;         /* relay, no file: every local part may exist */
+    struct map *lists;     /* lower-cased local part -> struct list_address; NULL: none */
+};
+
+/* What an address of a list means. */
+struct list_address {
+    const struct mailing_list *list;
+    bool is_owner;         /* NAME-owner, NAME-bounces: to the owner */
 };
 
 struct recipients {
@@ -40,7 +49,29 @@ struct recipients {
     size_t map_count;
     struct place *first;
     struct bytes postmaster;
+    struct mailing_list *lists;
+    size_t list_count;
 };
+
+/* recipients_load.c and recipients_lists.c */
+struct loading {
+    struct recipients *recipients;
+    struct buf *errors;
+    struct bytes file;
+    unsigned line;
+    struct bytes base; /* the folder above the first {name} of the domain's template */
+    bool failed;
+};
+void recipients_fault(struct loading *loading, const char *format, ...) printf_like(2, 3);
+struct map *recipients_new_map(struct loading *loading);
+bool recipients_insert(struct loading *loading, struct map *map, struct bytes name, void *value);
+/* Calls `read` for each line of the file that holds something, with loading->line set. */
+void recipients_read_lines(struct loading *loading, const char *file, const char *what,
+                           void (*read)(struct loading *loading, struct bytes line, void *context),
+                           void *context);
+/* The relay and list sections. */
+void recipients_load_relays(struct loading *loading, const struct config *config);
+void recipients_load_lists(struct loading *loading, const struct config *config);
 
 /* By a name in any case, with or without a final dot. NULL: not ours. */
 struct place *recipients_place(const struct recipients *recipients, struct bytes domain);

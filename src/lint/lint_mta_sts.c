@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* MTA-STS: the record, the policy behind it, and whether the MX hosts are in it (RFC 8461). */
 #include "fiber/loop.h"
-#include "lint/https.h"
+#include "outbound/https.h"
 #include "lint/lint.h"
-#include "lint/mta_sts.h"
+#include "outbound/mta_sts.h"
 #include "lint/record_text.h"
 
 #define FETCH_TIME (20 * SECOND)

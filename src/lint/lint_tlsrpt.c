@@ -2,7 +2,7 @@
 /* TLSRPT: who wants reports about TLS (RFC 8460). */
 #include "lint/lint.h"
 #include "lint/record_text.h"
-#include "lint/tlsrpt.h"
+#include "outbound/tlsrpt.h"
 
 void lint_tlsrpt(struct lint *lint, struct section *section)
 {

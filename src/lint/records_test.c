@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parsers of MTA-STS, TLSRPT and BIMI records, of policies, and of HTTP responses. */
 #include "lint/bimi.h"
-#include "lint/https.h"
-#include "lint/mta_sts.h"
+#include "outbound/https.h"
+#include "outbound/mta_sts.h"
 #include "lint/record_text.h"
-#include "lint/tlsrpt.h"
+#include "outbound/tlsrpt.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

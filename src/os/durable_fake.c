@@ -193,6 +193,122 @@ static int fake_sync_directory(struct durable *table, const char *path)
     return end(fake, error ? error : sync_directory_locked(fake, path));
 }
 
+/* Reading begins here: it is no operation that a crash could come before, but after one it fails. */
+static int begin_reading(struct durable_fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    return fake->crashed ? -EIO : 0;
+}
+
+static int fake_open(struct durable *table, const char *path, bool writable)
+{
+    (void)writable;
+    struct durable_fake *fake = fake_of(table);
+    int error = begin_reading(fake);
+    struct durable_node *node = durable_tree_file(fake->root, path);
+    if (!error && !node)
+        error = -ENOENT;
+    return end(fake, error ? error : descriptor_for(fake, node));
+}
+
+static int64_t fake_size(struct durable *table, int fd)
+{
+    struct durable_fake *fake = fake_of(table);
+    int64_t result = begin_reading(fake);
+    struct durable_node *node = node_of(fake, fd);
+    if (!result)
+        result = node ? (int64_t)node->content.len : -EBADF;
+    end(fake, 0);
+    return result;
+}
+
+static int64_t fake_read_at(struct durable *table, int fd, void *out, size_t size, uint64_t offset)
+{
+    struct durable_fake *fake = fake_of(table);
+    int64_t result = begin_reading(fake);
+    struct durable_node *node = node_of(fake, fd);
+    if (!result && !node)
+        result = -EBADF;
+    if (!result) {
+        struct bytes part = bytes_first(bytes_skip(buf_bytes(&node->content), offset), size);
+        if (part.len)
+            memcpy(out, part.ptr, part.len);
+        result = (int64_t)part.len;
+    }
+    end(fake, 0);
+    return result;
+}
+
+/* Only what makes the file longer needs room. */
+static int lengthen(struct durable_fake *fake, struct durable_node *node, uint64_t octets)
+{
+    if (octets <= node->content.len)
+        return 0;
+    size_t more = (size_t)octets - node->content.len, fits = more < fake->room ? more : fake->room;
+    uint8_t *space = buf_reserve(&node->content, fits);
+    require(space || fits == 0);
+    if (fits)
+        memset(space, 0, fits);
+    node->content.len += fits;
+    if (fake->room != SIZE_MAX)
+        fake->room -= fits;
+    return fits < more ? -ENOSPC : 0;
+}
+
+static int fake_write_at(struct durable *table, int fd, struct bytes bytes, uint64_t offset)
+{
+    struct durable_fake *fake = fake_of(table);
+    int error = begin(fake);
+    struct durable_node *node = node_of(fake, fd);
+    if (!error && !node)
+        error = -EBADF;
+    if (error)
+        return end(fake, error);
+    error = lengthen(fake, node, offset + bytes.len);
+    size_t length = node->content.len;
+    struct bytes fits = bytes_first(bytes, offset < length ? length - (size_t)offset : 0);
+    if (fits.len)
+        memcpy(node->content.ptr + offset, fits.ptr, fits.len);
+    fake->counts.octets += fits.len;
+    return end(fake, error);
+}
+
+static int fake_allocate(struct durable *table, int fd, uint64_t octets)
+{
+    struct durable_fake *fake = fake_of(table);
+    int error = begin(fake);
+    struct durable_node *node = node_of(fake, fd);
+    if (!error && !node)
+        error = -EBADF;
+    return end(fake, error ? error : lengthen(fake, node, octets));
+}
+
+static int fake_lock(struct durable *table, const char *path)
+{
+    struct durable_fake *fake = fake_of(table);
+    int error = begin_reading(fake);
+    struct durable_node *node = durable_tree_file(fake->root, path);
+    if (!error && !node)
+        error = durable_tree_make(fake->root, path, false, &node);
+    for (size_t i = 0; !error && i < fake->descriptor_count; i++)
+        if (fake->descriptors[i] == node)
+            error = -EWOULDBLOCK;
+    return end(fake, error ? error : descriptor_for(fake, node));
+}
+
+static int fake_list(struct durable *table, const char *path,
+                     void (*each)(void *context, const char *name), void *context)
+{
+    struct durable_fake *fake = fake_of(table);
+    struct durable_node *directory;
+    int error = begin_reading(fake);
+    if (!error)
+        error = durable_tree_directory(fake->root, path, &directory);
+    if (!error)
+        durable_tree_names(directory, each, context);
+    return end(fake, error);
+}
+
 struct durable_fake *durable_fake_create(void)
 {
     struct durable_fake *fake = calloc(1, sizeof(*fake));
@@ -211,6 +327,14 @@ struct durable_fake *durable_fake_create(void)
         .unlink = fake_unlink,
         .make_directory = fake_make_directory,
         .sync_directory = fake_sync_directory,
+        .open = fake_open,
+        .size = fake_size,
+        .read_at = fake_read_at,
+        .write_at = fake_write_at,
+        .sync_data = fake_sync,
+        .allocate = fake_allocate,
+        .lock = fake_lock,
+        .list = fake_list,
     };
     return fake;
 }
@@ -257,11 +381,11 @@ void durable_fake_add_file(struct durable_fake *fake, const char *path, struct b
     pthread_mutex_unlock(&fake->lock);
 }
 
-static void crash(struct durable_fake *fake, const uint64_t *seed)
+static void crash(struct durable_fake *fake, const uint64_t *seed, bool torn)
 {
     pthread_mutex_lock(&fake->lock);
     drop_descriptors(fake);
-    durable_tree_forget(fake->root, seed, 0);
+    durable_tree_forget(fake->root, seed, torn, 0);
     fake->crashed = false;
     fake->until_crash = SIZE_MAX;
     pthread_mutex_unlock(&fake->lock);
@@ -269,12 +393,26 @@ static void crash(struct durable_fake *fake, const uint64_t *seed)
 
 void durable_fake_crash(struct durable_fake *fake)
 {
-    crash(fake, NULL);
+    crash(fake, NULL, false);
 }
 
 void durable_fake_crash_partly(struct durable_fake *fake, uint64_t seed)
 {
-    crash(fake, &seed);
+    crash(fake, &seed, false);
+}
+
+void durable_fake_crash_torn(struct durable_fake *fake, uint64_t seed)
+{
+    crash(fake, &seed, true);
+}
+
+void durable_fake_kill(struct durable_fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    drop_descriptors(fake);
+    fake->crashed = false;
+    fake->until_crash = SIZE_MAX;
+    pthread_mutex_unlock(&fake->lock);
 }
 
 void durable_fake_crash_after(struct durable_fake *fake, size_t operations)

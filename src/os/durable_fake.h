@@ -36,6 +36,11 @@ void durable_fake_crash(struct durable_fake *fake);
  * each directory entry for itself, as `seed` has it. Any seed must leave a program able to go on.
  */
 void durable_fake_crash_partly(struct durable_fake *fake, uint64_t seed);
+/* The same, but each block of 512 octets of a file's data is by chance the old or the new one. */
+void durable_fake_crash_torn(struct durable_fake *fake, uint64_t seed);
+/* Only the process dies (kill -9): descriptors are gone, what was written is there, but what was
+ * not synced is still not durable. */
+void durable_fake_kill(struct durable_fake *fake);
 
 /* After `operations` more calls every further call fails with -EIO, until durable_fake_crash(). */
 void durable_fake_crash_after(struct durable_fake *fake, size_t operations);

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { NAME_OCTETS = 255, DEPTH_MAX = 64, FILE_OCTETS_MAX = 1 << 30 };
+enum { NAME_OCTETS = 255, DEPTH_MAX = 64, FILE_OCTETS_MAX = 1 << 30, BLOCK_OCTETS = 512 };
 
 /* One name of a folder: what it means now, and what it would mean after a crash. */
 struct durable_entry {
@@ -245,16 +245,37 @@ static uint64_t path_hash(uint64_t hash, struct bytes name)
     return (hash ^ '/') * UINT64_C(0x100000001b3);
 }
 
-static void forget_content(struct durable_node *node, const uint64_t *seed, uint64_t path)
+/* The blocks that by chance are not on the disk are the old ones, or zero where there was none. */
+static void tear_content(struct durable_node *node, const uint64_t *seed, uint64_t path)
 {
-    if (by_chance(seed, ~path))
+    struct buf *content = &node->content;
+    const struct buf *synced = &node->synced;
+    if (!by_chance(seed, ~path) && content->len > synced->len)
+        content->len = synced->len;
+    for (size_t at = 0; at < content->len; at += BLOCK_OCTETS) {
+        if (by_chance(seed, path + at + 1))
+            continue;
+        size_t end = at + BLOCK_OCTETS < content->len ? at + BLOCK_OCTETS : content->len;
+        for (size_t i = at; i < end; i++)
+            content->ptr[i] = i < synced->len ? synced->ptr[i] : 0;
+    }
+    copy_content(&node->synced, content);
+}
+
+static void forget_content(struct durable_node *node, const uint64_t *seed, bool torn,
+                           uint64_t path)
+{
+    if (torn)
+        tear_content(node, seed, path);
+    else if (by_chance(seed, ~path))
         copy_content(&node->synced, &node->content);
     else
         copy_content(&node->content, &node->synced);
 }
 
 /* `seed` NULL: nothing that was not synced survives. */
-void durable_tree_forget(struct durable_node *directory, const uint64_t *seed, uint64_t path)
+void durable_tree_forget(struct durable_node *directory, const uint64_t *seed, bool torn,
+                         uint64_t path)
 {
     size_t position = 0;
     struct bytes name;
@@ -268,10 +289,23 @@ void durable_tree_forget(struct durable_node *directory, const uint64_t *seed, u
         if (!entry->now)
             entry_free(map_remove(directory->entries, name));
         else if (entry->now->entries)
-            durable_tree_forget(entry->now, seed, hash);
+            durable_tree_forget(entry->now, seed, torn, hash);
         else
-            forget_content(entry->now, seed, hash);
+            forget_content(entry->now, seed, torn, hash);
     }
+}
+
+void durable_tree_names(const struct durable_node *directory,
+                        void (*each)(void *context, const char *name), void *context)
+{
+    size_t position = 0;
+    struct bytes name;
+    void *value;
+    char text[NAME_OCTETS + 1];
+    while (map_next(directory->entries, &position, &name, &value))
+        if (((struct durable_entry *)value)->now && name.ptr[0] != '.' &&
+            bytes_to_cstring(name, text, sizeof(text)))
+            each(context, text);
 }
 
 struct listing {

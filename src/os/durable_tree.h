@@ -35,8 +35,13 @@ void durable_tree_settle(struct durable_node *directory);
 /* Makes a path and the folders above it, all durable. */
 struct durable_node *durable_tree_add(struct durable_node *root, const char *path,
                                       bool last_is_directory);
-/* A crash. `seed` NULL: nothing that was not synced survives. `path` is a hash, 0 for the root. */
-void durable_tree_forget(struct durable_node *directory, const uint64_t *seed, uint64_t path);
+/* A crash. `seed` NULL: nothing that was not synced survives. `torn`: blocks survive each for itself.
+ * `path` is a hash, 0 for the root. */
+void durable_tree_forget(struct durable_node *directory, const uint64_t *seed, bool torn,
+                         uint64_t path);
+/* The names that are in a folder now. */
+void durable_tree_names(const struct durable_node *directory,
+                        void (*each)(void *context, const char *name), void *context);
 /* All files, in no order, copied into the arena; the count. */
 size_t durable_tree_list(const struct durable_node *root, struct arena *arena,
                          struct durable_fake_file **files);

@@ -46,10 +46,11 @@ static bool are_peers(const struct child *a, const struct child *b)
 {
     /* An edge signs with the keys of its own generation: which keys there are belongs to the
      * configuration that it was started with. */
-    if (a->kind == ROLE_EDGE && b->kind == ROLE_KEYS)
-        return a->generation == b->generation && !b->stopping;
-    return (a->kind == ROLE_EDGE && b->kind == ROLE_STORE) ||
-           (a->kind == ROLE_STORE && b->kind == ROLE_COURIER);
+    if ((a->kind == ROLE_EDGE || a->kind == ROLE_COURIER) && (b->kind == ROLE_KEYS || b->kind == ROLE_AUTH))
+        return a->generation == b->generation && !b->stopping && (a->kind == ROLE_EDGE || b->kind == ROLE_KEYS);
+    if (a->kind == ROLE_STORE)
+        return (b->kind == ROLE_COURIER || b->kind == ROLE_KEYS) && !b->stopping;
+    return a->kind == ROLE_EDGE && b->kind == ROLE_STORE;
 }
 
 static void join_all(struct master *master, struct child *child)

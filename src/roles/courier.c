@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The courier: speaks to other mail servers for the store. Today that is LMTP to mailbox servers; it has
- * the network, but no files and no keys. Connections are kept for a while and used again.
+ * The courier: speaks to other mail servers for the store: LMTP to mailbox servers (here), and SMTP to the
+ * world (courier_send.c). It has the network, but no files and no keys. Connections are kept for a while
+ * and used again.
  */
 #include "base/log.h"
 #include "base/utf8.h"
 #include "os/files.h"
 #include "os/socket.h"
-#include "roles/role.h"
+#include "outbound/deliver.h"
+#include "roles/courier.h"
 #include "smtp/lmtp.h"
 
 #include <stdlib.h>
@@ -17,32 +19,29 @@
 enum { CONTENT_MAX = 1 << 30 };
 #define CONNECT_TIMEOUT (10 * SECOND)
 #define KEEP_IDLE (30 * SECOND)
+#define SWEEP_INTERVAL (5 * SECOND)
 
-struct connection {
-    struct connection *next;
+struct mailbox_connection {
+    struct mailbox_connection *next;
     struct config_endpoint endpoint; /* path in the arena */
     struct arena *arena;
     struct lmtp *lmtp;
     int64_t idle_since;
 };
 
-struct courier {
-    struct role *role;
-    struct connection *idle; /* newest first */
-};
-
-static void close_connection(struct connection *connection)
+static void close_connection(struct mailbox_connection *connection)
 {
     lmtp_close(connection->lmtp);
     arena_destroy(connection->arena);
     free(connection);
 }
 
-static struct connection *take_idle(struct courier *courier, const struct config_endpoint *endpoint)
+static struct mailbox_connection *take_idle(struct courier *courier,
+                                            const struct config_endpoint *endpoint)
 {
-    struct connection **link = &courier->idle;
+    struct mailbox_connection **link = &courier->idle;
     while (*link) {
-        struct connection *connection = *link;
+        struct mailbox_connection *connection = *link;
         bool stale = loop_now() - connection->idle_since > KEEP_IDLE ||
                      !lmtp_is_usable(connection->lmtp);
         if (!stale && !endpoint_equal(&connection->endpoint, endpoint)) {
@@ -72,12 +71,12 @@ static enum result open_transport(const struct config_endpoint *endpoint, struct
                      endpoint->port, strerror(-code));
 }
 
-static struct connection *open_connection(struct courier *courier,
-                                          const struct config_endpoint *endpoint,
-                                          struct error *error)
+static struct mailbox_connection *open_connection(struct courier *courier,
+                                                  const struct config_endpoint *endpoint,
+                                                  struct error *error)
 {
     struct lmtp_timeouts timeouts = {.command = 20 * SECOND, .data = 20 * SECOND, .finish = 40 * SECOND};
-    struct connection *connection = calloc(1, sizeof(*connection));
+    struct mailbox_connection *connection = calloc(1, sizeof(*connection));
     struct lmtp_reply reply;
     struct transport *transport;
     if (!connection || !(connection->arena = arena_create(1 << 20))) {
@@ -97,7 +96,7 @@ static struct connection *open_connection(struct courier *courier,
     return NULL;
 }
 
-static void give_back(struct courier *courier, struct connection *connection)
+static void give_back(struct courier *courier, struct mailbox_connection *connection)
 {
     if (!lmtp_is_usable(connection->lmtp)) {
         close_connection(connection);
@@ -186,7 +185,7 @@ static enum result run_request(struct courier *courier, const struct courier_req
 {
     /* A kept connection may have gone away unseen: then a fresh one gets its chance. */
     for (int attempt = 0; attempt < 2; attempt++) {
-        struct connection *connection = attempt == 0 ? take_idle(courier, &request->endpoint) : NULL;
+        struct mailbox_connection *connection = attempt == 0 ? take_idle(courier, &request->endpoint) : NULL;
         bool kept = connection != NULL;
         if (!kept)
             connection = open_connection(courier, &request->endpoint, error);
@@ -213,6 +212,10 @@ static void send_answer(struct ipc_request *request, const struct protocol_reply
 static void serve_store(void *context, struct ipc_request *request)
 {
     struct courier *courier = context;
+    if (request->message.type == COURIER_SEND) {
+        courier_send(courier, request);
+        return;
+    }
     struct courier_request asked;
     struct error error = {{0}};
     bool deliver = request->message.type == COURIER_DELIVER;
@@ -243,13 +246,13 @@ static enum result courier_prepare(struct role *role, struct error *error)
         return error_set(error, TEMP, "out of memory");
     courier->role = role;
     role->state = courier;
-    return OK;
+    return courier_open_outbound(courier, error);
 }
 
 static void courier_sandbox(struct role *role, struct sandbox *sandbox)
 {
-    (void)role;
     sandbox->may_connect_network = true;
+    sandbox->may_bind_source = role->config.queue.source.count != 0;
     sandbox->may_connect_unix = true;
     /* Sockets of mailbox servers lie in the file system: Landlock and seccomp, but no chroot. */
     sandbox->chroot_to = NULL;
@@ -257,7 +260,13 @@ static void courier_sandbox(struct role *role, struct sandbox *sandbox)
 
 static void courier_peer(struct role *role, enum role_kind kind, unsigned index, int fd)
 {
+    struct courier *courier = role->state;
     (void)index;
+    if (kind == ROLE_KEYS) {
+        role_hold(role, &courier->keys, fd, "keys");
+        fiber_signal_all(&courier->keys_changed);
+        return;
+    }
     struct ipc_channel *channel = ipc_channel_open(fd, role_kind_name(kind));
     if (channel)
         role_serve(role, channel, serve_store, role->state);
@@ -268,14 +277,18 @@ static void courier_peer(struct role *role, enum role_kind kind, unsigned index,
 static void courier_run(struct role *role)
 {
     struct courier *courier = role->state;
-    while (!role->stopping)
-        fiber_signal_wait(&role->changed, NO_DEADLINE);
+    while (!role->stopping) {
+        bool idle = outbound_idle_count(courier->outbound) != 0;
+        fiber_signal_wait(&role->changed, idle ? loop_deadline(SWEEP_INTERVAL) : NO_DEADLINE);
+        outbound_sweep(courier->outbound);
+    }
     fiber_group_close(&role->fibers);
     while (courier->idle) {
-        struct connection *connection = courier->idle;
+        struct mailbox_connection *connection = courier->idle;
         courier->idle = connection->next;
         close_connection(connection);
     }
+    courier_close_outbound(courier);
 }
 
 const struct role_definition courier_role = {

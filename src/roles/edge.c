@@ -78,11 +78,19 @@ static void edge_connected(void *context, struct smtp_session *session, struct s
     const struct config *config = &edge->role->config;
     bool own = config_networks_contain(&config->own_networks, &session->client);
     struct smtp_session_options *options = smtp_session_options(session);
-    /* Nothing here makes notifications yet, so none are promised (rfc3461:5.2.2). Once the queue does,
-     * this is for own networks and authenticated clients only (rfc3461:5.2.3). */
-    options->offer_dsn = false;
-    options->skip_greeting_delay = own;
-    if (own) {
+    struct edge_session *kept = arena_new(session->arena, struct edge_session);
+    session->context = kept;
+    if (!kept) {
+        smtp_reply_set(reply, session->arena, 421, "4.3.2", "Out of memory. Please try again later.");
+        reply->close = true;
+        return;
+    }
+    if (!session->submission)
+        kept->account = edge_machine(edge, session);
+    /* Strangers get no notifications from us, so none are promised to them (rfc3461:5.2.2). */
+    options->offer_dsn = session->submission || kept->account;
+    options->skip_greeting_delay = own || session->submission || kept->account;
+    if (own || kept->account) {
         options->lenient = true;
         options->bare_line_ends = SMTP_BARE_NORMALIZE;
     }
@@ -96,13 +104,8 @@ static void edge_connected(void *context, struct smtp_session *session, struct s
         reply->close = true;
     }
     /* Remembered so that closed() leaves what was entered, whatever happens to the address. */
-    struct ip *entered = arena_new(session->arena, struct ip);
-    if (entered) {
-        *entered = session->client;
-        session->context = entered;
-    } else {
-        leave_client(edge, &session->client);
-    }
+    kept->entered = true;
+    kept->client = session->client;
 }
 
 static void edge_closed(void *context, struct smtp_session *session, const char *why)
@@ -110,8 +113,11 @@ static void edge_closed(void *context, struct smtp_session *session, const char 
     struct edge *edge = context;
     struct log_line line;
     char client[IP_TEXT_SIZE];
-    if (session->context)
-        leave_client(edge, session->context);
+    struct edge_session *kept = session->context;
+    if (kept && kept->entered)
+        leave_client(edge, &kept->client);
+    if (kept && kept->account)
+        edge_account_leave(edge, kept->account);
     log_begin(&line, LOG_LEVEL_DEBUG, "session");
     log_string(&line, "client", ip_format(&session->client, client));
     log_integer(&line, "messages", session->messages);
@@ -334,13 +340,14 @@ static enum result edge_prepare(struct role *role, struct error *error)
     edge->role = role;
     edge->content_room.most = role->config.limits.content_total;
     edge->clients = map_create();
+    edge->accounts = map_create();
     edge->keys_cache = keys_cache_create();
     edge->seen = edge_seen_create();
     edge->servers =
         arena_alloc_array(role->arena, role->config.listener_count, sizeof(*edge->servers));
     fiber_group_open(&edge->listeners);
     fiber_group_open(&edge->sessions);
-    if (!edge->clients || !edge->servers || !edge->keys_cache || !edge->seen)
+    if (!edge->clients || !edge->accounts || !edge->servers || !edge->keys_cache || !edge->seen)
         return error_set(error, TEMP, "out of memory");
     const char *list = role->config.authentication.suffix_list;
     if (role->config.authentication.dmarc_discovery == CONFIG_DMARC_SUFFIX_LIST &&
@@ -418,6 +425,7 @@ static void edge_run(struct role *role)
                      loop_deadline(role->config.limits.finish_timeout + 5 * SECOND));
     fiber_group_close(&edge->sessions);
     map_destroy(edge->clients, free);
+    map_destroy(edge->accounts, free);
     keys_cache_destroy(edge->keys_cache);
     edge_seen_destroy(edge->seen);
     smime_authorities_free(edge->authorities);

@@ -3,6 +3,7 @@
 #ifndef VOUCH_ROLES_EDGE_H
 #define VOUCH_ROLES_EDGE_H
 
+#include "auth/identity.h"
 #include "auth/smime.h"
 #include "base/map.h"
 #include "roles/role.h"
@@ -17,16 +18,35 @@ struct edge {
     struct fiber_signal store_changed;
     struct ipc_channel *keys;      /* NULL while there is none */
     struct fiber_signal keys_changed;
+    struct ipc_channel *auth;      /* NULL while there is none, or the configuration names none */
+    struct fiber_signal auth_changed;
     struct keys_cache *keys_cache; /* which keys sign for which domain */
     struct fiber_group listeners, sessions;
     size_t session_count;
     struct smtp_content_room content_room; /* of the messages of all sessions */
     struct map *clients;           /* address -> number of sessions */
+    struct map *accounts;          /* lower-cased name -> number of sessions */
     struct smime_authorities *authorities; /* NULL unless S/MIME is looked at */
     struct edge_seen *seen;        /* signatures (edge_counts.c) */
     bool seals;                    /* some domain of the configuration has arc-seal */
     volatile bool stopping;        /* as smtp_server.stopping */
     uint64_t ids;
+};
+
+/* Who submits: an account that authenticated, or a host of ours that need not. Lives as long as the
+ * session. */
+struct edge_account {
+    struct bytes name;             /* "anna@example.org"; of a host section "host:NAME" */
+    struct identity identity;
+    bool machine;                  /* of a host section */
+    bool counted;                  /* in edge->accounts: edge_account_leave() takes it out */
+};
+
+/* What the edge keeps of a session: session->context. */
+struct edge_session {
+    bool entered;                  /* counted under `client` in edge->clients */
+    struct ip client;              /* as it was then */
+    struct edge_account *account;  /* NULL: a stranger */
 };
 
 /* The channel to the store, waiting for it while it is being restarted. NULL past the deadline. */
@@ -41,6 +61,12 @@ void edge_recipient(void *context, struct smtp_session *session, struct smtp_rec
 void edge_message(void *context, struct smtp_session *session, struct smtp_reply *reply);
 void edge_refused(void *context, struct smtp_session *session, const struct smtp_reply *reply);
 void edge_reset(void *context, struct smtp_session *session);
+
+/* edge_account.c: the host section that a client belongs to, as an account; NULL: none, or out of memory. */
+struct edge_account *edge_machine(struct edge *edge, struct smtp_session *session);
+/* One session more of the account; false: there are too many. */
+bool edge_account_enter(struct edge *edge, struct edge_account *account);
+void edge_account_leave(struct edge *edge, struct edge_account *account);
 
 /* edge_counts.c */
 struct edge_seen;

@@ -2,6 +2,7 @@
 /* A judged message goes to the store. */
 #include "roles/edge_mail.h"
 
+#include "message/resent.h"
 #include "roles/digest.h"
 #include "roles/memfd.h"
 #include "roles/parcel.h"
@@ -35,14 +36,51 @@ bool edge_fingerprint(struct edge_mail *mail, const struct smtp_session *session
     return digest_parts(arena, parts, count, out);
 }
 
-static bool build_delivery(struct edge_mail *mail, struct smtp_session *session,
-                           const struct verdict *verdict, const struct ledger_record *record,
-                           struct delivery_request *request, struct buf *prefix, struct buf *content)
+struct parts {
+    struct buf prefix, remote_prefix, content;
+};
+
+static struct bytes original_of(const struct smtp_session *session, const struct smtp_recipient *recipient)
+{
+    if (!recipient->original.len)
+        return BYTES("");
+    return arena_printf(session->transaction->arena, BYTES_FMT ";" BYTES_FMT,
+                        BYTES_ARG(recipient->original_type), BYTES_ARG(recipient->original));
+}
+
+/* Asked for by the author, where the way matters less than the arrival (rfc8689:5). */
+static bool is_tls_optional(const struct edge_mail *mail)
+{
+    const struct header_field *field = message_field(&mail->gather.message, "TLS-Required", 0);
+    return field && bytes_is_nocase(bytes_trim(field->value), "no");
+}
+
+static void add_recipients(const struct smtp_session *session, struct delivery_request *request)
+{
+    const struct smtp_transaction *transaction = session->transaction;
+    for (size_t i = 0; i < transaction->recipient_count; i++) {
+        const struct smtp_recipient *from = &transaction->recipients[i];
+        request->recipients[i] = (struct delivery_recipient){.mailbox = from->mailbox,
+                                                             .local = from->local,
+                                                             .domain = from->domain,
+                                                             .elsewhere = from->context != NULL,
+                                                             .notify = from->notify,
+                                                             .original = original_of(session, from)};
+    }
+}
+
+static enum result build_delivery(struct edge_mail *mail, struct smtp_session *session,
+                                  const struct verdict *verdict, const struct ledger_record *record,
+                                  struct delivery_request *request, struct parts *parts,
+                                  struct smtp_reply *reply)
 {
     struct smtp_transaction *transaction = session->transaction;
     const struct config *config = &mail->edge->role->config;
     struct arena *arena = transaction->arena;
-    int64_t patience = config->limits.finish_timeout - (loop_now() - mail->received);
+    struct edge_remote remote;
+    int64_t patience = mail->received + config->limits.finish_timeout - loop_now();
+    if (edge_remote(mail, session, &remote, reply) != OK)
+        return TEMP;
     *request = (struct delivery_request){
         .sender = transaction->sender,
         .smtputf8 = transaction->smtputf8,
@@ -51,22 +89,33 @@ static bool build_delivery(struct edge_mail *mail, struct smtp_session *session,
                                                         : DELIVER_INBOX,
         .patience = patience > 0 ? patience : 0,
         .recipient_count = transaction->recipient_count,
+        .origin = remote.origin,
+        .account = mail->account ? mail->account->name : BYTES(""),
+        .remote_sender = remote.sender,
+        .list = mail->list ? bytes_of(mail->list->name) : BYTES(""),
+        .author = remote.author,
+        .envelope_id = transaction->envelope_id,
+        .return_full = transaction->return_full,
+        .return_headers = transaction->return_headers,
+        .require_tls = transaction->require_tls,
+        .tls_optional = !transaction->require_tls && is_tls_optional(mail),
+        .submitter = transaction->submitter,
         .record = *record,
     };
     request->recipients =
         arena_alloc_array(arena, request->recipient_count, sizeof(*request->recipients));
     if (!request->recipients || !edge_fingerprint(mail, session, &request->fingerprint))
-        return false;
-    for (size_t i = 0; i < transaction->recipient_count; i++)
-        request->recipients[i] = (struct delivery_recipient){transaction->recipients[i].mailbox,
-                                                             transaction->recipients[i].local,
-                                                             transaction->recipients[i].domain};
-    if (trace_write(prefix, arena, config, session, &mail->gather, verdict) != OK ||
-        trace_write_message(content, arena, config, &mail->gather.message) != OK)
-        return false;
-    request->prefix = buf_bytes(prefix);
-    request->content = buf_bytes(content);
-    return true;
+        return NONE;
+    add_recipients(session, request);
+    if (trace_write(&parts->prefix, arena, config, session, &mail->gather, verdict) != OK ||
+        trace_write_message(&parts->content, arena, config, &mail->gather.message) != OK ||
+        (mail->leaves &&
+         trace_write_remote(&parts->remote_prefix, arena, config, session, &mail->gather) != OK))
+        return NONE;
+    request->prefix = buf_bytes(&parts->prefix);
+    request->remote_prefix = buf_bytes(&parts->remote_prefix);
+    request->content = buf_bytes(&parts->content);
+    return OK;
 }
 
 static void send_delivery(struct edge_mail *mail, struct smtp_session *session,
@@ -77,7 +126,9 @@ static void send_delivery(struct edge_mail *mail, struct smtp_session *session,
     struct buf payload;
     buf_init(&payload, PARCEL_MAX);
     int fd = -1;
-    if (request->content.len + request->prefix.len + request->record.evidence.len > PROTOCOL_INLINE_MAX) {
+    size_t octets = request->content.len + request->prefix.len + request->remote_prefix.len +
+                    request->record.evidence.len;
+    if (octets > PROTOCOL_INLINE_MAX) {
         fd = memfd_of(request->content);
         request->in_descriptor = true;
     }
@@ -100,20 +151,42 @@ static void send_delivery(struct edge_mail *mail, struct smtp_session *session,
     buf_free(&payload);
 }
 
+/* In the name of the address here that the mail was sent to (rfc5322:3.6.6). */
+static void add_resent(struct edge_mail *mail, const struct smtp_session *session, struct buf *out)
+{
+    const struct gather *gather = &mail->gather;
+    struct resent resent = {.from = session->transaction->recipients[0].mailbox,
+                            .date = gather->now,
+                            .id = gather->evidence.id,
+                            .host = bytes_of(gather->config->hostname)};
+    if (!resent_breaks_signature(&gather->message))
+        resent_write(out, &resent);
+}
+
 void edge_deliver(struct edge_mail *mail, struct smtp_session *session,
                     const struct verdict *verdict, const struct ledger_record *record,
                     struct smtp_reply *reply, struct bytes *summary)
 {
-    struct buf prefix, content;
-    buf_init(&prefix, PREFIX_MAX);
-    buf_init(&content, session->transaction->content.len + 1024);
+    struct parts parts;
+    buf_init(&parts.prefix, PREFIX_MAX);
+    buf_init(&parts.remote_prefix, PREFIX_MAX);
+    buf_init(&parts.content, session->transaction->content.len + 1024);
     struct delivery_request request;
-    if (edge_sign(mail, &prefix, reply) != OK)
-        *summary = BYTES("put off: not signed");
-    else if (build_delivery(mail, session, verdict, record, &request, &prefix, &content))
-        send_delivery(mail, session, &request, reply, summary);
+    enum result result = edge_sign(mail, &parts.prefix, reply);
+    if (result == OK && mail->leaves) {
+        if (mail->gather.config->forwarding.resent && mail->kind == RECIPIENT_KIND_FORWARD)
+            add_resent(mail, session, &parts.remote_prefix);
+        buf_add(&parts.remote_prefix, buf_bytes(&parts.prefix));
+    }
+    if (result == OK)
+        result = build_delivery(mail, session, verdict, record, &request, &parts, reply);
     else
+        *summary = BYTES("put off: not signed");
+    if (result == OK)
+        send_delivery(mail, session, &request, reply, summary);
+    else if (result == NONE)
         edge_out_of_memory(session, reply);
-    buf_free(&content);
-    buf_free(&prefix);
+    buf_free(&parts.content);
+    buf_free(&parts.remote_prefix);
+    buf_free(&parts.prefix);
 }

@@ -59,9 +59,12 @@ void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *r
         edge_out_of_memory(session, reply);
         return;
     }
+    const struct edge_session *kept = session->context;
     transaction->context = mail;
     mail->edge = edge;
     mail->started = loop_now();
+    mail->account = kept ? kept->account : NULL;
+    buf_init(&mail->mended, 0);
     struct gather_envelope envelope = {.client = session->client,
                                        .local = session->local,
                                        .helo = session->helo,
@@ -70,18 +73,25 @@ void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *r
                                        .submitter = transaction->submitter,
                                        .submitter_local = transaction->submitter_local,
                                        .submitter_domain = transaction->submitter_domain,
+                                       .account = mail->account ? mail->account->name : BYTES(""),
                                        .now = loop_epoch(),
                                        .authorities = edge->authorities};
     gather_begin(&mail->gather, &edge->role->config, edge->dns, transaction->arena, &envelope);
     mail->gather.evidence.id = make_id(edge, transaction->arena);
+    if (mail->account && !edge_submit_mail(mail, session, reply))
+        log_info("submission", "id=" BYTES_FMT ", account=" BYTES_FMT ", from=" BYTES_FMT ", refused: " BYTES_FMT,
+                 BYTES_ARG(mail->gather.evidence.id), BYTES_ARG(mail->account->name),
+                 BYTES_ARG(transaction->sender), BYTES_ARG(reply->text));
 }
 
 void edge_reset(void *context, struct smtp_session *session)
 {
     (void)context;
     struct edge_mail *mail = session->transaction ? session->transaction->context : NULL;
-    if (mail)
-        gather_end(&mail->gather);
+    if (!mail)
+        return;
+    gather_end(&mail->gather);
+    buf_free(&mail->mended);
 }
 
 /* Behaviour of the session as evidence. */
@@ -214,8 +224,13 @@ static void carry_out(struct edge_mail *mail, struct smtp_session *session,
     } else if (verdict->action == ACTION_DISCARD) {
         smtp_reply_set(reply, arena, 250, "2.0.0", "Ok: id=" BYTES_FMT, BYTES_ARG(id));
         record_refusal(mail, &record);
-    } else {
+    } else if (edge_reports_fit(mail, session, reply) &&
+               (!mail->list || edge_list_message(mail, session, reply))) {
         edge_deliver(mail, session, verdict, &record, reply, &summary);
+    } else {
+        record.code = reply->code;
+        record.action = bytes_of(action_name(reply->code / 100 == 4 ? ACTION_TEMPFAIL : ACTION_REJECT));
+        record_refusal(mail, &record);
     }
     edge_log_message(mail, session, verdict, reply, summary);
     buf_free(&text);
@@ -254,6 +269,12 @@ void edge_message(void *context, struct smtp_session *session, struct smtp_reply
     struct edge_mail *mail = session->transaction->context;
     struct verdict verdict;
     mail->received = loop_now();
-    if (examine(mail, session, &verdict, reply) == OK)
+    enum result result = mail->account ? edge_submit_message(mail, session, &verdict, reply)
+                                       : examine(mail, session, &verdict, reply);
+    if (result == OK)
         carry_out(mail, session, &verdict, reply);
+    else if (mail->account)
+        log_info("submission", "id=" BYTES_FMT ", account=" BYTES_FMT ", refused: %u %s " BYTES_FMT,
+                 BYTES_ARG(mail->gather.evidence.id), BYTES_ARG(mail->account->name), reply->code,
+                 reply->enhanced, BYTES_ARG(reply->text));
 }

@@ -15,6 +15,13 @@ struct edge_mail {
     bool exempt;
     const struct config_signing *seal; /* who seals it (ARC), or NULL; of the first recipient, too */
     struct bytes seal_domain;
+    struct edge_account *account; /* who submits it, or NULL */
+    struct identity identity;  /* the account's, with aliases that turned out to be its own */
+    struct buf mended;         /* the message as it goes on, where it was changed */
+    enum recipient_kind kind;  /* of the first recipient: lists and relayed domains go alone */
+    bool report_elsewhere;     /* the recipient in hand was an SRS address of ours */
+    bool leaves;               /* a recipient is elsewhere, or a list */
+    const struct config_list *list; /* RECIPIENT_KIND_LIST */
     struct bytes *counted;     /* to be counted with the record: state/counters.h keys of 32 octets */
     size_t counted_count;
     int64_t started;           /* MAIL */
@@ -34,6 +41,40 @@ bool edge_add_attempts(struct edge_mail *mail, const struct smtp_session *sessio
                        const struct config_policy *policy) must_check;
 bool edge_add_spent(struct edge_mail *mail, const struct smtp_session *session) must_check;
 bool edge_add_replays(struct edge_mail *mail) must_check;
+
+/* edge_submit.c: mail of own accounts and hosts. At MAIL: may it send as that? False: *reply is set. */
+bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
+/* The message: identity, fix-ups, judgement. TEMP: *reply is set. */
+enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *session,
+                                struct verdict *verdict, struct smtp_reply *reply) must_check;
+
+/* edge_account.c: how much an account sends. False: *reply is set. */
+bool edge_account_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
+bool edge_account_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
+void edge_account_refused(struct edge_mail *mail, const struct smtp_recipient *recipient);
+
+/* edge_remote.c: what the copies that leave us carry. */
+struct edge_remote {
+    struct bytes sender;       /* MAIL FROM for the next hop */
+    enum delivery_origin origin;
+    struct bytes author;       /* of the message, if authenticated; else empty */
+};
+/* OK; TEMP: *reply is set. */
+enum result edge_remote(struct edge_mail *mail, const struct smtp_session *session,
+                        struct edge_remote *out, struct smtp_reply *reply) must_check;
+/* Turns a message to a list into the list's: fields added, ours removed. False: *reply says why not. */
+bool edge_list_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
+/* The message from now on is what was written to mail->mended. False: *reply is set. */
+bool edge_read_mended(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
+
+/* edge_reports.c: the counter that holds since when a domain's return paths are tagged. */
+bool edge_tagging_key(struct edge_mail *mail, struct bytes domain, struct bytes *out) must_check;
+/* Reports that come back. At the end of the data: false if the message may not come to a
+ * tagged address, or as a report to an address whose mail is always tagged. */
+bool edge_reports_fit(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
+
+/* Counters of the store. False: no answer. */
+bool edge_count(struct edge_mail *mail, const struct count_question *question, uint64_t *values);
 
 /* edge_deliver.c */
 bool edge_fingerprint(struct edge_mail *mail, const struct smtp_session *session,

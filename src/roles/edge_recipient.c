@@ -5,6 +5,8 @@
 #include "roles/edge_mail.h"
 #include "roles/keys_client.h"
 
+#include <string.h>
+
 enum { RECIPIENT_TIMEOUT_SECONDS = 30 };
 
 static bool is_listed(const struct config_strings *list, struct bytes domain)
@@ -35,10 +37,13 @@ static bool replace(struct edge_mail *mail, struct smtp_recipient *recipient, st
         evidence_add(arena, &mail->gather.evidence, CHECK_RETURN_PATH, AUTH_PASS);
     if (!item || mailbox_parse(arena, original, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL) != OK)
         return false;
+    /* An SRS address has a sender elsewhere behind it, to whom the report goes on. */
+    mail->report_elsewhere = !strcmp(kind, "SRS");
     recipient->mailbox = original;
     recipient->local = mailbox.local;
     recipient->domain = mailbox.domain;
     return evidence_property(arena, item, "smtp", "rcptto", given) &&
+           evidence_property(arena, item, "vouch", "address", original) &&
            evidence_property(arena, item, "vouch", "kind", bytes_of(kind));
 }
 
@@ -80,25 +85,56 @@ static bool resolve_return_path(struct edge_mail *mail, struct smtp_recipient *r
                        error.text);
     else if (is_srs && result == NONE)
         smtp_reply_set(reply, arena, 550, "5.1.1", "Only return paths (SRS) are in this domain.");
-    else if (is_srs)
-        /* What is behind it is elsewhere, and nothing here sends mail on yet. */
+    else if (is_srs && mail->gather.evidence.mail_from.len)
         smtp_reply_set(reply, arena, 550, "5.7.1",
-                       "The return path is ours, but this server does not send reports on.");
+                       "This return path takes reports only (with the null sender).");
     else if (result == OK && !replace(mail, recipient, given, names[codec], original))
         smtp_reply_set(reply, arena, 452, "4.3.1", "Out of memory. Please try again later.");
     return reply->code / 100 == 2;
 }
 
-/* Who seals this recipient's mail, or NULL. */
+/* Who seals this recipient's mail, or NULL: as its domain has it; what goes on elsewhere always, where
+ * there is a key. */
 static const struct config_signing *find_seal(const struct edge_mail *mail,
                                               const struct smtp_recipient *recipient,
-                                              struct bytes *domain)
+                                              enum recipient_kind kind, struct bytes *domain)
 {
     const struct config *config = mail->gather.config;
+    if (mail->account)
+        return NULL;
     for (size_t i = 0; mail->edge->seals && i < config->domain_count; i++)
         if (config->domains[i].arc_seal[0] && is_listed(&config->domains[i].names, recipient->domain))
             return keys_signing_find(config, bytes_of(config->domains[i].arc_seal), domain);
+    return kind == RECIPIENT_KIND_FORWARD || kind == RECIPIENT_KIND_LIST
+               ? keys_signing_find(config, recipient->domain, domain)
+               : NULL;
+}
+
+static const struct config_list *find_list(const struct config *config, struct bytes name)
+{
+    for (size_t i = 0; i < config->list_count; i++)
+        if (bytes_is(name, config->lists[i].name))
+            return &config->lists[i];
     return NULL;
+}
+
+/* Lists and relayed domains have rules of their own. */
+static bool goes_alone(enum recipient_kind kind)
+{
+    return kind == RECIPIENT_KIND_LIST || kind == RECIPIENT_KIND_RELAY;
+}
+
+/* One reply has to be true for all recipients; those of another policy come in a transaction of their own,
+ * which clients start by themselves (rfc5321:4.5.3.1.10). Own users' mail has one policy, and their clients
+ * would not start another. */
+static bool fits(const struct edge_mail *mail, const struct smtp_recipient *recipient,
+                 const struct recipient_answer *found)
+{
+    struct bytes domain;
+    if (goes_alone(mail->kind) || goes_alone(found->kind))
+        return mail->account && !goes_alone(mail->kind) && !goes_alone(found->kind);
+    return mail->account || (bytes_equal(mail->policy, found->policy) && mail->exempt == found->exempt &&
+                             mail->seal == find_seal(mail, recipient, found->kind, &domain));
 }
 
 static void log_refused_recipient(const struct edge_mail *mail, const struct smtp_session *session,
@@ -126,7 +162,8 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
     struct recipient_question question = {.sender = transaction->sender,
                                           .local = recipient->local,
                                           .domain = recipient->domain,
-                                          .size = transaction->declared_size};
+                                          .size = transaction->declared_size,
+                                          .submitted = mail->account || mail->report_elsewhere};
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     recipient_question_write(&payload, &question);
@@ -135,7 +172,6 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
                            loop_deadline(RECIPIENT_TIMEOUT_SECONDS * SECOND), reply);
     buf_free(&payload);
     struct recipient_answer found;
-    struct bytes domain;
     if (!asked)
         return;
     if (!recipient_answer_read(answer.payload, &found)) {
@@ -145,16 +181,19 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
     bool first = transaction->recipient_count <= 1;
     if (found.reply.code / 100 != 2) {
         edge_set_reply(reply, transaction->arena, &found.reply);
+    } else if (!first && !fits(mail, recipient, &found)) {
+        smtp_reply_set(reply, transaction->arena, 452, "4.5.3",
+                       "This recipient has rules of its own. Please send it a separate copy.");
     } else if (first) {
         mail->policy = found.policy;
         mail->exempt = found.exempt;
-        mail->seal = find_seal(mail, recipient, &mail->seal_domain);
-    } else if (!bytes_equal(mail->policy, found.policy) || mail->exempt != found.exempt ||
-               mail->seal != find_seal(mail, recipient, &domain)) {
-        /* One reply has to be true for all recipients; those of another policy come in a
-         * transaction of their own, which clients start by themselves (rfc5321:4.5.3.1.10). */
-        smtp_reply_set(reply, transaction->arena, 452, "4.5.3",
-                       "This recipient has rules of its own. Please send it a separate copy.");
+        mail->kind = found.kind;
+        mail->list = find_list(mail->gather.config, found.list);
+        mail->seal = find_seal(mail, recipient, found.kind, &mail->seal_domain);
+    }
+    if (reply->code / 100 == 2) {
+        mail->leaves |= found.kind != RECIPIENT_KIND_LOCAL;
+        recipient->context = found.kind == RECIPIENT_KIND_REMOTE ? mail : NULL;
     }
 }
 
@@ -164,11 +203,14 @@ void edge_recipient(void *context, struct smtp_session *session, struct smtp_rec
     (void)context;
     struct edge_mail *mail = session->transaction->context;
     size_t known = mail->gather.evidence.item_count;
+    mail->report_elsewhere = false;
     if (resolve_return_path(mail, recipient, reply))
         decide_recipient(mail, session, recipient, reply);
     if (reply->code / 100 == 2)
         return;
     /* What was found out about a recipient that the message does not have is no evidence of it. */
     mail->gather.evidence.item_count = known;
+    if (mail->account && reply->code == 550)
+        edge_account_refused(mail, recipient);
     log_refused_recipient(mail, session, recipient, reply);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signatures of our own on mail that comes in: DKIM for mail of own hosts in the name of a domain that
- * we sign for, and an ARC set for mail of strangers that another server will read.
+ * Signatures of our own: DKIM for mail of own accounts and hosts in the name of a domain that we sign for
+ * and that they own, and for mail of our lists; an ARC set for mail of strangers that another server will
+ * read.
  */
 #include "roles/edge_mail.h"
 
@@ -35,15 +36,29 @@ static enum result settle(struct edge_mail *mail, struct smtp_reply *reply, enum
     return OK;
 }
 
+/* Whose signature a message of ours bears: the author's, if he is who submits it; for a list's its own. */
+static const struct config_signing *signer_of(const struct edge_mail *mail, struct bytes *domain)
+{
+    const struct gather *gather = &mail->gather;
+    const struct config_signing *section = NULL;
+    if (mail->list) {
+        struct bytes address = bytes_of(mail->list->address);
+        return keys_signing_find(gather->config,
+                                 bytes_skip(address, bytes_rfind_byte(address, '@') + 1), domain);
+    }
+    if (gather->from.status == FROM_OK)
+        section = keys_signing_find(gather->config, gather->from.domain, domain);
+    if (section && mail->account && !identity_may_sign(&mail->identity, &gather->from, *domain))
+        section = NULL;
+    return section;
+}
+
 static enum result sign(struct edge_mail *mail, struct buf *out, struct smtp_reply *reply)
 {
     struct gather *gather = &mail->gather;
     struct bytes domain;
     struct error error = {{0}};
-    const struct config_signing *section =
-        gather->from.status == FROM_OK
-            ? keys_signing_find(gather->config, gather->from.domain, &domain)
-            : NULL;
+    const struct config_signing *section = signer_of(mail, &domain);
     if (!section)
         return OK;
     struct keys_signing signing;
@@ -101,7 +116,9 @@ static enum result seal(struct edge_mail *mail, struct buf *out, struct smtp_rep
 
 enum result edge_sign(struct edge_mail *mail, struct buf *out, struct smtp_reply *reply)
 {
-    if (mail->gather.evidence.own_network)
+    if (mail->gather.evidence.own_network || mail->account)
         return sign(mail, out, reply);
+    if (mail->list && sign(mail, out, reply) != OK)
+        return TEMP;
     return mail->seal && mail->gather.config->authentication.arc ? seal(mail, out, reply) : OK;
 }

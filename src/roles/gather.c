@@ -24,8 +24,8 @@ void gather_begin(struct gather *gather, const struct config *config, struct dns
     *gather = (struct gather){
         .config = config, .arena = arena, .now = envelope->now, .envelope = *envelope};
     gather->deadline = loop_deadline(config->authentication.timeout);
-    gather->evidence =
-        (struct evidence){.received_at = envelope->now, .mail_from = envelope->sender};
+    gather->evidence = (struct evidence){
+        .received_at = envelope->now, .mail_from = envelope->sender, .account = envelope->account};
     set_client(gather);
     dns_recorder_init(&gather->recorder, dns, arena);
     fiber_group_open(&gather->checks);
@@ -35,7 +35,7 @@ void gather_begin(struct gather *gather, const struct config *config, struct dns
     gather->spf_helo.result = AUTH_TEMPERROR;
     gather->forwarder_found = NONE;
     gather->upstream = gather_find_upstream(config, &envelope->client);
-    if (!gather->upstream && envelope->client.family)
+    if (!gather->upstream && envelope->client.family && !envelope->account.len)
         gather_check_client(gather);
 }
 
@@ -75,12 +75,9 @@ static struct bytes text_of(struct gather *gather, const char *name, size_t most
     return field ? bytes_first(header_unfold(gather->arena, field->value), most) : BYTES("");
 }
 
-enum result gather_message(struct gather *gather, struct bytes content, struct error *error)
+enum result gather_read(struct gather *gather, struct bytes content, struct error *error)
 {
     struct evidence *evidence = &gather->evidence;
-    /* Their last questions end at that time; they must be seen to have failed, too. */
-    fiber_group_wait(&gather->checks, gather->deadline + SECOND);
-    begin_message(gather);
     enum result result = message_parse(gather->arena, content, &gather->message, error);
     if (result == OK)
         result = from_field_read(gather->arena, &gather->message, &gather->from, error);
@@ -89,6 +86,17 @@ enum result gather_message(struct gather *gather, struct bytes content, struct e
     evidence->size = content.len;
     evidence->subject = text_of(gather, "Subject", SUBJECT_MAX);
     evidence->message_id = text_of(gather, "Message-ID", MESSAGE_ID_MAX);
+    return OK;
+}
+
+enum result gather_message(struct gather *gather, struct bytes content, struct error *error)
+{
+    /* Their last questions end at that time; they must be seen to have failed, too. */
+    fiber_group_wait(&gather->checks, gather->deadline + SECOND);
+    begin_message(gather);
+    enum result result = gather_read(gather, content, error);
+    if (result != OK)
+        return result;
     bool fine = !gather->upstream || begin_behind_upstream(gather);
     if (fine) {
         gather_check_message(gather);

@@ -44,6 +44,7 @@ struct gather_envelope {
     bool submitter_given;
     struct bytes submitter;    /* SUBMITTER, or empty */
     struct bytes submitter_local, submitter_domain; /* without quotes */
+    struct bytes account;      /* of ours that submits it, or empty; then nothing is checked */
     int64_t now;
     /* For S/MIME; NULL: none are known. Must outlive the gather. */
     const struct smime_authorities *authorities;
@@ -94,6 +95,9 @@ void gather_begin(struct gather *gather, const struct config *config, struct dns
  * PERM: the header is beyond its limits (the reply's sentence in error); TEMP: out of memory. */
 enum result gather_message(struct gather *gather, struct bytes content, struct error *error)
     must_check;
+
+/* Reads a message without checking anything; again, if it was changed. Results as gather_message(). */
+enum result gather_read(struct gather *gather, struct bytes content, struct error *error) must_check;
 
 /* Cancels what still runs. May be called more than once. */
 void gather_end(struct gather *gather);

@@ -11,7 +11,8 @@
 
 #include <unistd.h>
 
-enum { WORKERS = 2, LOWERED_MAX = 256 };
+/* Two are at work on passwords at most (keys_sasl.c), so one is left for signatures. */
+enum { WORKERS = 3, LOWERED_MAX = 256 };
 
 static const struct keys_domain *find_domain(const struct keys *keys, struct bytes name)
 {
@@ -132,7 +133,19 @@ static void serve_edge(void *context, struct ipc_request *request)
         fine = answer_signatures(keys, request);
     else if (request->message.type == KEYS_ADDRESS)
         fine = answer_address(keys, request);
+    else if (request->message.type == KEYS_SASL)
+        fine = keys_sasl_answer_request(keys, request);
     if (!fine)
+        log_warning("keys", "a malformed request of type %u", request->message.type);
+    ipc_request_free(request);
+}
+
+/* It sends mail and has nothing signed. */
+static void serve_courier(void *context, struct ipc_request *request)
+{
+    role_close_descriptors(request->message.descriptors, true);
+    if (request->message.type != KEYS_CREDENTIALS ||
+        !keys_credentials_answer_request(context, request))
         log_warning("keys", "a malformed request of type %u", request->message.type);
     ipc_request_free(request);
 }
@@ -158,7 +171,11 @@ static void keys_peer(struct role *role, enum role_kind kind, unsigned index, in
     (void)index;
     struct ipc_channel *channel = ipc_channel_open(fd, role_kind_name(kind));
     if (channel)
-        role_serve(role, channel, kind == ROLE_EDGE ? serve_edge : NULL, role->state);
+        role_serve(role, channel,
+                   kind == ROLE_EDGE      ? serve_edge
+                   : kind == ROLE_COURIER ? serve_courier
+                                          : NULL,
+                   role->state);
     else
         close(fd);
 }

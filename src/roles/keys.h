@@ -7,6 +7,7 @@
  * keys.c          the role, and signatures
  * keys_load.c     reads keys before the sandbox closes
  * keys_address.c  secrets, and return paths made with them
+ * keys_sasl.c     accounts whose passwords it verifies, and the courier's own passwords
  */
 #ifndef VOUCH_ROLES_KEYS_H
 #define VOUCH_ROLES_KEYS_H
@@ -37,6 +38,7 @@ struct keys {
     struct secrets secrets[KEYS_CODECS]; /* empty: not switched on */
     struct bytes *local_domains;
     size_t local_domain_count;
+    struct keys_sasl *sasl;
 };
 
 /* PERM: a file cannot be read, others may read it, or a domain of the configuration has no active key. */
@@ -49,5 +51,12 @@ void keys_address_unload(struct keys *keys);
 enum result keys_address_answer(struct keys *keys, struct arena *arena,
                                 const struct keys_address_request *asked, struct bytes *out,
                                 struct error *error) must_check;
+
+/* PERM: the accounts file or a route's password cannot be read or has a fault. */
+enum result keys_sasl_load(struct keys *keys, struct error *error) must_check;
+void keys_sasl_unload(struct keys *keys);
+/* KEYS_SASL and KEYS_CREDENTIALS, replied to. False: malformed. */
+bool keys_sasl_answer_request(struct keys *keys, struct ipc_request *request) must_check;
+bool keys_credentials_answer_request(struct keys *keys, struct ipc_request *request) must_check;
 
 #endif

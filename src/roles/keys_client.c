@@ -6,8 +6,9 @@
 #include "roles/role.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { CACHE_MAX = 10000, REQUEST_MAX = 4096 };
+enum { CACHE_MAX = 10000, REQUEST_MAX = 4096, SASL_QUESTION_MAX = 24 * 1024 };
 
 /* The cache */
 
@@ -288,4 +289,41 @@ enum result keys_address(struct ipc_channel *keys, struct arena *arena,
         return error_set(error, answer.result, BYTES_FMT, BYTES_ARG(answer.text));
     *out = answer.text;
     return OK;
+}
+
+/* Accounts and passwords */
+
+enum result keys_sasl(struct ipc_channel *verifier, struct arena *arena,
+                      const struct keys_sasl_question *question, int64_t deadline,
+                      struct keys_sasl_answer *answer, struct error *error)
+{
+    struct buf payload;
+    struct bytes reply;
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    /* All its room at once: growing would leave copies of the password behind. */
+    (void)!buf_reserve(&payload, SASL_QUESTION_MAX);
+    keys_sasl_question_write(&payload, question);
+    enum result result = ask(verifier, arena, KEYS_SASL, &payload, deadline, &reply, error);
+    /* It held the password. */
+    if (payload.ptr)
+        explicit_bzero(payload.ptr, payload.len);
+    buf_free(&payload);
+    if (result == OK && !keys_sasl_answer_read(reply, answer))
+        return no_sense(error);
+    return result;
+}
+
+enum result keys_credentials(struct ipc_channel *keys, struct arena *arena, struct bytes route,
+                             int64_t deadline, struct keys_credentials *out, struct error *error)
+{
+    struct buf payload;
+    struct bytes reply;
+    *out = (struct keys_credentials){.found = false};
+    buf_init(&payload, REQUEST_MAX);
+    keys_credentials_question_write(&payload, route);
+    enum result result = ask(keys, arena, KEYS_CREDENTIALS, &payload, deadline, &reply, error);
+    buf_free(&payload);
+    if (result == OK && !keys_credentials_answer_read(reply, out))
+        return no_sense(error);
+    return result == OK && !out->found ? NONE : result;
 }

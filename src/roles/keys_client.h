@@ -63,4 +63,15 @@ enum result keys_address(struct ipc_channel *keys, struct arena *arena,
                          const struct keys_address_request *request, int64_t deadline,
                          struct bytes *out, struct error *error) must_check;
 
+/* One step of a SASL exchange; `verifier` is the keys role or the auth role. OK: *answer says the rest; its
+ * slices live in the arena. What the question held is not kept. TEMP: the role is away or too busy. */
+enum result keys_sasl(struct ipc_channel *verifier, struct arena *arena,
+                      const struct keys_sasl_question *question, int64_t deadline,
+                      struct keys_sasl_answer *answer, struct error *error) must_check;
+
+/* For the courier: user and password of a route section, in the arena. NONE: it has none. */
+enum result keys_credentials(struct ipc_channel *keys, struct arena *arena, struct bytes route,
+                             int64_t deadline, struct keys_credentials *out,
+                             struct error *error) must_check;
+
 #endif

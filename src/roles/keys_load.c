@@ -102,6 +102,8 @@ enum result keys_load(struct keys *keys, struct error *error)
     enum result result = load_domains(keys, error);
     if (result == OK)
         result = keys_address_load(keys, error);
+    if (result == OK)
+        result = keys_sasl_load(keys, error);
     return result;
 }
 
@@ -117,4 +119,5 @@ void keys_unload(struct keys *keys)
     map_destroy(keys->domains, free_domain);
     keys->domains = NULL;
     keys_address_unload(keys);
+    keys_sasl_unload(keys);
 }

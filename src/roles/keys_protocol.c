@@ -2,6 +2,7 @@
 #include "roles/keys_protocol.h"
 
 #include "base/domain.h"
+#include "base/ip.h"
 
 static bool finished(const struct cursor *cursor)
 {
@@ -137,4 +138,140 @@ bool keys_address_answer_read(struct bytes payload, struct keys_address_answer *
     answer->result = (enum result)result;
     answer->text = ipc_take_bytes(&cursor);
     return finished(&cursor) && result <= PERM && answer->text.len <= KEYS_ADDRESS_MAX;
+}
+
+static bool is_mechanism(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+            return false;
+    }
+    return name.len > 0 && name.len <= KEYS_SASL_MECHANISM_MAX;
+}
+
+static struct bytes take_at_most(struct cursor *cursor, size_t most)
+{
+    struct bytes taken = ipc_take_bytes(cursor);
+    if (taken.len > most)
+        cursor_fail(cursor);
+    return cursor->failed ? (struct bytes){NULL, 0} : taken;
+}
+
+static bool take_bool(struct cursor *cursor)
+{
+    uint8_t value = cursor_u8(cursor);
+    if (value > 1)
+        cursor_fail(cursor);
+    return value == 1;
+}
+
+static size_t take_up_to(struct cursor *cursor, size_t most)
+{
+    uint32_t count = cursor_u32(cursor);
+    if (count <= most)
+        return count;
+    cursor_fail(cursor);
+    return 0;
+}
+
+void keys_sasl_question_write(struct buf *out, const struct keys_sasl_question *question)
+{
+    ipc_add_u64(out, question->conversation);
+    ipc_add_u8(out, question->abandon);
+    ipc_add_bytes(out, question->mechanism);
+    ipc_add_u8(out, question->tls);
+    ipc_add_bytes(out, question->exporter);
+    ipc_add_bytes(out, question->end_point);
+    ipc_add_bytes(out, question->client);
+    ipc_add_bytes(out, question->local);
+    ipc_add_u32(out, question->client_port);
+    ipc_add_u32(out, question->local_port);
+    ipc_add_u32(out, (uint32_t)question->email_count);
+    for (size_t i = 0; i < question->email_count; i++)
+        ipc_add_bytes(out, question->emails[i]);
+    ipc_add_u8(out, question->data_present);
+    ipc_add_bytes(out, question->data);
+}
+
+bool keys_sasl_question_read(struct bytes payload, struct keys_sasl_question *question)
+{
+    struct cursor cursor = cursor_over(payload);
+    question->conversation = cursor_u64(&cursor);
+    question->abandon = take_bool(&cursor);
+    question->mechanism = ipc_take_bytes(&cursor);
+    question->tls = take_bool(&cursor);
+    question->exporter = take_at_most(&cursor, KEYS_SASL_BINDING_MAX);
+    question->end_point = take_at_most(&cursor, KEYS_SASL_BINDING_MAX);
+    question->client = take_at_most(&cursor, IP_TEXT_SIZE);
+    question->local = take_at_most(&cursor, IP_TEXT_SIZE);
+    question->client_port = cursor_u32(&cursor);
+    question->local_port = cursor_u32(&cursor);
+    question->email_count = take_up_to(&cursor, KEYS_SASL_NAMES_MAX);
+    for (size_t i = 0; i < question->email_count; i++)
+        question->emails[i] = take_at_most(&cursor, KEYS_SASL_NAME_MAX);
+    question->data_present = take_bool(&cursor);
+    question->data = take_at_most(&cursor, KEYS_SASL_DATA_MAX);
+    bool named = question->conversation ? question->mechanism.len == 0
+                                        : is_mechanism(question->mechanism) && !question->abandon;
+    return finished(&cursor) && named && question->client_port <= UINT16_MAX &&
+           question->local_port <= UINT16_MAX && (question->data_present || question->data.len == 0);
+}
+
+void keys_sasl_answer_write(struct buf *out, const struct keys_sasl_answer *answer)
+{
+    ipc_add_u8(out, (uint8_t)answer->status);
+    ipc_add_u64(out, answer->conversation);
+    ipc_add_bytes(out, answer->data);
+    ipc_add_bytes(out, answer->account);
+    ipc_add_bytes(out, answer->reason);
+    ipc_add_u32(out, (uint32_t)answer->send_as_count);
+    for (size_t i = 0; i < answer->send_as_count; i++)
+        ipc_add_bytes(out, answer->send_as[i]);
+}
+
+bool keys_sasl_answer_read(struct bytes payload, struct keys_sasl_answer *answer)
+{
+    struct cursor cursor = cursor_over(payload);
+    uint8_t status = cursor_u8(&cursor);
+    answer->status = (enum keys_sasl_status)status;
+    answer->conversation = cursor_u64(&cursor);
+    answer->data = take_at_most(&cursor, KEYS_SASL_DATA_MAX);
+    answer->account = take_at_most(&cursor, KEYS_SASL_NAME_MAX);
+    answer->reason = take_at_most(&cursor, KEYS_SASL_NAME_MAX);
+    answer->send_as_count = take_up_to(&cursor, KEYS_SASL_SEND_AS_MAX);
+    for (size_t i = 0; i < answer->send_as_count; i++)
+        answer->send_as[i] = take_at_most(&cursor, KEYS_SASL_NAME_MAX);
+    return finished(&cursor) && status < KEYS_SASL_STATUSES &&
+           (status == KEYS_SASL_CHALLENGE ? answer->conversation != 0
+                                          : answer->conversation == 0 && answer->data.len == 0) &&
+           (status != KEYS_SASL_DONE || answer->account.len > 0);
+}
+
+void keys_credentials_question_write(struct buf *out, struct bytes route)
+{
+    ipc_add_bytes(out, route);
+}
+
+bool keys_credentials_question_read(struct bytes payload, struct bytes *route)
+{
+    struct cursor cursor = cursor_over(payload);
+    *route = take_at_most(&cursor, KEYS_CREDENTIAL_MAX);
+    return finished(&cursor) && route->len > 0;
+}
+
+void keys_credentials_answer_write(struct buf *out, const struct keys_credentials *credentials)
+{
+    ipc_add_u8(out, credentials->found);
+    ipc_add_bytes(out, credentials->user);
+    ipc_add_bytes(out, credentials->password);
+}
+
+bool keys_credentials_answer_read(struct bytes payload, struct keys_credentials *credentials)
+{
+    struct cursor cursor = cursor_over(payload);
+    credentials->found = take_bool(&cursor);
+    credentials->user = take_at_most(&cursor, KEYS_CREDENTIAL_MAX);
+    credentials->password = take_at_most(&cursor, KEYS_CREDENTIAL_MAX);
+    return finished(&cursor);
 }

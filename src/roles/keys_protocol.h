@@ -11,6 +11,15 @@
 #include "auth/dkim_signature.h"
 #include "roles/protocol.h"
 
+enum {
+    KEYS_SASL_MECHANISM_MAX = 20,  /* rfc4422:3.1 */
+    KEYS_SASL_DATA_MAX = 12288,    /* a line of the exchange is no longer (rfc4954:4) */
+    KEYS_SASL_NAME_MAX = 512,
+    KEYS_SASL_NAMES_MAX = 16,      /* in a client's certificate (tls/tls.h) */
+    KEYS_SASL_SEND_AS_MAX = 256,   /* identity entries of an account (auth/identity.h) */
+    KEYS_SASL_BINDING_MAX = 64,
+    KEYS_CREDENTIAL_MAX = 1024
+};
 enum { KEYS_SELECTORS_MAX = 8, KEYS_HASH_SIZE = 32, KEYS_SIGNATURE_MAX = 512, KEYS_ADDRESS_MAX = 1024 };
 
 /* KEYS_SELECTORS: a domain; the answer: the keys that sign for it (none: it has no active key). */
@@ -60,5 +69,58 @@ void keys_address_request_write(struct buf *out, const struct keys_address_reque
 bool keys_address_request_read(struct bytes payload, struct keys_address_request *request);
 void keys_address_answer_write(struct buf *out, const struct keys_address_answer *answer);
 bool keys_address_answer_read(struct bytes payload, struct keys_address_answer *answer);
+
+/*
+ * KEYS_SASL: one step of a SASL exchange, asked of the keys role (accounts of a file) or of the auth role
+ * (PAM, Dovecot). A conversation belongs to the channel that began it, and ends with any answer that is no
+ * KEYS_SASL_CHALLENGE. Payloads hold passwords: wipe what you copy (explicit_bzero).
+ */
+struct keys_sasl_question {
+    uint64_t conversation;     /* 0: begin one; then mechanism … emails are read, later they are empty */
+    bool abandon;              /* the client has cancelled or is gone: forget it (the answer is REFUSED) */
+    struct bytes mechanism;    /* upper case */
+    bool tls;
+    struct bytes exporter;     /* "tls-exporter" (rfc9266), or empty: none */
+    struct bytes end_point;    /* "tls-server-end-point" (rfc5929:4), or empty */
+    struct bytes client;       /* address of the client, text */
+    struct bytes local;        /* our end's, text */
+    uint32_t client_port, local_port;
+    struct bytes emails[KEYS_SASL_NAMES_MAX]; /* of the client's certificate, which was verified */
+    size_t email_count;
+    bool data_present;         /* the client sent data: false only at the begin, without initial response */
+    struct bytes data;
+};
+enum keys_sasl_status {
+    KEYS_SASL_DONE,      /* he is `account` */
+    KEYS_SASL_CHALLENGE, /* `data` goes to the client, his answer comes with the next question */
+    KEYS_SASL_REFUSED,   /* wrong name, password, proof or certificate: 535 5.7.8 */
+    KEYS_SASL_MALFORMED, /* not what the mechanism demands: 501 5.5.2 */
+    KEYS_SASL_TEMPORARY, /* too busy, or the accounts cannot be read now: 454 4.7.0 */
+    KEYS_SASL_STATUSES
+};
+struct keys_sasl_answer {
+    enum keys_sasl_status status;
+    uint64_t conversation;     /* CHALLENGE: to be given back */
+    struct bytes data;         /* CHALLENGE only */
+    struct bytes account;      /* DONE: its name in the form that we keep; else the name as the client gave it,
+                                  for counting and the log, if it is known */
+    struct bytes reason;       /* for the log only; never holds secrets */
+    struct bytes send_as[KEYS_SASL_SEND_AS_MAX]; /* DONE: entries of its identity (auth/identity.h) */
+    size_t send_as_count;
+};
+void keys_sasl_question_write(struct buf *out, const struct keys_sasl_question *question);
+bool keys_sasl_question_read(struct bytes payload, struct keys_sasl_question *question);
+void keys_sasl_answer_write(struct buf *out, const struct keys_sasl_answer *answer);
+bool keys_sasl_answer_read(struct bytes payload, struct keys_sasl_answer *answer);
+
+/* KEYS_CREDENTIALS: the name of a route section. The answer: what the courier authenticates with there. */
+struct keys_credentials {
+    bool found;
+    struct bytes user, password;
+};
+void keys_credentials_question_write(struct buf *out, struct bytes route);
+bool keys_credentials_question_read(struct bytes payload, struct bytes *route);
+void keys_credentials_answer_write(struct buf *out, const struct keys_credentials *credentials);
+bool keys_credentials_answer_read(struct bytes payload, struct keys_credentials *credentials);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One fiber takes signals, one a child serves its control channel. Edges come in generations, each with a
- * keys process of its own: a reload starts new ones with the new configuration and ends the old ones when
+ * One fiber takes signals, one a child serves its control channel. Edges come in generations, each with
+ * processes of its own for keys, passwords and sending: a reload starts new ones with the new configuration and ends the old ones when
  * the new ones are ready, so a configuration that does not work never replaces one that does.
  */
 #include "roles/master.h"
@@ -55,8 +55,11 @@ static void start_generation(struct master *master)
     /* No number is given twice: children of a generation that failed may still be ending. */
     master->generation = ++master->generations;
     master->upper = !master->upper;
-    /* Keys are read when a process starts and never again, so new ones need a new process. */
+    /* Keys and routes are read when a process starts and never again, so new ones need a new process. */
     children_add(master, ROLE_KEYS, master->upper ? 1 : 0);
+    if (master->config.accounts.dovecot[0] || master->config.accounts.pam[0])
+        children_add(master, ROLE_AUTH, master->upper ? 1 : 0);
+    children_add(master, ROLE_COURIER, master->upper ? 1 : 0);
     for (unsigned i = 0; i < edges; i++)
         children_add(master, ROLE_EDGE, i + (master->upper ? 16 : 0));
 }
@@ -178,12 +181,18 @@ static void stop_children(struct master *master, enum role_kind kind)
             stop_child(&master->children[i]);
 }
 
-/* Those of the newest generation, or all others. */
-static void stop_edges(struct master *master, bool newest)
+/* Those that edges ask; they end after them. */
+static bool serves_edges(const struct child *child)
+{
+    return child->kind == ROLE_KEYS || child->kind == ROLE_AUTH;
+}
+
+/* Those of the newest generation, or all others. A courier finishes what it is sending. */
+static void stop_generation(struct master *master, bool newest)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *child = &master->children[i];
-        bool kind = child->kind == ROLE_EDGE || (newest && child->kind == ROLE_KEYS);
+        bool kind = child->kind == ROLE_EDGE || child->kind == ROLE_COURIER || (newest && serves_edges(child));
         if (child->used && kind && (child->generation == master->generation) == newest)
             stop_child(child);
     }
@@ -226,23 +235,25 @@ static void notify_reloading(void)
     process_notify(text);
 }
 
-static bool has_edges(const struct master *master, unsigned generation)
+/* Edges, or a courier that is still sending. */
+static bool has_askers(const struct master *master, unsigned generation)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         const struct child *child = &master->children[i];
-        if (child->used && child->kind == ROLE_EDGE && child->generation == generation)
+        if (child->used && (child->kind == ROLE_EDGE || child->kind == ROLE_COURIER) &&
+            child->generation == generation)
             return true;
     }
     return false;
 }
 
-/* Ends keys processes of older generations once no edge is left that would ask them. */
-static void retire_keys(struct master *master)
+/* Ends the processes of older generations that nobody is left to ask. */
+static void retire_asked(struct master *master)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *child = &master->children[i];
-        if (child->used && child->kind == ROLE_KEYS && !child->stopping &&
-            child->generation != master->generation && !has_edges(master, child->generation))
+        if (child->used && serves_edges(child) && !child->stopping &&
+            child->generation != master->generation && !has_askers(master, child->generation))
             stop_child(child);
     }
 }
@@ -256,10 +267,10 @@ static bool replace_edges(struct master *master)
     bool ready = wait_ready(master, START_TIMEOUT);
     master->replacing = false;
     if (ready) {
-        stop_edges(master, false);
+        stop_generation(master, false);
         return true;
     }
-    stop_edges(master, true);
+    stop_generation(master, true);
     master->generation = serving;
     master->upper = !master->upper;
     master->unusable = false;
@@ -324,8 +335,32 @@ static void reload(struct master *master)
     process_notify("READY=1");
 }
 
+static bool pid_file(const struct master *master, char path[4096])
+{
+    int length = snprintf(path, 4096, "%s/vouch.pid", master->config.run_directory);
+    return length > 0 && length < 4096;
+}
+
+/* By it `vouch user` and scripts find whom to send SIGHUP. */
+static void write_pid_file(const struct master *master)
+{
+    char path[4096], text[32];
+    struct error error;
+    snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    if (!pid_file(master, path) || files_replace(durable_kernel(), path, bytes_of(text), 0644, &error) != OK)
+        log_warning("master", "no pid file in %s", master->config.run_directory);
+}
+
+static void remove_pid_file(const struct master *master)
+{
+    char path[4096];
+    if (pid_file(master, path) && unlink(path) != 0 && errno != ENOENT)
+        log_warning("master", "cannot remove %s", path);
+}
+
 static void stop_all(struct master *master)
 {
+    remove_pid_file(master);
     process_notify("STOPPING=1");
     log_info("master", "stopping");
     stop_children(master, ROLE_EDGE);
@@ -333,10 +368,10 @@ static void stop_all(struct master *master)
     await_end(master, ROLE_EDGE, master->config.limits.finish_timeout + 10 * SECOND);
     stop_children(master, ROLE_STORE);
     await_end(master, ROLE_STORE, 30 * SECOND);
-    stop_children(master, ROLE_COURIER);
-    stop_children(master, ROLE_KEYS);
-    await_end(master, ROLE_COURIER, 10 * SECOND);
-    await_end(master, ROLE_KEYS, 10 * SECOND);
+    for (enum role_kind kind = ROLE_COURIER; kind < ROLE_KINDS; kind++)
+        stop_children(master, kind);
+    for (enum role_kind kind = ROLE_COURIER; kind < ROLE_KINDS; kind++)
+        await_end(master, kind, 10 * SECOND);
 }
 
 static void master_fiber(void *argument)
@@ -346,10 +381,10 @@ static void master_fiber(void *argument)
     if (!fiber_group_start(&master->fibers, "signals", take_signals, master))
         panic("cannot take signals");
     children_add(master, ROLE_STORE, 0);
-    children_add(master, ROLE_COURIER, 0);
     start_generation(master);
     if (wait_ready(master, START_TIMEOUT)) {
         master->serving = true;
+        write_pid_file(master);
         log_info("master", "ready");
         process_notify("READY=1");
     } else if (!master->stopping) {
@@ -358,7 +393,7 @@ static void master_fiber(void *argument)
         master->stopping = true;
     }
     while (!master->stopping) {
-        retire_keys(master);
+        retire_asked(master);
         int64_t next = restart_due(master);
         fiber_signal_wait(&master->changed, next);
         if (master->reload_wanted && !master->stopping) {

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-static const char *const role_names[ROLE_KINDS] = {"master", "edge", "store", "courier", "keys"};
+static const char *const role_names[ROLE_KINDS] = {"master", "edge", "store", "courier", "keys",
+                                                    "auth"};
 
 const char *role_kind_name(enum role_kind kind)
 {
@@ -91,6 +92,7 @@ void recipient_question_write(struct buf *out, const struct recipient_question *
     ipc_add_bytes(out, question->local);
     ipc_add_bytes(out, question->domain);
     ipc_add_u64(out, question->size);
+    ipc_add_u8(out, question->submitted);
 }
 
 bool recipient_question_read(struct bytes payload, struct recipient_question *question)
@@ -100,6 +102,7 @@ bool recipient_question_read(struct bytes payload, struct recipient_question *qu
     question->local = ipc_take_bytes(&cursor);
     question->domain = ipc_take_bytes(&cursor);
     question->size = cursor_u64(&cursor);
+    question->submitted = take_bool(&cursor);
     return finished(&cursor);
 }
 
@@ -108,6 +111,8 @@ void recipient_answer_write(struct buf *out, const struct recipient_answer *answ
     protocol_add_reply(out, &answer->reply);
     ipc_add_bytes(out, answer->policy);
     ipc_add_u8(out, answer->exempt);
+    ipc_add_u8(out, (uint8_t)answer->kind);
+    ipc_add_bytes(out, answer->list);
 }
 
 bool recipient_answer_read(struct bytes payload, struct recipient_answer *answer)
@@ -116,7 +121,9 @@ bool recipient_answer_read(struct bytes payload, struct recipient_answer *answer
     answer->reply = protocol_take_reply(&cursor);
     answer->policy = ipc_take_bytes(&cursor);
     answer->exempt = take_bool(&cursor);
-    return finished(&cursor);
+    answer->kind = cursor_u8(&cursor);
+    answer->list = ipc_take_bytes(&cursor);
+    return finished(&cursor) && answer->kind < RECIPIENT_KINDS;
 }
 
 void ledger_record_write(struct buf *out, const struct ledger_record *record)
@@ -178,7 +185,22 @@ void delivery_request_write(struct buf *out, const struct delivery_request *requ
         ipc_add_bytes(out, request->recipients[i].mailbox);
         ipc_add_bytes(out, request->recipients[i].local);
         ipc_add_bytes(out, request->recipients[i].domain);
+        ipc_add_u8(out, request->recipients[i].elsewhere);
+        ipc_add_u8(out, (uint8_t)request->recipients[i].notify);
+        ipc_add_bytes(out, request->recipients[i].original);
     }
+    ipc_add_u8(out, (uint8_t)request->origin);
+    ipc_add_bytes(out, request->account);
+    ipc_add_bytes(out, request->remote_sender);
+    ipc_add_bytes(out, request->remote_prefix);
+    ipc_add_bytes(out, request->list);
+    ipc_add_bytes(out, request->author);
+    ipc_add_bytes(out, request->envelope_id);
+    ipc_add_u8(out, request->return_full);
+    ipc_add_u8(out, request->return_headers);
+    ipc_add_u8(out, request->require_tls);
+    ipc_add_u8(out, request->tls_optional);
+    ipc_add_bytes(out, request->submitter);
     ipc_add_bytes(out, request->prefix);
     ipc_add_u8(out, request->in_descriptor);
     ipc_add_bytes(out, request->in_descriptor ? BYTES("") : request->content);
@@ -206,7 +228,24 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
         request->recipients[i].mailbox = ipc_take_bytes(&cursor);
         request->recipients[i].local = ipc_take_bytes(&cursor);
         request->recipients[i].domain = ipc_take_bytes(&cursor);
+        request->recipients[i].elsewhere = take_bool(&cursor);
+        request->recipients[i].notify = cursor_u8(&cursor);
+        request->recipients[i].original = ipc_take_bytes(&cursor);
     }
+    request->origin = cursor_u8(&cursor);
+    if (request->origin >= ORIGINS)
+        return false;
+    request->account = ipc_take_bytes(&cursor);
+    request->remote_sender = ipc_take_bytes(&cursor);
+    request->remote_prefix = ipc_take_bytes(&cursor);
+    request->list = ipc_take_bytes(&cursor);
+    request->author = ipc_take_bytes(&cursor);
+    request->envelope_id = ipc_take_bytes(&cursor);
+    request->return_full = take_bool(&cursor);
+    request->return_headers = take_bool(&cursor);
+    request->require_tls = take_bool(&cursor);
+    request->tls_optional = take_bool(&cursor);
+    request->submitter = ipc_take_bytes(&cursor);
     request->prefix = ipc_take_bytes(&cursor);
     request->in_descriptor = take_bool(&cursor);
     request->content = ipc_take_bytes(&cursor);

@@ -10,6 +10,7 @@
 
 #include "deliver/recipients.h"
 #include "os/ipc.h"
+#include "outbound/send.h"
 
 enum protocol_type {
     /* master -> role, on the control channel */
@@ -32,9 +33,21 @@ enum protocol_type {
     KEYS_SELECTORS,       /* which keys sign for a domain */
     KEYS_SIGN,            /* signatures over hashes */
     KEYS_ADDRESS,         /* a return path made or taken apart with our secrets */
+    /* edge -> keys, edge -> auth: one step of a SASL exchange */
+    KEYS_SASL,
+    /* courier -> keys */
+    KEYS_CREDENTIALS,     /* user and password of a route */
+    /* edge -> store */
+    STORE_COUNT,          /* counters read and added to, several at once */
+    STORE_HOLD,           /* an account looks stolen */
+    STORE_OWNER,          /* does an address lead to this account's mailbox alone? */
+    /* store -> courier */
+    COURIER_SEND,         /* outbound/send.h */
+    /* a command -> store, on the control socket */
+    CONTROL_COMMAND,
 };
 
-enum role_kind { ROLE_MASTER, ROLE_EDGE, ROLE_STORE, ROLE_COURIER, ROLE_KEYS, ROLE_KINDS };
+enum role_kind { ROLE_MASTER, ROLE_EDGE, ROLE_STORE, ROLE_COURIER, ROLE_KEYS, ROLE_AUTH, ROLE_KINDS };
 const char *role_kind_name(enum role_kind kind);
 bool role_kind_parse(const char *name, enum role_kind *out);
 
@@ -42,7 +55,8 @@ enum {
     PROTOCOL_RECIPIENTS_MAX = 1000,
     PROTOCOL_INLINE_MAX = 96 * 1024,
     PROTOCOL_FINGERPRINT_SIZE = 32,
-    PROTOCOL_COUNTED_MAX = 10
+    PROTOCOL_COUNTED_MAX = 10,
+    PROTOCOL_COUNTS_MAX = 32
 };
 
 /* An SMTP reply that one role gives for another to say. */
@@ -54,15 +68,26 @@ void protocol_add_reply(struct buf *out, const struct protocol_reply *reply);
 struct protocol_reply protocol_take_reply(struct cursor *cursor);
 
 /* STORE_RECIPIENT: may this recipient get mail? */
+enum recipient_kind {
+    RECIPIENT_KIND_LOCAL,       /* mailboxes of ours only */
+    RECIPIENT_KIND_FORWARD,     /* an alias of ours that leads (also) elsewhere */
+    RECIPIENT_KIND_RELAY,       /* a domain that we are backup MX for */
+    RECIPIENT_KIND_LIST,        /* a mailing list of ours */
+    RECIPIENT_KIND_REMOTE,      /* elsewhere: only for who may submit */
+    RECIPIENT_KINDS
+};
 struct recipient_question {
     struct bytes sender;        /* MAIL FROM, for the LMTP server that is asked */
     struct bytes local, domain; /* as smtp_recipient has them */
     uint64_t size;              /* declared; 0: unknown */
+    bool submitted;             /* by an account or machine of ours: it may send anywhere */
 };
 struct recipient_answer {
     struct protocol_reply reply; /* 250, or the refusal */
     struct bytes policy;         /* name of the policy section */
     bool exempt;
+    enum recipient_kind kind;
+    struct bytes list;           /* RECIPIENT_KIND_LIST: name of the section */
 };
 void recipient_question_write(struct buf *out, const struct recipient_question *question);
 bool recipient_question_read(struct bytes payload, struct recipient_question *question);
@@ -87,9 +112,20 @@ bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledge
 
 enum delivery_place { DELIVER_INBOX, DELIVER_JUNK, DELIVER_QUARANTINE };
 
+/* How far a message's return path is known (no error mail is ever sent to a stranger). */
+enum delivery_origin {
+    ORIGIN_STRANGER,            /* not at all: what leaves us is answered 250 only once the next hop took it */
+    ORIGIN_VERIFIED,            /* SPF passed for it, or an aligned DKIM signature */
+    ORIGIN_OURS,                /* an account or machine of ours submitted it */
+    ORIGINS
+};
+
 struct delivery_recipient {
     struct bytes mailbox;       /* as given: "local@domain" */
     struct bytes local, domain;
+    bool elsewhere;             /* it is no recipient of ours, and may be relayed to */
+    unsigned notify;            /* of enum smtp_notify; 0: not asked */
+    struct bytes original;      /* ORCPT with its type, "rfc822;…", or empty */
 };
 
 /* STORE_DELIVER: the message with everything that is to be known of it. */
@@ -102,6 +138,16 @@ struct delivery_request {
     struct delivery_recipient *recipients;
     size_t recipient_count;
     struct bytes prefix;        /* header fields to stand before the message */
+    /* For copies that leave us: */
+    enum delivery_origin origin;
+    struct bytes account;       /* that submitted it, or empty */
+    struct bytes remote_sender; /* MAIL FROM for the next hop (SRS, BATV, a list's own) */
+    struct bytes remote_prefix; /* header fields for the next hop */
+    struct bytes list;          /* name of the list section that it goes to, or empty */
+    struct bytes author;        /* of the message, if authenticated; else empty */
+    struct bytes envelope_id;
+    bool return_full, return_headers, require_tls, tls_optional;
+    struct bytes submitter;     /* purported responsible address, or empty */
     bool in_descriptor;         /* the message is in the descriptor that came along */
     struct bytes content;       /* else here */
     struct ledger_record record;
@@ -115,6 +161,43 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
                            struct delivery_request *request);
 void delivery_answer_write(struct buf *out, const struct delivery_answer *answer);
 bool delivery_answer_read(struct bytes payload, struct delivery_answer *answer);
+
+/*
+ * STORE_COUNT: counters. Keys are digests (PROTOCOL_FINGERPRINT_SIZE octets) made by the edge. ADD adds and
+ * says what the value is then; GET only says it; FIRST gives it the value `delta` if it has none, and says
+ * which it has; DISTINCT adds 1 to `key` if `member` was not seen within
+ * the window, and says how many different ones there are. The answer: one u64 for each.
+ */
+enum count_kind { COUNT_GET, COUNT_ADD, COUNT_FIRST, COUNT_DISTINCT, COUNT_KINDS };
+struct count_item {
+    enum count_kind kind;
+    struct bytes key, member;
+    uint64_t delta;
+    int64_t window;             /* microseconds from the first */
+};
+struct count_question {
+    struct count_item items[PROTOCOL_COUNTS_MAX];
+    size_t count;
+};
+void count_question_write(struct buf *out, const struct count_question *question);
+bool count_question_read(struct bytes payload, struct count_question *question);
+void count_answer_write(struct buf *out, const uint64_t *values, size_t count);
+bool count_answer_read(struct bytes payload, uint64_t *values, size_t count);
+
+/* STORE_HOLD: the account is held from now on, and postmaster told why (once). No reason: is it held? The
+ * answer is a u8: whether it is held now. */
+struct hold_question {
+    struct bytes account, reason;
+};
+void hold_question_write(struct buf *out, const struct hold_question *question);
+bool hold_question_read(struct bytes payload, struct hold_question *question);
+
+/* STORE_OWNER: the answer is a u8: whether mail to `address` comes to the account's mailbox alone. */
+struct owner_question {
+    struct bytes account, address;
+};
+void owner_question_write(struct buf *out, const struct owner_question *question);
+bool owner_question_read(struct bytes payload, struct owner_question *question);
 
 /* STORE_ATTEMPT: counts this temporary refusal; the answer is a u64, how many there were before. */
 struct attempt_question {
@@ -140,5 +223,13 @@ bool courier_request_read(struct bytes payload, struct arena *arena, struct cour
 /* The answer: one reply a recipient. */
 void courier_answer_write(struct buf *out, const struct protocol_reply *replies, size_t count);
 bool courier_answer_read(struct bytes payload, struct protocol_reply *replies, size_t count);
+
+/* COURIER_SEND: the content is in the payload, or in the descriptor that came along. */
+void send_request_write(struct buf *out, const struct send_request *request, bool in_descriptor);
+bool send_request_read(struct bytes payload, struct arena *arena, struct send_request *request,
+                       bool *in_descriptor);
+void send_answer_write(struct buf *out, const struct send_answer *answer, size_t recipient_count);
+bool send_answer_read(struct bytes payload, struct arena *arena, size_t recipient_count,
+                      struct send_answer *answer);
 
 #endif

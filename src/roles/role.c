@@ -251,7 +251,7 @@ void role_serve(struct role *role, struct ipc_channel *channel,
         &(struct serving){.role = role, .channel = channel, .serve = serve, .context = context});
 }
 
-void role_hold(struct role *role, struct ipc_channel **place, int fd, const char *name)
+static void hold(struct role *role, struct ipc_channel **place, int fd, const char *name, bool replaces)
 {
     struct ipc_channel *channel = ipc_channel_open(fd, name);
     if (!channel) {
@@ -260,10 +260,20 @@ void role_hold(struct role *role, struct ipc_channel **place, int fd, const char
         return;
     }
     /* Its own fiber closes it; whoever waits for an answer from there gets none any more. */
-    if (*place)
+    if (*place && replaces)
         ipc_channel_break(*place, "replaced");
     *place = channel;
     start_serving(&(struct serving){.role = role, .channel = channel, .place = place});
+}
+
+void role_hold(struct role *role, struct ipc_channel **place, int fd, const char *name)
+{
+    hold(role, place, fd, name, true);
+}
+
+void role_hold_newest(struct role *role, struct ipc_channel **place, int fd, const char *name)
+{
+    hold(role, place, fd, name, false);
 }
 
 bool role_drops_user(const struct role *role)

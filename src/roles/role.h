@@ -61,6 +61,10 @@ void role_serve(struct role *role, struct ipc_channel *channel,
  * the peer is gone. A channel that was there before is closed: it was that of a peer that died. */
 void role_hold(struct role *role, struct ipc_channel **place, int fd, const char *name);
 
+/* The same for a peer that is followed by another of its kind while it still works: the old channel is not
+ * closed, and what was asked there is still answered. */
+void role_hold_newest(struct role *role, struct ipc_channel **place, int fd, const char *name);
+
 /* ipc_call() to a peer that has no descriptors to give: those that it sends all the same are closed. */
 enum result role_call(struct ipc_channel *channel, struct arena *arena,
                       const struct ipc_message *request, struct ipc_message *answer,

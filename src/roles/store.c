@@ -5,6 +5,7 @@
 #include "roles/folder.h"
 #include "roles/memfd.h"
 #include "roles/parcel.h"
+#include "roles/store_queue.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,12 +21,33 @@ enum { WORKERS = 4 };
 
 /* The courier */
 
+/* The newest one; while that is being restarted, or turned out not to work, the one before it. */
+static struct ipc_channel *pick(struct ipc_channel *const channels[2], unsigned newest)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct ipc_channel *channel = channels[(newest + i) % 2];
+        if (channel && ipc_channel_is_open(channel))
+            return channel;
+    }
+    return NULL;
+}
+
 struct ipc_channel *store_courier(struct store *store, int64_t deadline)
 {
-    while (!store->courier || !ipc_channel_is_open(store->courier))
+    struct ipc_channel *found;
+    while (!(found = pick(store->couriers, store->newest_courier)))
         if (fiber_signal_wait(&store->courier_changed, deadline) != 0)
             return NULL;
-    return store->courier;
+    return found;
+}
+
+struct ipc_channel *store_keys(struct store *store, int64_t deadline)
+{
+    struct ipc_channel *found;
+    while (!(found = pick(store->keys, store->newest_keys)))
+        if (fiber_signal_wait(&store->keys_changed, deadline) != 0)
+            return NULL;
+    return found;
 }
 
 enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,
@@ -70,9 +92,9 @@ enum result store_lmtp(struct store *store, struct arena *arena, const struct co
 
 /* Questions of the edges */
 
-static void reply_with(struct ipc_request *request, uint16_t type, struct buf *payload)
+void store_reply(struct ipc_request *request, struct buf *payload)
 {
-    struct ipc_message message = {type, buf_bytes(payload), {-1, -1, -1, -1}};
+    struct ipc_message message = {request->message.type, buf_bytes(payload), {-1, -1, -1, -1}};
     if (!payload->failed)
         ipc_reply(request, &message);
     buf_free(payload);
@@ -119,13 +141,29 @@ static struct protocol_reply ask_destinations(struct store *store, struct arena 
     struct protocol_reply reply = say(451, "4.3.0", BYTES("This recipient leads nowhere now."));
     for (size_t i = 0; i < found->destination_count; i++) {
         const struct destination *destination = &found->destinations[i];
-        reply = destination->kind == CONFIG_DELIVER_MAILDIR
-                    ? ask_quota(store, arena, question, destination)
-                    : ask_lmtp(store, arena, question, destination);
+        if (destination->kind == CONFIG_DELIVER_REMOTE)
+            /* The next host says what it thinks of it when it is there. */
+            reply = say(250, "2.1.5", BYTES("Ok"));
+        else
+            reply = destination->kind == CONFIG_DELIVER_MAILDIR
+                        ? ask_quota(store, arena, question, destination)
+                        : ask_lmtp(store, arena, question, destination);
         if (reply.code / 100 == 2)
             break;
     }
     return reply;
+}
+
+static enum recipient_kind kind_of(const struct recipient_lookup *found)
+{
+    if (found->status == RECIPIENT_FOREIGN)
+        return RECIPIENT_KIND_REMOTE;
+    if (found->status == RECIPIENT_LIST)
+        return RECIPIENT_KIND_LIST;
+    for (size_t i = 0; i < found->destination_count; i++)
+        if (found->destinations[i].kind == CONFIG_DELIVER_REMOTE)
+            return found->relay ? RECIPIENT_KIND_RELAY : RECIPIENT_KIND_FORWARD;
+    return RECIPIENT_KIND_LOCAL;
 }
 
 static void answer_recipient(struct store *store, struct ipc_request *request)
@@ -139,6 +177,8 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     struct recipients *recipients = recipients_hold(store->recipients);
     if (recipients_lookup(recipients, arena, question.local, question.domain, &found) != OK)
         answer.reply = say(452, "4.3.1", BYTES("Out of memory. Please try again later."));
+    else if (found.status == RECIPIENT_LIST || (found.status == RECIPIENT_FOREIGN && question.submitted))
+        answer.reply = say(250, "2.1.5", BYTES("Ok"));
     else if (found.status == RECIPIENT_FOREIGN)
         answer.reply = say(550, "5.7.1",
                            arena_printf(arena, "We do not relay mail to " BYTES_FMT ".",
@@ -147,6 +187,8 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
         answer.reply = say(550, "5.1.1",
                            arena_printf(arena, "There is no mailbox " BYTES_FMT "@" BYTES_FMT " here.",
                                         BYTES_ARG(question.local), BYTES_ARG(question.domain)));
+    else if (found.status == RECIPIENT_ASK && found.relay)
+        answer.reply = store_ask_primary(store, arena, &question);
     else if (found.status == RECIPIENT_ASK && found.exempt)
         /* Always works (rfc5321:4.5.1): what the server does not take lands in a mailbox of ours. */
         answer.reply = say(250, "2.1.5", BYTES("Ok"));
@@ -154,11 +196,13 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
         answer.reply = ask_destinations(store, arena, &question, &found);
     answer.policy = found.policy;
     answer.exempt = found.exempt;
+    answer.kind = kind_of(&found);
+    answer.list = found.list;
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     recipient_answer_write(&payload, &answer);
     recipients_free(recipients);
-    reply_with(request, STORE_RECIPIENT, &payload);
+    store_reply(request, &payload);
 }
 
 enum result store_count(struct store *store, struct bytes key, int64_t window, uint64_t *count)
@@ -190,7 +234,7 @@ static void answer_attempt(struct store *store, struct ipc_request *request)
     struct buf payload;
     buf_init(&payload, 64);
     ipc_add_u64(&payload, count - 1);
-    reply_with(request, STORE_ATTEMPT, &payload);
+    store_reply(request, &payload);
 }
 
 static void take_record(struct store *store, struct ipc_request *request)
@@ -219,6 +263,15 @@ static void serve_edge(void *context, struct ipc_request *request)
         break;
     case STORE_ATTEMPT:
         answer_attempt(store, request);
+        break;
+    case STORE_COUNT:
+        store_answer_counts(store, request);
+        break;
+    case STORE_HOLD:
+        store_answer_hold(store, request);
+        break;
+    case STORE_OWNER:
+        store_answer_owner(store, request);
         break;
     default:
         log_warning("ipc", "an edge sent message type %u", request->message.type);
@@ -287,6 +340,8 @@ static enum result open_state(struct store *store, struct error *error)
         result = ledger_open(ledger, LEDGER_WRITE, &store->ledger, error);
     if (result == OK)
         result = store_spool_open(store, error);
+    if (result == OK)
+        result = store_queue_open(store, error);
     enum result back = drops ? folder_act_as_root(error) : OK;
     return result == OK ? back : result;
 }
@@ -323,8 +378,15 @@ static void store_peer(struct role *role, enum role_kind kind, unsigned index, i
     char name[32];
     snprintf(name, sizeof(name), "%s %u", role_kind_name(kind), index);
     if (kind == ROLE_COURIER) {
-        role_hold(role, &store->courier, fd, name);
+        store->newest_courier = index % 2;
+        role_hold_newest(role, &store->couriers[index % 2], fd, name);
         fiber_signal_all(&store->courier_changed);
+        return;
+    }
+    if (kind == ROLE_KEYS) {
+        store->newest_keys = index % 2;
+        role_hold_newest(role, &store->keys[index % 2], fd, name);
+        fiber_signal_all(&store->keys_changed);
         return;
     }
     struct ipc_channel *channel = ipc_channel_open(fd, name);
@@ -347,6 +409,7 @@ static void store_run(struct role *role)
     start(store, &store->committer, "commit", store_commit_fiber);
     start(store, &store->work, "ledger", store_ledger_fiber);
     start(store, &store->work, "spool", store_spool_fiber);
+    store_queue_start(store);
     while (!role->stopping)
         fiber_signal_wait(&role->changed, NO_DEADLINE);
     /* The edges are gone by now; what they still asked for is served first. */
@@ -354,8 +417,10 @@ static void store_run(struct role *role)
     store->finishing = true;
     fiber_signal_all(&store->ledger_wanted);
     fiber_signal_all(&store->spool_wanted);
+    store_queue_stop(store);
     fiber_group_close(&store->work);
     fiber_group_close(&store->committer);
+    store_queue_close(store);
     store_spool_close(store);
     ledger_close(store->ledger);
     counters_close(store->counters);

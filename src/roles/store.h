@@ -10,6 +10,9 @@
  * store_mailbox.c one message to one mailbox
  * store_spool.c  what could not be delivered at once
  * store_ledger.c writes the ledger in batches
+ * store_remote.c copies that leave us, and recipients of domains that we relay for
+ * store_counts.c counters, and accounts that are held
+ * store_queue.h  the queue; store_control.h commands of the administrator
  */
 #ifndef VOUCH_ROLES_STORE_H
 #define VOUCH_ROLES_STORE_H
@@ -41,8 +44,12 @@ struct store {
     struct quota *quota;
     struct counters *counters;
     struct ledger *ledger;
-    struct ipc_channel *courier; /* NULL while there is none */
-    struct fiber_signal courier_changed;
+    /* Of the last two generations, by the peer's index; NULL where there is none. */
+    struct ipc_channel *couriers[2], *keys[2];
+    unsigned newest_courier, newest_keys;
+    struct fiber_signal courier_changed, keys_changed;
+    struct store_queue *queue;   /* store_queue.h */
+    struct store_control *control; /* store_control.h */
     char *spool, *quarantine;    /* Maildirs of our own */
     char *postmaster;            /* … and one for role mail that an LMTP server does not take */
     uint64_t names;              /* counter for unique file names */
@@ -105,6 +112,35 @@ void store_deliver_lmtp(struct store *store, struct arena *arena, struct store_m
 /* Delivers to one destination and waits. Texts of the outcome live in the arena. */
 void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
                       const struct destination *destination, struct store_outcome *outcome);
+/* Sends the reply and frees the payload; one that did not fit is left out, and the peer told so. */
+void store_reply(struct ipc_request *request, struct buf *payload);
+
+/* store_counts.c */
+void store_answer_counts(struct store *store, struct ipc_request *request);
+void store_answer_hold(struct store *store, struct ipc_request *request);
+void store_answer_owner(struct store *store, struct ipc_request *request);
+/* The account may send again. NONE: it was not held. */
+enum result store_account_release(struct store *store, struct bytes account, struct error *error) must_check;
+/* A server elsewhere does not know a recipient that the account wrote to. */
+void store_account_unknown(struct store *store, struct bytes account);
+
+/* store_remote.c: RCPT for a domain that we are backup MX for and have no list of. */
+struct protocol_reply store_ask_primary(struct store *store, struct arena *arena,
+                                        const struct recipient_question *question);
+/* Copies of a message that leave us, with what came of each. Now, if the sender is a stranger, and its
+ * failure then is his client's to hear of; else by the queue. */
+struct store_remote {
+    const struct delivery_request *request;
+    const struct store_message *message;
+    const struct destination *const *destinations;
+    const struct delivery_recipient *const *given; /* what each comes from; NULL: an alias of ours */
+    struct store_outcome *const *outcomes;
+    size_t count;
+    bool relay;               /* a domain that we are backup MX for */
+    int64_t deadline;         /* loop time */
+};
+void store_deliver_remote(struct store *store, struct arena *arena, const struct store_remote *remote);
+
 /* STORE_DELIVER. */
 void store_deliver(struct store *store, struct ipc_request *request);
 
@@ -115,6 +151,8 @@ enum result store_spool(struct store *store, struct arena *arena,
 /* Tells postmaster that copies of one message lie in quarantine because they could not be delivered. */
 void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entries,
                   size_t count);
+/* A message of ours to postmaster; `text` is header and body with CRLF. */
+void store_tell_postmaster(struct store *store, struct arena *arena, struct bytes id, struct bytes text);
 void store_spool_fiber(void *store);
 enum result store_spool_open(struct store *store, struct error *error) must_check;
 void store_spool_close(struct store *store);
@@ -126,8 +164,9 @@ enum result store_count(struct store *store, struct bytes key, int64_t window, u
 void store_record(struct store *store, const struct ledger_record *record, struct bytes delivery);
 void store_ledger_fiber(void *store);
 
-/* The channel to the courier; NULL past the deadline. */
+/* The channel to the newest courier, or keys process; NULL past the deadline. */
 struct ipc_channel *store_courier(struct store *store, int64_t deadline);
+struct ipc_channel *store_keys(struct store *store, int64_t deadline);
 /* LMTP to one endpoint: `content` without ptr only asks whether the recipients are welcome. One reply a
  * recipient, texts in the arena. TEMP: the courier or the server cannot be reached. */
 enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,

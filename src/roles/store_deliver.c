@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "fiber/offload.h"
+#include "message/mailbox.h"
 #include "os/files.h"
 #include "roles/digest.h"
 #include "roles/parcel.h"
@@ -39,7 +40,9 @@ struct delivering {
     struct delivery_request *request;
     struct store_message message;
     struct destination *destinations;
-    struct bytes *given; /* for each destination: the recipient as the client wrote it */
+    /* For each destination: the recipient that led there. */
+    const struct delivery_recipient **given;
+    bool *relayed;       /* for each: in a domain that we are backup MX for */
     struct store_outcome *outcomes;
     bool *taken;         /* under way or done, maybe by an earlier attempt of the same mail */
     size_t count, capacity;
@@ -47,42 +50,68 @@ struct delivering {
     size_t octets;       /* of store->content_octets */
 };
 
-static bool add_destination(struct delivering *delivering, struct bytes given,
-                            const struct destination *destination)
+static bool add_destination(struct delivering *delivering, const struct delivery_recipient *given,
+                            const struct destination *destination, bool relayed)
 {
     struct arena *arena = delivering->arena;
     if (delivering->count == delivering->capacity) {
         size_t more = delivering->capacity ? delivering->capacity * 2 : 4;
         struct destination *destinations = arena_alloc_array(arena, more, sizeof(*destinations));
-        struct bytes *all_given = arena_alloc_array(arena, more, sizeof(*all_given));
-        if (!destinations || !all_given)
+        const struct delivery_recipient **all_given =
+            arena_alloc_array(arena, more, sizeof(*all_given));
+        bool *all_relayed = arena_alloc_array(arena, more, sizeof(*all_relayed));
+        if (!destinations || !all_given || !all_relayed)
             return false;
         for (size_t i = 0; i < delivering->count; i++) {
             destinations[i] = delivering->destinations[i];
             all_given[i] = delivering->given[i];
+            all_relayed[i] = delivering->relayed[i];
         }
         delivering->destinations = destinations;
         delivering->given = all_given;
+        delivering->relayed = all_relayed;
         delivering->capacity = more;
     }
     delivering->given[delivering->count] = given;
+    delivering->relayed[delivering->count] = relayed;
     delivering->destinations[delivering->count++] = *destination;
     return true;
 }
 
-static bool find_recipient(struct delivering *delivering, const struct delivery_recipient *recipient,
-                           struct map *seen)
+static bool add_once(struct delivering *delivering, const struct delivery_recipient *given,
+                     const struct destination *destination, bool relayed, struct map *seen)
+{
+    if (map_get(seen, destination->address))
+        return true;
+    return map_put(seen, destination->address, delivering, NULL) &&
+           add_destination(delivering, given, destination, relayed);
+}
+
+static bool find_address(struct delivering *delivering, const struct delivery_recipient *given,
+                         struct bytes local, struct bytes domain, struct bytes address, bool elsewhere,
+                         struct map *seen)
 {
     struct recipient_lookup found;
-    if (recipients_lookup(delivering->recipients, delivering->arena, recipient->local,
-                          recipient->domain, &found) != OK)
+    struct destination remote = {.address = address, .kind = CONFIG_DELIVER_REMOTE};
+    if (recipients_lookup(delivering->recipients, delivering->arena, local, domain, &found) != OK)
         return false;
-    for (size_t i = 0; i < found.destination_count; i++) {
-        struct bytes address = found.destinations[i].address;
-        if (map_get(seen, address))
-            continue;
-        if (!map_put(seen, address, delivering, NULL) ||
-            !add_destination(delivering, recipient->mailbox, &found.destinations[i]))
+    /* The edge says whether it may be sent on: ours alone are not asked for. */
+    if (found.status == RECIPIENT_FOREIGN)
+        return !elsewhere || add_once(delivering, given, &remote, false, seen);
+    for (size_t i = 0; i < found.destination_count; i++)
+        if (!add_once(delivering, given, &found.destinations[i], found.relay, seen))
+            return false;
+    return true;
+}
+
+static bool find_members(struct delivering *delivering, const struct mailing_list *list, struct map *seen)
+{
+    struct mailbox mailbox;
+    for (size_t i = 0; i < list->member_count; i++) {
+        enum result result = mailbox_parse(delivering->arena, list->members[i], MAILBOX_UTF8, &mailbox, NULL);
+        /* A list that is a member of another would be a copy under the wrong name. */
+        if (result != OK || !find_address(delivering, NULL, mailbox.local, mailbox.domain, list->members[i],
+                                          true, seen))
             return false;
     }
     return true;
@@ -91,10 +120,18 @@ static bool find_recipient(struct delivering *delivering, const struct delivery_
 /* Finds all destinations, each mailbox once however many recipients lead there. */
 static bool find_destinations(struct delivering *delivering)
 {
+    const struct delivery_request *request = delivering->request;
     struct map *seen = map_create();
     bool fine = seen != NULL;
-    for (size_t i = 0; i < delivering->request->recipient_count && fine; i++)
-        fine = find_recipient(delivering, &delivering->request->recipients[i], seen);
+    const struct mailing_list *list =
+        request->list.len ? recipients_list(delivering->recipients, request->list) : NULL;
+    if (list && fine)
+        fine = find_members(delivering, list, seen);
+    for (size_t i = 0; i < request->recipient_count && fine && !request->list.len; i++) {
+        const struct delivery_recipient *recipient = &request->recipients[i];
+        fine = find_address(delivering, recipient, recipient->local, recipient->domain, recipient->mailbox,
+                            recipient->elsewhere, seen);
+    }
     map_destroy(seen, NULL);
     struct arena *arena = delivering->arena;
     delivering->outcomes = arena_alloc_array(arena, delivering->count, sizeof(struct store_outcome));
@@ -153,14 +190,28 @@ static void remember_delivered(const struct delivering *delivering)
 struct share {
     struct delivering *delivering;
     const struct destination **destinations;
+    const struct delivery_recipient **given;
     struct store_outcome **outcomes;
     size_t count;
+    bool relay;
 };
 
 static void deliver_share(void *argument)
 {
     struct share *share = argument;
     struct delivering *delivering = share->delivering;
+    if (share->destinations[0]->kind == CONFIG_DELIVER_REMOTE) {
+        struct store_remote remote = {.request = delivering->request,
+                                      .message = &delivering->message,
+                                      .destinations = share->destinations,
+                                      .given = share->given,
+                                      .outcomes = share->outcomes,
+                                      .count = share->count,
+                                      .relay = share->relay,
+                                      .deadline = delivering->answer_by};
+        store_deliver_remote(delivering->store, delivering->arena, &remote);
+        return;
+    }
     if (share->destinations[0]->kind == CONFIG_DELIVER_MAILDIR)
         store_deliver_to(delivering->store, delivering->arena, &delivering->message,
                          share->destinations[0], share->outcomes[0]);
@@ -169,8 +220,18 @@ static void deliver_share(void *argument)
                            share->destinations, share->outcomes, share->count);
 }
 
-static bool may_share(const struct destination *a, const struct destination *b)
+static struct bytes domain_of(struct bytes address)
 {
+    return bytes_skip(address, bytes_rfind_byte(address, '@') + 1);
+}
+
+/* What is queued is queued together, what is passed on goes to one next host. */
+static bool may_share(const struct delivering *delivering, const struct destination *a,
+                      const struct destination *b)
+{
+    bool queued = delivering->request->origin == ORIGIN_OURS || delivering->request->list.len;
+    if (a->kind == CONFIG_DELIVER_REMOTE && b->kind == CONFIG_DELIVER_REMOTE)
+        return queued || bytes_equal_nocase(domain_of(a->address), domain_of(b->address));
     return a->kind == CONFIG_DELIVER_LMTP && b->kind == CONFIG_DELIVER_LMTP &&
            endpoint_equal(&a->lmtp, &b->lmtp);
 }
@@ -180,22 +241,27 @@ static struct share *make_share(struct delivering *delivering, size_t first)
 {
     struct arena *arena = delivering->arena;
     const struct destination *leader = &delivering->destinations[first];
-    size_t most = leader->kind == CONFIG_DELIVER_LMTP ? LMTP_RECIPIENTS_MAX : 1;
+    size_t most = leader->kind == CONFIG_DELIVER_LMTP     ? LMTP_RECIPIENTS_MAX
+                  : leader->kind == CONFIG_DELIVER_REMOTE ? delivering->count - first
+                                                          : 1;
     struct share *share = arena_new(arena, struct share);
     if (!share)
         return NULL;
     *share = (struct share){
         .delivering = delivering,
         .destinations = arena_alloc_array(arena, most, sizeof(*share->destinations)),
+        .given = arena_alloc_array(arena, most, sizeof(*share->given)),
+        .relay = delivering->relayed[first],
         .outcomes = arena_alloc_array(arena, most, sizeof(*share->outcomes)),
     };
-    if (!share->destinations || !share->outcomes)
+    if (!share->destinations || !share->outcomes || !share->given)
         return NULL;
     for (size_t i = first; i < delivering->count && share->count < most; i++) {
-        if (delivering->taken[i] || (i > first && !may_share(leader, &delivering->destinations[i])))
+        if (delivering->taken[i] || (i > first && !may_share(delivering, leader, &delivering->destinations[i])))
             continue;
         delivering->taken[i] = true;
         share->destinations[share->count] = &delivering->destinations[i];
+        share->given[share->count] = delivering->given[i];
         share->outcomes[share->count++] = &delivering->outcomes[i];
     }
     return share;
@@ -248,7 +314,9 @@ static bool keep_one(struct delivering *delivering, size_t index, struct spool_e
     struct error error;
     *entry = (struct spool_entry){.id = delivering->message.id,
                                   .sender = delivering->message.sender,
-                                  .recipient = delivering->given[index],
+                                  .recipient = delivering->given[index]
+                                                   ? delivering->given[index]->mailbox
+                                                   : delivering->destinations[index].address,
                                   .mailbox = delivering->destinations[index].address,
                                   .junk = delivering->message.junk,
                                   .smtputf8 = delivering->message.smtputf8,
@@ -276,6 +344,11 @@ static bool keep_failed(struct delivering *delivering)
         enum result result = delivering->outcomes[i].result;
         if (result == OK)
             continue;
+        /* A stranger's mail that cannot go on now: his client comes again with it. */
+        if (result == TEMP && delivering->destinations[i].kind == CONFIG_DELIVER_REMOTE) {
+            all = false;
+            continue;
+        }
         bool kept = keep_one(delivering, i, &quarantined[count]);
         count += kept && result == PERM;
         all &= kept;
@@ -488,7 +561,8 @@ static bool take_request(struct delivering *delivering, struct ipc_request *requ
         return false;
     delivering->message = (struct store_message){.id = asked->record.id,
                                                  .sender = asked->sender,
-                                                 .prefix = asked->prefix,
+                                                 .prefix = asked->list.len ? asked->remote_prefix
+                                                                           : asked->prefix,
                                                  .content = delivering->message.content,
                                                  .junk = asked->place == DELIVER_JUNK,
                                                  .smtputf8 = asked->smtputf8};
@@ -497,6 +571,30 @@ static bool take_request(struct delivering *delivering, struct ipc_request *requ
     delivering->answer_by =
         loop_deadline(asked->patience - ANSWER_MARGIN - (loop_now() - delivering->begun));
     return true;
+}
+
+/* Whether the author may write to the list. What he says of himself counts only if it was authenticated. */
+static bool may_post(const struct delivering *delivering, struct protocol_reply *refusal)
+{
+    const struct delivery_request *request = delivering->request;
+    const struct mailing_list *list =
+        request->list.len ? recipients_list(delivering->recipients, request->list) : NULL;
+    if (!request->list.len)
+        return true;
+    if (!list) {
+        *refusal = (struct protocol_reply){451, BYTES("4.3.5"), BYTES("This list has just gone. Please try again.")};
+        return false;
+    }
+    bool owner = bytes_equal_nocase(request->author, list->owner);
+    bool fine = list->post == CONFIG_LIST_ANYONE || owner ||
+                (list->post == CONFIG_LIST_MEMBERS && request->author.len && mailing_list_has(list, request->author));
+    if (!fine)
+        *refusal = (struct protocol_reply){
+            550, BYTES("5.7.2"),
+            list->post == CONFIG_LIST_OWNER ? BYTES("Only its owner may write to this list.")
+                                            : BYTES("Only members may write to this list, from the address that "
+                                                    "they are members with, and authenticated.")};
+    return fine;
 }
 
 void store_deliver(struct store *store, struct ipc_request *request)
@@ -509,10 +607,13 @@ void store_deliver(struct store *store, struct ipc_request *request)
     struct delivery_answer answer = {
         .reply = {451, BYTES("4.3.0"), BYTES("Cannot be delivered now. Please try again.")}};
     bool room = take_room(&delivering, request);
+    struct protocol_reply refusal;
     if (room)
         delivering.arena = arena_create(store->role->config.limits.message_size * COPIES + (16 << 20));
     if (delivering.arena && take_request(&delivering, request)) {
-        if (find_destinations(&delivering) && delivering.count > 0 && await_earlier(&delivering))
+        if (!may_post(&delivering, &refusal))
+            answer = (struct delivery_answer){.reply = refusal};
+        else if (find_destinations(&delivering) && delivering.count > 0 && await_earlier(&delivering))
             deliver_message(&delivering, &answer);
         asked.record.code = answer.reply.code;
         store_record(store, &asked.record, answer.summary);

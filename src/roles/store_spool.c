@@ -118,26 +118,30 @@ static void write_notice(struct buf *out, const char *hostname, const struct spo
                         "bounces are made\r\nhere.\r\n");
 }
 
-void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entries,
-                  size_t count)
+void store_tell_postmaster(struct store *store, struct arena *arena, struct bytes id, struct bytes text)
 {
     struct recipient_lookup found;
     if (recipients_postmaster(store->recipients, arena, &found) != OK || !found.destination_count)
         return;
-    struct buf text;
-    buf_init(&text, 1 << 20);
-    write_notice(&text, store->role->config.hostname, entries, count);
-    struct store_message notice = {
-        .id = entries->id, .sender = BYTES(""), .content = buf_bytes(&text)};
-    struct spool_entry line = {.id = entries->id,
+    struct store_message notice = {.id = id, .sender = BYTES(""), .content = text};
+    struct spool_entry line = {.id = id,
                                .sender = BYTES(""),
                                .recipient = BYTES("postmaster"),
                                .mailbox = found.destinations[0].address,
                                .spooled_at = loop_epoch(),
                                .reason = BYTES("notice")};
     struct error error;
-    if (text.failed || store_spool(store, arena, &notice, &line, false, &error) != OK)
-        log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(entries->id));
+    if (!text.len || store_spool(store, arena, &notice, &line, false, &error) != OK)
+        log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(id));
+}
+
+void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entries,
+                  size_t count)
+{
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    write_notice(&text, store->role->config.hostname, entries, count);
+    store_tell_postmaster(store, arena, entries->id, text.failed ? BYTES("") : buf_bytes(&text));
     buf_free(&text);
 }
 

@@ -61,6 +61,7 @@ static void write_received(struct buf *out, const struct config *config,
                            const struct smtp_session *session, const struct gather *gather)
 {
     const struct smtp_transaction *transaction = session->transaction;
+    bool submitted = gather->evidence.account.len > 0;
     struct received received = {
         .helo = session->helo,
         .client_name = gather->evidence.client_name,
@@ -68,6 +69,7 @@ static void write_received(struct buf *out, const struct config *config,
         .by = bytes_of(config->hostname),
         .extended = session->esmtp,
         .tls = session->tls,
+        .authenticated = session->account.len > 0,
         .smtputf8 = transaction->smtputf8,
         .tls_version = session->tls_version,
         .tls_cipher = session->tls_cipher,
@@ -76,6 +78,12 @@ static void write_received(struct buf *out, const struct config *config,
             transaction->recipient_count == 1 ? transaction->recipients[0].mailbox : BYTES(""),
         .epoch = gather->now,
     };
+    /* rfc5321:4.4 wants a `from`; where the user is, is nobody's business. */
+    if (submitted && config->submission.hide_client) {
+        received.helo = BYTES("localhost");
+        received.client_name = BYTES("");
+        received.client = (struct ip){.family = 0};
+    }
     received_write(out, &received);
 }
 
@@ -87,7 +95,7 @@ enum result trace_write(struct buf *out, struct arena *arena, const struct confi
     /* What own hosts send is not judged: results that nobody acts on would only mislead readers. */
     struct evidence unjudged = {.items = NULL};
     const struct evidence *evidence =
-        gather->evidence.own_network ? &unjudged : &gather->evidence;
+        gather->evidence.own_network || gather->evidence.account.len ? &unjudged : &gather->evidence;
     if (explain_auth_results(arena, evidence, bytes_of(config->authserv_id), &results) != OK)
         return TEMP;
     auth_results_write(out, &results);
@@ -95,6 +103,19 @@ enum result trace_write(struct buf *out, struct arena *arena, const struct confi
     write_evidence(out, arena, evidence);
     if (config->authentication.spf && evidence->client.family)
         spf_write_received(out, &gather->spf_request, &gather->spf, "mailfrom");
+    write_received(out, config, session, gather);
+    return out->failed || arena_exhausted(arena) ? TEMP : OK;
+}
+
+enum result trace_write_remote(struct buf *out, struct arena *arena, const struct config *config,
+                               const struct smtp_session *session, const struct gather *gather)
+{
+    struct auth_results results;
+    if (!gather->evidence.account.len && !gather->evidence.own_network) {
+        if (explain_auth_results(arena, &gather->evidence, bytes_of(config->authserv_id), &results) != OK)
+            return TEMP;
+        auth_results_write(out, &results);
+    }
     write_received(out, config, session, gather);
     return out->failed || arena_exhausted(arena) ? TEMP : OK;
 }

@@ -14,6 +14,10 @@ enum result trace_write(struct buf *out, struct arena *arena, const struct confi
                         const struct smtp_session *session, const struct gather *gather,
                         const struct verdict *verdict) must_check;
 
+/* The same for a copy that goes on to another site: what belongs to the delivery here is left out. */
+enum result trace_write_remote(struct buf *out, struct arena *arena, const struct config *config,
+                               const struct smtp_session *session, const struct gather *gather) must_check;
+
 /* Appends the header fields that stay, the empty line and the body. */
 enum result trace_write_message(struct buf *out, struct arena *arena, const struct config *config,
                                 const struct message *message) must_check;

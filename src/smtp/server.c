@@ -59,6 +59,7 @@ static bool keep_tls_info(struct session *s, const struct tls_info *info)
 {
     struct arena *arena = s->public.arena;
     s->public.tls = true;
+    s->public.tls_client_verified = info->peer_verified;
     s->public.tls_version = arena_copy(arena, bytes_of(info->version));
     s->public.tls_cipher = arena_copy(arena, bytes_of(info->cipher));
     s->public.tls_server_name = arena_copy(arena, bytes_of(info->server_name));
@@ -109,10 +110,15 @@ static struct session *create_session(const struct smtp_server *server, struct s
     s->public.arena = arena;
     s->public.stream = stream;
     s->public.started_at = loop_now();
+    s->public.submission = server->submission;
     s->deadline = loop_deadline(server->limits.session_timeout);
     s->options = (struct smtp_session_options){
         .offer_dsn = server->offer_dsn,
         .offer_submitter = server->offer_submitter,
+        .auth_mechanisms = server->auth_mechanisms,
+        .auth_without_tls = server->auth_without_tls,
+        .require_auth = server->require_auth,
+        .offer_requiretls = server->offer_requiretls,
         .lenient = server->lenient,
         .bare_line_ends = server->bare_line_ends,
         .message_size = server->limits.message_size,

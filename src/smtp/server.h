@@ -82,6 +82,10 @@ struct smtp_session {
     bool tls;
     struct bytes tls_version, tls_cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
     struct bytes tls_server_name;         /* SNI, or empty */
+    bool tls_client_verified;  /* its certificate leads to an authority of ours (tls_client_names()) */
+    bool submission;           /* as the server's */
+    struct bytes account;      /* who authenticated himself (rfc4954); empty: nobody */
+    struct bytes auth_mechanism;
     int64_t started_at;
     /* Behaviour: evidence for the handler. */
     bool early_talker;         /* spoke before the greeting */
@@ -92,11 +96,35 @@ struct smtp_session {
     void *context;             /* the handler's */
 };
 
+/*
+ * An AUTH under way (rfc4954:4). The handler runs the whole exchange. To let the client in it sets
+ * `account` and a reply of 235; anything else leaves the session as it was.
+ */
+struct smtp_auth {
+    struct bytes mechanism;    /* one of those offered, upper case */
+    bool initial_present;      /* an initial response came, which may be empty */
+    struct bytes initial;      /* decoded; valid until the first challenge */
+    struct bytes account;      /* set by the handler; copied when it returns */
+};
+/*
+ * Sends a challenge and waits for the response, which is decoded into *response: valid until the next
+ * challenge or the end, and wiped then. NONE: the client has cancelled; PERM: its response was no base64
+ * or too long; TEMP: it is gone or took too long. After any of these the handler just returns: the reply
+ * is not its own.
+ */
+enum result smtp_auth_challenge(struct smtp_auth *auth, struct bytes challenge,
+                                struct bytes *response, struct error *error) must_check;
+
 /* Each function finds *reply preset to the positive reply and changes it to refuse. NULL: not asked. */
 struct smtp_handler {
     void *context; /* passed to all */
     void (*connected)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     void (*hello)(void *context, struct smtp_session *session, struct smtp_reply *reply);
+    /* Here *reply is preset to 454 4.7.0. NULL: AUTH is not offered. */
+    void (*auth)(void *context, struct smtp_session *session, struct smtp_auth *auth,
+                 struct smtp_reply *reply);
+    /* Who has authenticated himself is a stranger again: TLS has begun after AUTH (rfc3207:4.2). */
+    void (*forget)(void *context, struct smtp_session *session);
     void (*mail)(void *context, struct smtp_session *session, struct smtp_reply *reply);
     /* The recipient is the last of the transaction's; it is taken off again unless the reply is
      * 2xx. The array may move with the next RCPT: keep its index, not its address. */
@@ -141,6 +169,13 @@ struct smtp_server {
     bool lenient;                /* the forms real clients send: "MAIL FROM: <a@b>", no brackets */
     bool offer_dsn;              /* may be changed per session in connected() through the next field */
     bool offer_submitter;        /* the same: SUBMITTER (rfc4405) */
+    /* The same: names with blanks between them; NULL or "": no AUTH. Of these are offered those that can
+     * work: "-PLUS" needs a channel binding, EXTERNAL a client certificate that was verified. */
+    const char *auth_mechanisms;
+    bool auth_without_tls;       /* the same: passwords in the clear; for tests on loopback */
+    bool require_auth;           /* the same: MAIL needs AUTH before */
+    bool offer_requiretls;       /* the same: REQUIRETLS (rfc8689), where TLS is on */
+    bool submission;             /* for own users; here it is only told to the handler */
     enum smtp_line_ends bare_line_ends;
     struct smtp_handler handler;
     /* Becomes true at shutdown: 421 in place of the next reply. Cancelling the session's fiber does
@@ -152,6 +187,8 @@ struct smtp_server {
 struct smtp_session_options {
     bool offer_dsn;
     bool offer_submitter;
+    const char *auth_mechanisms;
+    bool auth_without_tls, require_auth, offer_requiretls;
     bool lenient;
     enum smtp_line_ends bare_line_ends;
     bool skip_greeting_delay;

@@ -148,8 +148,7 @@ int session_fill(struct session *s, int64_t timeout)
     return failed ? failed : stream_fill(s->public.stream, session_deadline(s, timeout));
 }
 
-/* The rest of a line that is too long. 0 or -errno. */
-static int skip_line(struct session *s)
+int session_skip_line(struct session *s)
 {
     for (size_t skipped = 0; skipped < SKIPPED_LINE_MAX;) {
         struct bytes input = stream_buffered(s->public.stream);
@@ -165,11 +164,8 @@ static int skip_line(struct session *s)
     return -EMSGSIZE;
 }
 
-/* Until a whole line is buffered: 0, -errno, or -EMSGSIZE when it is longer than allowed. */
-static int await_line(struct session *s, size_t max)
+int session_await_line(struct session *s, size_t max, int64_t deadline)
 {
-    /* One deadline for the whole line: octets that drip in do not prolong it. */
-    int64_t deadline = session_deadline(s, s->server->limits.command_timeout);
     size_t searched = 0;
     for (;;) {
         struct bytes input = stream_buffered(s->public.stream);
@@ -233,6 +229,16 @@ static void write_hello_line(struct buf *out, bool last, const char *format, ...
     smtp_reply_write_line(out, 250, last, bytes_from(text, have));
 }
 
+static void write_mechanisms(struct session *s, struct buf *out)
+{
+    struct buf names;
+    buf_init(&names, 256);
+    session_auth_list(s, &names);
+    if (names.len && !names.failed)
+        write_hello_line(out, false, "AUTH" BYTES_FMT, BYTES_ARG(buf_bytes(&names)));
+    buf_free(&names);
+}
+
 SMTP_NOINLINE static void reply_extensions(struct session *s)
 {
     struct buf out;
@@ -252,6 +258,9 @@ SMTP_NOINLINE static void reply_extensions(struct session *s)
         write_hello_line(&out, false, "DSN");
     if (s->options.offer_submitter)
         write_hello_line(&out, false, "SUBMITTER");
+    if (s->options.offer_requiretls && s->public.tls)
+        write_hello_line(&out, false, "REQUIRETLS");
+    write_mechanisms(s, &out);
     if (s->server->limits.recipients)
         write_hello_line(&out, false, "LIMITS RCPTMAX=%zu", s->server->limits.recipients);
     write_hello_line(&out, true, "ENHANCEDSTATUSCODES");
@@ -313,6 +322,8 @@ SMTP_NOINLINE static void run_starttls(struct session *s)
     transaction_end(s);
     if (!session_start_tls(s))
         return;
+    /* What was learned in the clear does not count any more (rfc3207:4.2). */
+    session_auth_forget(s);
     s->public.helo = (struct bytes){NULL, 0};
     s->public.esmtp = false;
 }
@@ -383,7 +394,7 @@ static void run_command(struct session *s, const struct smtp_command *command)
         run_junk(s, command->verb);
         break;
     case SMTP_AUTH:
-        session_bad(s, 502, "5.5.1", "Authentication is not offered here");
+        session_auth(s, command);
         break;
     case SMTP_FOREIGN:
     case SMTP_UNKNOWN:
@@ -453,7 +464,7 @@ static bool must_stop(const struct session *s)
 
 SMTP_NOINLINE static void reply_too_long(struct session *s)
 {
-    int failed = skip_line(s);
+    int failed = session_skip_line(s);
     if (failed == -EMSGSIZE)
         session_abort(s, "4.7.0", "Line too long", "line too long");
     else if (failed)
@@ -465,7 +476,8 @@ SMTP_NOINLINE static void reply_too_long(struct session *s)
 static void next_command(struct session *s)
 {
     struct bytes line;
-    int failed = await_line(s, command_line_max(s));
+    int failed = session_await_line(s, command_line_max(s),
+                                    session_deadline(s, s->server->limits.command_timeout));
     if (must_stop(s)) {
         session_lost(s, -ECANCELED);
         return;

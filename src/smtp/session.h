@@ -51,6 +51,11 @@ void session_lost(struct session *s, int failed);
 /* At least one octet more into the stream's buffer: 0 or -errno. Sends what is owed to the client
  * before it waits. */
 int session_fill(struct session *s, int64_t timeout);
+/* Waits until a whole line is buffered: 0, -errno, or -EMSGSIZE when it is longer than `max`. All of it
+ * must be there by then: octets that drip in do not prolong it. */
+int session_await_line(struct session *s, size_t max, int64_t deadline);
+/* Takes in the rest of a line that is too long. 0 or -errno; -EMSGSIZE if it does not end. */
+int session_skip_line(struct session *s);
 /* A deadline that is not after the session's own. */
 int64_t session_deadline(const struct session *s, int64_t timeout);
 
@@ -81,6 +86,13 @@ void transaction_check_memory(struct session *s, struct smtp_reply *reply);
 /* DATA and BDAT. receive.c */
 void receive_data(struct session *s);
 void receive_chunk(struct session *s, const struct smtp_command *command);
+
+/* AUTH. auth.c */
+void session_auth(struct session *s, const struct smtp_command *command);
+/* The mechanisms that can be used now, for EHLO: in `out`, with a blank before each. */
+void session_auth_list(struct session *s, struct buf *out);
+/* Nobody is logged in any more. */
+void session_auth_forget(struct session *s);
 
 /* STARTTLS and TLS from the start; false, with the session closed, when it fails. server.c */
 bool session_start_tls(struct session *s);

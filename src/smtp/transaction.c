@@ -92,7 +92,7 @@ static struct bytes keep_part(struct transaction *t, struct bytes part, struct b
  * Each function reads one parameter's value; false with *reply set when it does not like it. */
 
 /* Which offer lets a client give the parameter. */
-enum offer { OFFER_ALWAYS, OFFER_DSN, OFFER_SUBMITTER };
+enum offer { OFFER_ALWAYS, OFFER_DSN, OFFER_SUBMITTER, OFFER_REQUIRETLS };
 
 struct parameter {
     const char *keyword;
@@ -265,8 +265,16 @@ static bool read_original(struct session *s, struct smtp_recipient *recipient, s
     return true;
 }
 
-/* REQUIRETLS (RFC 8689) is not among them: it is a promise about relaying that we do not make yet,
- * so it is not offered. */
+/* Only over TLS, else it would not have been offered (rfc8689:2). */
+static bool read_require_tls(struct session *s, struct smtp_recipient *recipient,
+                             struct bytes value, struct smtp_reply *reply)
+{
+    if (value.ptr)
+        return refuse(reply, "REQUIRETLS has no value");
+    s->transaction->public.require_tls = true;
+    return true;
+}
+
 static const struct parameter mail_parameters[] = {
     {"SIZE", OFFER_ALWAYS, read_size},
     {"BODY", OFFER_ALWAYS, read_body},
@@ -275,6 +283,7 @@ static const struct parameter mail_parameters[] = {
     {"RET", OFFER_DSN, read_return},
     {"ENVID", OFFER_DSN, read_envelope_id},
     {"SUBMITTER", OFFER_SUBMITTER, read_submitter},
+    {"REQUIRETLS", OFFER_REQUIRETLS, read_require_tls},
 };
 static const struct parameter recipient_parameters[] = {
     {"NOTIFY", OFFER_DSN, read_notify},
@@ -283,8 +292,17 @@ static const struct parameter recipient_parameters[] = {
 
 static bool is_offered(const struct session *s, enum offer offer)
 {
-    return offer == OFFER_ALWAYS ||
-           (offer == OFFER_DSN ? s->options.offer_dsn : s->options.offer_submitter);
+    switch (offer) {
+    case OFFER_DSN:
+        return s->options.offer_dsn;
+    case OFFER_SUBMITTER:
+        return s->options.offer_submitter;
+    case OFFER_REQUIRETLS:
+        return s->options.offer_requiretls && s->public.tls;
+    case OFFER_ALWAYS:
+        break;
+    }
+    return true;
 }
 
 static bool read_parameters(struct session *s, const struct smtp_command *command,
@@ -345,6 +363,13 @@ SMTP_NOINLINE void transaction_mail(struct session *s, const struct smtp_command
     }
     if (s->transaction) {
         session_bad(s, 503, "5.5.1", "A message is under way; send RSET first");
+        return;
+    }
+    if (s->options.require_auth && !s->public.account.len) {
+        /* rfc4954:6; with STARTTLS first, where that is still to come (rfc3207:4). */
+        session_bad(s, 530, "5.7.0",
+                    s->server->tls && !s->public.tls ? "Must issue a STARTTLS command first"
+                                                     : "Authentication required");
         return;
     }
     struct smtp_reply reply;

@@ -18,11 +18,18 @@ enum result tls_error(struct error *error, enum result result, const char *what)
 
 /*
  * Runs the handshake of `ssl` (which it takes over, as it does `plain`) in the role that was set on
- * it. *out is the encrypted transport.
+ * it. *out is the encrypted transport. `failure` may be NULL.
  */
 enum result tls_handshake(SSL *ssl, struct transport *plain, int64_t deadline,
-                          struct transport **out, struct tls_info *info,
+                          struct transport **out, struct tls_info *info, enum tls_failure *failure,
                           struct error *error) must_check;
+
+/* What is behind an encrypted transport; NULL for other kinds. */
+SSL *tls_transport_ssl(struct transport *transport);
+
+/* False, with the reason, if the files cannot be read or do not belong together. */
+bool tls_load_files(SSL_CTX *context, const char *chain_file, const char *key_file,
+                    struct error *error) must_check;
 
 /* New key and certificate for `name`; the caller frees both. */
 enum result tls_self_signed(const char *name, EVP_PKEY **key, X509 **certificate,

@@ -22,6 +22,8 @@ struct tls_server {
     struct certificate *certificates;
     size_t count;
     int minimum;
+    X509_STORE *authorities;   /* of clients' certificates; NULL: none is asked for */
+    STACK_OF(X509_NAME) *hint; /* their names, for clients that choose */
     unsigned references; /* the owner, and each handshake under way */
 };
 
@@ -54,6 +56,8 @@ static void release(struct tls_server *server)
     for (size_t i = 0; i < server->count; i++)
         certificate_free(&server->certificates[i]);
     free(server->certificates);
+    X509_STORE_free(server->authorities);
+    sk_X509_NAME_pop_free(server->hint, X509_NAME_free);
     free(server);
 }
 
@@ -134,6 +138,27 @@ static bool set_minimum(SSL_CTX *context, int minimum)
     return SSL_CTX_set_min_proto_version(context, minimum);
 }
 
+/* A client's certificate is an offer: without a good one it may still give a password. */
+static int accept_anyway(int good, X509_STORE_CTX *store)
+{
+    return 1;
+}
+
+static bool request_certificate(const struct tls_server *server, SSL_CTX *context)
+{
+    static const unsigned char id[] = "vouch";
+    STACK_OF(X509_NAME) *hint = SSL_dup_CA_list(server->hint);
+    /* Sessions that come back must be known to be ours once there are certificates in them. */
+    if (!hint || !SSL_CTX_set1_verify_cert_store(context, server->authorities) ||
+        !SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1)) {
+        sk_X509_NAME_pop_free(hint, X509_NAME_free);
+        return false;
+    }
+    SSL_CTX_set_client_CA_list(context, hint);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_anyway);
+    return true;
+}
+
 static SSL_CTX *create_context(struct tls_server *server)
 {
     SSL_CTX *context = tls_context_create(TLS_server_method());
@@ -145,7 +170,8 @@ static SSL_CTX *create_context(struct tls_server *server)
     SSL_CTX_set_default_passwd_cb(context, no_pass_phrase);
     SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
     SSL_CTX_set_tlsext_servername_arg(context, server);
-    if (!set_minimum(context, server->minimum)) {
+    if (!set_minimum(context, server->minimum) ||
+        (server->authorities && !request_certificate(server, context))) {
         SSL_CTX_free(context);
         return NULL;
     }
@@ -221,8 +247,8 @@ static SSL_CTX *shared_context(struct tls_server *server, const struct certifica
     return NULL;
 }
 
-static bool load_files(SSL_CTX *context, const char *chain_file, const char *key_file,
-                       struct error *error)
+bool tls_load_files(SSL_CTX *context, const char *chain_file, const char *key_file,
+                    struct error *error)
 {
     char what[512];
     const char *const files[] = {chain_file, key_file};
@@ -254,7 +280,7 @@ enum result tls_server_add_certificate(struct tls_server *server, const char *ch
     struct certificate certificate = {.context = create_context(server)};
     if (!certificate.context)
         return tls_error(error, TEMP, "cannot make a TLS context");
-    if (!load_files(certificate.context, chain_file, key_file, error)) {
+    if (!tls_load_files(certificate.context, chain_file, key_file, error)) {
         certificate_free(&certificate);
         return PERM;
     }
@@ -264,7 +290,7 @@ enum result tls_server_add_certificate(struct tls_server *server, const char *ch
     if (named)
         shared = shared_context(server, &certificate);
     if (shared)
-        result = load_files(shared, chain_file, key_file, error) ? OK : PERM;
+        result = tls_load_files(shared, chain_file, key_file, error) ? OK : PERM;
     else if (!named || !append(server, &certificate))
         result = error_set(error, TEMP, "no memory for a certificate");
     if (shared || result != OK)
@@ -318,6 +344,28 @@ enum result tls_server_set_minimum(struct tls_server *server, const char *versio
     return error_set(error, PERM, "\"%s\" is not a TLS version (1.0, 1.1, 1.2, 1.3)", version);
 }
 
+enum result tls_server_request_certificates(struct tls_server *server, const char *ca_file,
+                                            struct error *error)
+{
+    char what[512];
+    X509_STORE *store = X509_STORE_new();
+    STACK_OF(X509_NAME) *hint = store ? SSL_load_client_CA_file(ca_file) : NULL;
+    if (!hint || X509_STORE_load_file(store, ca_file) != 1) {
+        X509_STORE_free(store);
+        sk_X509_NAME_pop_free(hint, X509_NAME_free);
+        snprintf(what, sizeof(what), "cannot load certificate authorities from %s", ca_file);
+        return tls_error(error, PERM, what);
+    }
+    X509_STORE_free(server->authorities);
+    sk_X509_NAME_pop_free(server->hint, X509_NAME_free);
+    server->authorities = store;
+    server->hint = hint;
+    for (size_t i = 0; i < server->count; i++)
+        if (!request_certificate(server, server->certificates[i].context))
+            return tls_error(error, TEMP, "cannot ask for certificates");
+    return OK;
+}
+
 enum result tls_accept(struct tls_server *server, struct transport *plain, int64_t deadline,
                        struct transport **out, struct tls_info *info, struct error *error)
 {
@@ -328,8 +376,9 @@ enum result tls_accept(struct tls_server *server, struct transport *plain, int64
                              : error_set(error, PERM, "no TLS certificate is configured");
     }
     SSL_set_accept_state(ssl);
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), loop_epoch());
     server->references++; /* the name callback uses it, and it may be replaced meanwhile */
-    enum result result = tls_handshake(ssl, plain, deadline, out, info, error);
+    enum result result = tls_handshake(ssl, plain, deadline, out, info, NULL, error);
     release(server);
     return result;
 }

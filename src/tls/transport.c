@@ -258,6 +258,11 @@ static const struct transport_operations operations = {
     .close = transport_close,
 };
 
+SSL *tls_transport_ssl(struct transport *transport)
+{
+    return transport->operations == &operations ? of_base(transport)->ssl : NULL;
+}
+
 static enum result handshake_failed(struct tls_transport *t, int failed, struct error *error)
 {
     if (failed == -ETIMEDOUT)
@@ -267,22 +272,54 @@ static enum result handshake_failed(struct tls_transport *t, int failed, struct 
     return error_set(error, TEMP, "connection lost in the TLS handshake: %s", strerror(-failed));
 }
 
-static enum result run_handshake(struct tls_transport *t, int64_t deadline, struct error *error)
+static enum tls_failure failure_of(long verified)
+{
+    switch (verified) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return TLS_FAILURE_EXPIRED;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return TLS_FAILURE_NAME;
+    case X509_V_ERR_DANE_NO_MATCH:
+        return TLS_FAILURE_TLSA;
+    default:
+        return TLS_FAILURE_UNTRUSTED;
+    }
+}
+
+/* OpenSSL gave up. */
+static enum result handshake_refused(struct tls_transport *t, enum tls_failure *failure,
+                                     struct error *error)
+{
+    long verified = SSL_get_verify_result(t->ssl);
+    if (t->end_of_input) {
+        *failure = TLS_FAILURE_CONNECTION;
+        return error_set(error, TEMP, "connection lost in the TLS handshake");
+    }
+    /* The certificate is looked at also where nobody asked; then it is not the reason. */
+    if (verified == X509_V_OK || !(SSL_get_verify_mode(t->ssl) & SSL_VERIFY_PEER)) {
+        *failure = TLS_FAILURE_HANDSHAKE;
+        return tls_error(error, PERM, "TLS handshake failed");
+    }
+    *failure = failure_of(verified);
+    return error_set(error, PERM, "certificate not valid: %s",
+                     X509_verify_cert_error_string(verified));
+}
+
+static enum result run_handshake(struct tls_transport *t, int64_t deadline,
+                                 enum tls_failure *failure, struct error *error)
 {
     for (;;) {
         ERR_clear_error();
         int done = SSL_do_handshake(t->ssl);
         int why = done == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, done);
         if (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ) {
-            long verified = SSL_get_verify_result(t->ssl);
-            enum result result =
-                t->end_of_input ? error_set(error, TEMP, "connection lost in the TLS handshake")
-                : verified != X509_V_OK ? error_set(error, PERM, "certificate not valid: %s",
-                                                    X509_verify_cert_error_string(verified))
-                                        : tls_error(error, PERM, "TLS handshake failed");
+            enum result result = handshake_refused(t, failure, error);
             flush(t, deadline); /* the alert */
             return result;
         }
+        *failure = TLS_FAILURE_CONNECTION;
         int failed = flush(t, deadline);
         if (failed)
             return handshake_failed(t, failed, error);
@@ -306,11 +343,18 @@ static void fill_info(SSL *ssl, struct tls_info *info)
     copy_text(info->server_name, sizeof(info->server_name),
               SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     info->bits = (unsigned)SSL_get_cipher_bits(ssl, NULL);
+    info->peer_verified = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) &&
+                          SSL_get0_peer_certificate(ssl) && SSL_get_verify_result(ssl) == X509_V_OK;
 }
 
 enum result tls_handshake(SSL *ssl, struct transport *plain, int64_t deadline,
-                          struct transport **out, struct tls_info *info, struct error *error)
+                          struct transport **out, struct tls_info *info, enum tls_failure *failure,
+                          struct error *error)
 {
+    enum tls_failure ignored;
+    if (!failure)
+        failure = &ignored;
+    *failure = TLS_FAILURE_CONNECTION;
     struct tls_transport *t = calloc(1, sizeof(*t));
     BIO *bio = t ? BIO_new(bio_method) : NULL;
     if (!bio) {
@@ -326,12 +370,13 @@ enum result tls_handshake(SSL *ssl, struct transport *plain, int64_t deadline,
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
-    enum result result = run_handshake(t, deadline, error);
+    enum result result = run_handshake(t, deadline, failure, error);
     ERR_clear_error();
     if (result != OK) {
         release(t);
         return result;
     }
+    *failure = TLS_FAILURE_NONE;
     if (info)
         fill_info(ssl, info);
     *out = &t->base;

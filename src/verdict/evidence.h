@@ -78,6 +78,7 @@ struct evidence {
     struct bytes message_id, subject;  /* of the message, bounded */
     uint64_t size;
     struct bytes tls;                  /* "TLSv1.3", or empty */
+    struct bytes account;              /* of ours that submitted it, or empty */
     bool own_network;                  /* client is in own-networks */
     bool exempt;                       /* for postmaster or abuse: never filtered */
     struct evidence_item *items;

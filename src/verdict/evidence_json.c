@@ -63,6 +63,8 @@ void evidence_write(struct json *json, const struct evidence *evidence)
     json_member_bytes(json, "subject", evidence->subject);
     json_member_integer(json, "size", (int64_t)evidence->size);
     json_member_bytes(json, "tls", evidence->tls);
+    if (evidence->account.len)
+        json_member_bytes(json, "account", evidence->account);
     json_member_bool(json, "own_network", evidence->own_network);
     json_member_bool(json, "exempt", evidence->exempt);
     json_key(json, "items");
@@ -150,6 +152,8 @@ enum result evidence_read(struct arena *arena, struct bytes text, struct evidenc
     out->subject = json_reader_bytes(&reader, root, "subject");
     out->size = (uint64_t)json_reader_integer(&reader, root, "size");
     out->tls = json_reader_bytes(&reader, root, "tls");
+    if (json_object_get(root, "account"))
+        out->account = json_reader_bytes(&reader, root, "account");
     out->own_network = json_reader_bool(&reader, root, "own_network");
     out->exempt = json_reader_bool(&reader, root, "exempt");
     const json_t *items = json_reader_array(&reader, root, "items");

@@ -51,6 +51,15 @@ static bool rule_exempt(struct court *court)
     return true;
 }
 
+static bool rule_account(struct court *court)
+{
+    if (!court->evidence->account.len)
+        return false;
+    court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_SESSION,
+                 BYTES_FMT " of ours submitted it.", BYTES_ARG(court->evidence->account));
+    return true;
+}
+
 static bool rule_own_network(struct court *court)
 {
     char client[IP_TEXT_SIZE];
@@ -386,7 +395,7 @@ enum result judge(struct arena *arena, const struct policy *policy, const struct
                   struct verdict *out)
 {
     static bool (*const rules[])(struct court *) = {
-        rule_exempt, rule_own_network, rule_author,    rule_helo,      rule_submitter,
+        rule_account, rule_exempt, rule_own_network, rule_author,    rule_helo,      rule_submitter,
         rule_dmarc,  rule_spf,         rule_sender_id, rule_otherwise,
     };
     *out = (struct verdict){.trust = TRUST_THIRD};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "outbound/job.h"
+
+#include "base/utf8.h"
+#include "fiber/loop.h"
+
+#include <stdio.h>
+
+#define PATIENCE_DEFAULT (20 * MINUTE)
+
+/* rfc6531:3.5; addresses the client looks at itself. Raw octets in a header that came without SMTPUTF8 are
+ * just somebody's bad habit. */
+static bool has_unicode_header(const struct send_request *request)
+{
+    if (!request->smtputf8)
+        return false;
+    size_t end = bytes_find(request->content, BYTES("\r\n\r\n"));
+    return !utf8_is_ascii(bytes_first(request->content, end));
+}
+
+bool job_start(struct job *job, struct outbound *outbound, const struct send_request *request,
+               struct arena *arena, struct send_answer *answer)
+{
+    *job = (struct job){.outbound = outbound, .request = request, .arena = arena, .answer = answer};
+    *answer = (struct send_answer){.status = SEND_UNREACHABLE};
+    answer->replies = arena_alloc_array(arena, request->recipient_count, sizeof(*answer->replies));
+    answer->events = arena_alloc_array(arena, SEND_EVENTS_MAX, sizeof(*answer->events));
+    job->pending = arena_alloc_array(arena, request->recipient_count, sizeof(*job->pending));
+    job->list = arena_new(arena, struct mx_list);
+    if (!answer->replies || !answer->events || !job->pending || !job->list)
+        return false;
+    for (size_t i = 0; i < request->recipient_count; i++)
+        job->pending[job->pending_count++] = i;
+    job->deadline = loop_deadline(request->patience > 0 ? request->patience : PATIENCE_DEFAULT);
+    /* Reports of failures go unprotected rather than not at all (rfc8689:4.2.1, 5). */
+    job->require_tls = request->require_tls && request->sender.len;
+    job->tls_optional = request->tls_optional && !job->require_tls;
+    job->smtputf8 = has_unicode_header(request);
+    return true;
+}
+
+/* Which of two temporary findings says more about the destination. */
+static int gravity(enum send_status status)
+{
+    static const int gravities[SEND_STATUSES] = {
+        [SEND_INSECURE] = 1, [SEND_ANSWERED] = 1, [SEND_UNREACHABLE] = 2, [SEND_BUSY] = 3};
+    return gravities[status];
+}
+
+static void keep_problem(struct job *job, enum send_status status, const struct send_reply *reply)
+{
+    bool permanent = reply->code >= 500;
+    struct send_reply *kept = permanent ? &job->permanent : &job->temporary;
+    enum send_status *kept_status = permanent ? &job->permanent_status : &job->temporary_status;
+    if (kept->code && gravity(status) < gravity(*kept_status))
+        return;
+    *kept = *reply;
+    *kept_status = status;
+}
+
+void job_problem(struct job *job, enum send_status status, unsigned code, const char *enhanced,
+                 const char *format, ...)
+{
+    struct send_reply reply = {.code = code, .enhanced = bytes_of(enhanced), .local = true};
+    va_list args;
+    va_start(args, format);
+    reply.text = arena_vprintf(job->arena, format, args);
+    va_end(args);
+    keep_problem(job, status, &reply);
+}
+
+static struct send_reply reply_of(struct job *job, const struct client_reply *reply)
+{
+    return (struct send_reply){.code = reply->code,
+                               .enhanced = arena_copy(job->arena, bytes_of(reply->enhanced)),
+                               .text = reply->text,
+                               .local = reply->local};
+}
+
+void job_refused(struct job *job, const struct client_reply *reply)
+{
+    struct send_reply copy = reply_of(job, reply);
+    keep_problem(job, reply->code < 500 ? SEND_BUSY : SEND_ANSWERED, &copy);
+}
+
+static void note_server(struct job *job, const struct connection *connection)
+{
+    struct send_answer *answer = job->answer;
+    char ip[IP_TEXT_SIZE];
+    ip_format(&connection->ip, ip);
+    answer->host = arena_copy(job->arena, connection->host);
+    answer->address = arena_printf(job->arena, connection->ip.family == 6 ? "[%s]:%u" : "%s:%u", ip,
+                                   connection->port);
+    answer->tls = arena_copy(job->arena, bytes_of(connection->tls_version));
+    answer->security = bytes_of(connection->security);
+}
+
+void job_settle(struct job *job, size_t index, const struct client_reply *reply,
+                const struct connection *connection)
+{
+    struct send_reply *out = &job->answer->replies[index];
+    *out = reply_of(job, reply);
+    out->relayed_without_dsn =
+        out->code < 300 && !client_extensions(connection->client)->dsn && !job->request->verify_only;
+    if (!job->answered)
+        note_server(job, connection);
+    job->answered = true;
+}
+
+void job_compact(struct job *job)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < job->pending_count; i++)
+        if (!job->answer->replies[job->pending[i]].code)
+            job->pending[kept++] = job->pending[i];
+    job->pending_count = kept;
+}
+
+void job_event(struct job *job, const struct tls_policy *policy, struct bytes host, const struct ip *ip,
+               const char *result, const char *reason)
+{
+    struct send_answer *answer = job->answer;
+    char text[IP_TEXT_SIZE] = "";
+    if (answer->event_count == SEND_EVENTS_MAX || job->route.host_count)
+        return;
+    answer->events[answer->event_count++] = (struct send_event){
+        .policy_type = bytes_of(policy->type),
+        .policy_domain = job->request->domain,
+        .policy_text = policy->text,
+        .host = host,
+        .address = ip ? arena_copy(job->arena, bytes_of(ip_format(ip, text))) : BYTES(""),
+        .result = bytes_of(result),
+        .reason = arena_copy(job->arena, bytes_of(reason)),
+    };
+}
+
+void job_finish(struct job *job)
+{
+    if (!job->temporary.code && !job->permanent.code)
+        job_problem(job, SEND_UNREACHABLE, 451, "4.4.1", "No mail server of " BYTES_FMT " answers.",
+                    BYTES_ARG(job->request->domain));
+    /* What one server would never do another may, once it is there again. */
+    bool temporary = job->temporary.code != 0;
+    enum send_status status = temporary ? job->temporary_status : job->permanent_status;
+    const struct send_reply *reply = temporary ? &job->temporary : &job->permanent;
+    for (size_t i = 0; i < job->pending_count; i++)
+        job->answer->replies[job->pending[i]] = *reply;
+    if (job->pending_count == 0 || (job->answered && status != SEND_BUSY))
+        status = SEND_ANSWERED;
+    job->answer->status = status;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * job: one send_request while it is worked on: who still waits for an answer, what went wrong so far,
+ * and what is to be reported. Private to deliver.c and attempt.c.
+ */
+#ifndef VOUCH_OUTBOUND_JOB_H
+#define VOUCH_OUTBOUND_JOB_H
+
+#include "outbound/deliver.h"
+
+struct outbound {
+    struct outbound_options options;
+    struct connection_pool pool;
+    struct mta_sts_cache *policies;
+};
+
+struct job {
+    struct outbound *outbound;
+    const struct send_request *request;
+    struct arena *arena;
+    struct send_answer *answer;
+    struct route route;
+    struct mx_list *list;
+    struct mta_sts_found sts;
+    struct client_credentials credentials;
+    bool with_credentials, require_tls, tls_optional, smtputf8;
+    size_t *pending; /* indexes of recipients without a final reply, in order */
+    size_t pending_count;
+    bool answered;   /* a server had a word for a recipient */
+    bool over;       /* nothing more is to be tried */
+    int64_t deadline;
+    /* What those that stay pending are told: the gravest so far. */
+    struct send_reply temporary, permanent;
+    enum send_status temporary_status, permanent_status;
+};
+
+/* False at the arena's cap. */
+bool job_start(struct job *job, struct outbound *outbound, const struct send_request *request,
+               struct arena *arena, struct send_answer *answer) must_check;
+
+/* Why no server was of use, for those that stay pending: if all that was found is permanent, so is the
+ * reply. */
+void job_problem(struct job *job, enum send_status status, unsigned code, const char *enhanced,
+                 const char *format, ...) printf_like(5, 6);
+/* The same in a server's words; the status is SEND_BUSY for 4xx. */
+void job_refused(struct job *job, const struct client_reply *reply);
+
+/* A final reply for the recipient at request->recipients[index], which is pending no more once
+ * job_compact() has been called. */
+void job_settle(struct job *job, size_t index, const struct client_reply *reply,
+                const struct connection *connection);
+/* Takes those with a reply off the pending. */
+void job_compact(struct job *job);
+
+/* Counts a session for reports. `result` NULL: it went well. */
+void job_event(struct job *job, const struct tls_policy *policy, struct bytes host, const struct ip *ip,
+               const char *result, const char *reason);
+
+/* The replies of those that are left, and the status. */
+void job_finish(struct job *job);
+
+/* Tries one host of job->list for all that are pending. `others`: addresses of hosts behind it. */
+void attempt_host(struct job *job, const struct mx_host *host, size_t others);
+
+#endif

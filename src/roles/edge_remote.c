@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What copies carry that leave us: the return path (tagged where it is our own, rewritten where it is
+ * another's and would fail SPF at the next hop), how far it is known, and a list's fields.
+ */
+#include "roles/edge_mail.h"
+
+#include "base/domain.h"
+#include "base/log.h"
+#include "message/list_fields.h"
+#include "roles/keys_client.h"
+
+enum { KEYS_TIMEOUT_SECONDS = 30, LIST_ROOM = 64 * 1024 };
+
+static bool names_have(const struct config_strings *names, struct bytes domain)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (bytes_equal_nocase(bytes_of(names->items[i]), domain))
+            return true;
+    return false;
+}
+
+static struct bytes domain_of(struct bytes address)
+{
+    size_t at = bytes_rfind_byte(address, '@');
+    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
+}
+
+/* Whether error mail to the return path reaches who sent the message: SPF passed for it, or a signature of
+ * its domain. */
+static bool is_verified(const struct gather *gather)
+{
+    struct bytes domain = domain_of(gather->evidence.mail_from);
+    if (!domain.len)
+        return false;
+    if (gather->spf.result == AUTH_PASS)
+        return true;
+    for (size_t i = 0; i < gather->dkim.count; i++)
+        if (gather->dkim.signatures[i].result == AUTH_PASS &&
+            domain_is_within(domain, gather->dkim.signatures[i].domain))
+            return true;
+    return false;
+}
+
+static bool is_our_domain(const struct config *config, struct bytes domain)
+{
+    for (size_t i = 0; i < config->domain_count; i++)
+        if (names_have(&config->domains[i].names, domain))
+            return true;
+    return false;
+}
+
+static enum delivery_origin origin_of(const struct edge_mail *mail)
+{
+    const struct gather *gather = &mail->gather;
+    const struct evidence *evidence = &gather->evidence;
+    if (mail->account || (evidence->own_network && is_our_domain(gather->config, domain_of(evidence->mail_from))))
+        return ORIGIN_OURS;
+    return !evidence->own_network && is_verified(gather) ? ORIGIN_VERIFIED : ORIGIN_STRANGER;
+}
+
+/* The author, where the domain of From answers for the message: DMARC, or what would be DMARC with a record. */
+static struct bytes author_of(const struct edge_mail *mail)
+{
+    const struct gather *gather = &mail->gather;
+    struct bytes domain = gather->from.status == FROM_OK ? gather->from.domain : BYTES("");
+    bool known = mail->account || gather->dmarc.result == AUTH_PASS;
+    if (!domain.len)
+        return BYTES("");
+    known |= gather->spf.result == AUTH_PASS && bytes_equal_nocase(gather->spf.domain, domain) &&
+             gather->evidence.mail_from.len;
+    for (size_t i = 0; i < gather->dkim.count; i++)
+        known |= gather->dkim.signatures[i].result == AUTH_PASS &&
+                 bytes_equal_nocase(gather->dkim.signatures[i].domain, domain);
+    if (gather->dmarc.result == AUTH_FAIL && !mail->account)
+        known = false;
+    return known ? gather->from.address : BYTES("");
+}
+
+/* OK: *out is the new address, or the old one where it stays as it is. */
+static enum result encode(struct edge_mail *mail, enum keys_codec codec, struct bytes sender,
+                          struct bytes *out, struct smtp_reply *reply)
+{
+    struct arena *arena = mail->gather.arena;
+    struct keys_address_request request = {codec, false, sender, mail->gather.now};
+    int64_t deadline = loop_deadline(KEYS_TIMEOUT_SECONDS * SECOND);
+    struct ipc_channel *keys = edge_keys(mail->edge, deadline);
+    struct error error = {{0}};
+    enum result result = keys ? keys_address(keys, arena, &request, deadline, out, &error) : TEMP;
+    if (result == TEMP) {
+        smtp_reply_set(reply, arena, 451, "4.3.0",
+                       "The return path cannot be made now. Please try again later.");
+        return TEMP;
+    }
+    if (result == PERM)
+        log_warning("sign", BYTES_FMT ": the return path stays as it is: %s",
+                    BYTES_ARG(mail->gather.evidence.id), error.text);
+    if (result != OK)
+        *out = sender;
+    return OK;
+}
+
+/* Remembers since when a domain's return paths are tagged: reports to others are refused only when none can
+ * be under way any more (edge_reports.c). */
+static void note_tagging(struct edge_mail *mail, struct bytes domain)
+{
+    struct count_question question = {.count = 1};
+    uint64_t began;
+    if (edge_tagging_key(mail, domain, &question.items[0].key)) {
+        question.items[0].kind = COUNT_FIRST;
+        question.items[0].delta = (uint64_t)mail->gather.now;
+        question.items[0].window = 3650 * DAY;
+        if (!edge_count(mail, &question, &began))
+            log_warning("batv", "the store did not note when tagging began");
+    }
+}
+
+static enum result own_sender(struct edge_mail *mail, struct bytes sender, struct bytes *out,
+                              struct smtp_reply *reply)
+{
+    const struct config *config = mail->gather.config;
+    struct bytes domain = domain_of(sender);
+    *out = sender;
+    if (names_have(&config->batv.domains, domain)) {
+        note_tagging(mail, domain);
+        return encode(mail, KEYS_BATV, sender, out, reply);
+    }
+    return names_have(&config->ses.domains, domain) ? encode(mail, KEYS_SES, sender, out, reply) : OK;
+}
+
+/* Only where SPF would break: the domain has a record, and it is not about us. */
+static bool wants_srs(const struct edge_mail *mail)
+{
+    const struct config *config = mail->gather.config;
+    if (!config->srs.domain[0] || mail->kind == RECIPIENT_KIND_RELAY || config->forwarding.srs == CONFIG_SRS_NEVER)
+        return false;
+    return config->forwarding.srs == CONFIG_SRS_ALWAYS || mail->gather.spf.result != AUTH_NONE;
+}
+
+enum result edge_remote(struct edge_mail *mail, const struct smtp_session *session, struct edge_remote *out,
+                        struct smtp_reply *reply)
+{
+    struct bytes sender = session->transaction->sender;
+    *out = (struct edge_remote){.sender = sender, .origin = origin_of(mail), .author = author_of(mail)};
+    if (mail->list) {
+        struct bytes address = bytes_of(mail->list->address), domain = domain_of(address);
+        out->sender = arena_printf(mail->gather.arena, BYTES_FMT "-bounces@" BYTES_FMT,
+                                   BYTES_ARG(bytes_first(address, address.len - domain.len - 1)),
+                                   BYTES_ARG(domain));
+        return OK;
+    }
+    if (!mail->leaves || !sender.len)
+        return OK;
+    if (out->origin == ORIGIN_OURS)
+        return own_sender(mail, sender, &out->sender, reply);
+    return wants_srs(mail) ? encode(mail, KEYS_SRS, sender, &out->sender, reply) : OK;
+}
+
+/* Lists */
+
+static struct list_fields fields_of(const struct edge_mail *mail)
+{
+    const struct config_list *list = mail->list;
+    struct bytes address = bytes_of(list->address), domain = domain_of(address);
+    struct bytes local = bytes_first(address, address.len - domain.len - 1);
+    struct bytes owner = arena_printf(mail->gather.arena, BYTES_FMT "-owner@" BYTES_FMT, BYTES_ARG(local),
+                                      BYTES_ARG(domain));
+    return (struct list_fields){
+        .address = address,
+        .name = bytes_of(list->description),
+        .post = list->post == CONFIG_LIST_OWNER ? BYTES("NO") : BYTES(""),
+        .unsubscribe = list->unsubscribe[0] ? bytes_of(list->unsubscribe) : owner,
+        .owner = owner,
+        .archive = bytes_of(list->archive),
+    };
+}
+
+bool edge_list_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
+{
+    struct gather *gather = &mail->gather;
+    struct list_fields fields = fields_of(mail);
+    struct look_alikes removed;
+    struct error error = {{0}};
+    enum result result = list_fields_check(&fields, &error);
+    enum list_refusal refusal = result == OK ? list_fields_refuse(&fields, &gather->message) : LIST_FINE;
+    if (refusal != LIST_FINE) {
+        smtp_reply_set(reply, gather->arena, refusal == LIST_LOOP ? 554 : 550,
+                       refusal == LIST_LOOP ? "5.4.6" : "5.7.1", "%s", list_refusal_text(refusal));
+        return false;
+    }
+    if (result == OK)
+        result = list_fields_find(gather->arena, &fields, &gather->message, &removed, &error);
+    if (result != OK) {
+        log_error("list", "%s: %s", mail->list->name, error.text);
+        smtp_reply_set(reply, gather->arena, 451, "4.3.5", "This list cannot be used now. Please try again later.");
+        return false;
+    }
+    struct buf text;
+    buf_init(&text, session->transaction->content.len + LIST_ROOM);
+    list_fields_write(&text, &fields);
+    look_alike_write_kept(&text, &gather->message, &removed);
+    buf_add(&text, gather->message.body);
+    buf_free(&mail->mended);
+    mail->mended = text;
+    return edge_read_mended(mail, session, reply);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mail of our own accounts and hosts: it may only go out in their own name, and what is missing in it is
+ * mended before it is signed (rfc6409:6, 8).
+ */
+#include "roles/edge_mail.h"
+
+#include "message/seven_bit.h"
+#include "message/submission.h"
+#include "roles/policy.h"
+
+enum { OWNER_TIMEOUT_SECONDS = 10, ALIASES_MAX = 20, MENDED_ROOM = 64 * 1024 };
+
+/* Whether mail to the address comes to the account's mailbox alone: then it may send as that, too. */
+static bool leads_to_account(struct edge_mail *mail, struct bytes address, struct smtp_reply *reply)
+{
+    struct owner_question question = {mail->account->name, address};
+    struct buf payload;
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    owner_question_write(&payload, &question);
+    struct ipc_message request = {STORE_OWNER, buf_bytes(&payload), {-1, -1, -1, -1}}, answer;
+    bool owns = edge_ask_store(mail->edge, mail->gather.arena, &request, &answer,
+                               loop_deadline(OWNER_TIMEOUT_SECONDS * SECOND), reply) &&
+                answer.payload.len == 1 && answer.payload.ptr[0] == 1;
+    buf_free(&payload);
+    return owns;
+}
+
+static bool add_entry(struct edge_mail *mail, struct bytes address)
+{
+    struct identity *identity = &mail->identity;
+    struct bytes *entries =
+        arena_alloc_array(mail->gather.arena, identity->entry_count + 1, sizeof(*entries));
+    if (!entries)
+        return false;
+    for (size_t i = 0; i < identity->entry_count; i++)
+        entries[i] = identity->entries[i];
+    entries[identity->entry_count++] = address;
+    identity->entries = entries;
+    return true;
+}
+
+/* Adds an address to what the account owns, if an alias makes it so. The store is asked only for what is in
+ * no entry, and not often: a message with many authors is not worth it. */
+static void learn(struct edge_mail *mail, struct bytes local, struct bytes domain, struct bytes address)
+{
+    struct smtp_reply ignored = {.code = 0};
+    size_t known = mail->account->identity.entry_count;
+    if (mail->account->machine || !domain.len || identity_owns(&mail->identity, local, domain) ||
+        mail->identity.entry_count - known >= ALIASES_MAX)
+        return;
+    if (leads_to_account(mail, address, &ignored) && !add_entry(mail, address))
+        mail->identity.entry_count = known;
+}
+
+static void learn_mailbox(struct edge_mail *mail, const struct mailbox *mailbox)
+{
+    struct buf text;
+    buf_init(&text, PATH_MAX_OCTETS * 2);
+    mailbox_write(&text, mailbox->local, mailbox->domain);
+    struct bytes address = arena_copy(mail->gather.arena, buf_bytes(&text));
+    if (address.ptr && !text.failed)
+        learn(mail, mailbox->local, mailbox->domain, address);
+    buf_free(&text);
+}
+
+static void refuse(struct edge_mail *mail, struct smtp_reply *reply,
+                   const struct identity_decision *decision)
+{
+    smtp_reply_set(reply, mail->gather.arena, decision->code, decision->enhanced, BYTES_FMT,
+                   BYTES_ARG(decision->text));
+}
+
+bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
+{
+    const struct smtp_transaction *transaction = session->transaction;
+    struct identity_decision decision;
+    mail->identity = mail->account->identity;
+    if (transaction->sender.len)
+        learn(mail, transaction->sender_local, transaction->sender_domain, transaction->sender);
+    if (identity_check_sender(mail->gather.arena, &mail->identity, transaction->sender, &decision, NULL) !=
+        OK) {
+        edge_out_of_memory(session, reply);
+        return false;
+    }
+    if (decision.refused) {
+        refuse(mail, reply, &decision);
+        return false;
+    }
+    return edge_account_mail(mail, session, reply);
+}
+
+/* All who stand in From and Sender. */
+static void learn_authors(struct edge_mail *mail)
+{
+    const struct gather *gather = &mail->gather;
+    struct address_list senders;
+    const struct header_field *sender = message_field(&gather->message, "Sender", 0);
+    for (size_t i = 0; i < gather->from.mailboxes.count; i++)
+        learn_mailbox(mail, &gather->from.mailboxes.mailboxes[i]);
+    if (sender && address_list_parse(gather->arena, sender->value, &senders, NULL) == OK && senders.count)
+        learn_mailbox(mail, &senders.mailboxes[0]);
+}
+
+bool edge_read_mended(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
+{
+    struct error error;
+    if (!mail->mended.failed) {
+        session->transaction->content = buf_bytes(&mail->mended);
+        enum result result = gather_read(&mail->gather, session->transaction->content, &error);
+        if (result == OK) {
+            /* What was read before may have pointed into the text that is gone. */
+            mail->gather.evidence.header_from = mail->gather.from.address;
+            return true;
+        }
+        if (result == PERM) {
+            smtp_reply_set(reply, mail->gather.arena, 552, "5.3.4", "%s", error.text);
+            return false;
+        }
+    }
+    edge_out_of_memory(session, reply);
+    return false;
+}
+
+static bool mend(struct edge_mail *mail, struct smtp_session *session, bool set_sender,
+                 struct smtp_reply *reply)
+{
+    struct gather *gather = &mail->gather;
+    struct error error;
+    struct submission submission;
+    struct submission_options options = {
+        .id = gather->evidence.id,
+        .host = bytes_of(gather->config->hostname),
+        .date = gather->now,
+        .sender = mail->identity.account,
+        .set_sender = set_sender,
+        .look_alikes = {.authserv_id = bytes_of(gather->config->authserv_id)},
+    };
+    enum result result =
+        submission_check(gather->arena, &gather->message, &options, &submission, &error);
+    if (result == PERM) {
+        smtp_reply_set(reply, gather->arena, 550, submission.enhanced, "%s", error.text);
+        return false;
+    }
+    if (result != OK) {
+        edge_out_of_memory(session, reply);
+        return false;
+    }
+    if (!submission.changes)
+        return true;
+    buf_init(&mail->mended, session->transaction->content.len + MENDED_ROOM);
+    submission_write(&mail->mended, &gather->message, &options, &submission);
+    return edge_read_mended(mail, session, reply);
+}
+
+/* Before signing, since a server on the way may have to convert it otherwise (rfc6376:5.3). What somebody
+ * else signed stays as it is. */
+static bool make_seven_bit(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
+{
+    struct buf converted;
+    struct error error;
+    size_t size = session->transaction->content.len;
+    buf_init(&converted, size * 3 + 4096);
+    enum result result = seven_bit_convert(mail->gather.arena, &mail->gather.message, &converted, &error);
+    if (result != OK) {
+        buf_free(&converted);
+        if (result == TEMP)
+            edge_out_of_memory(session, reply);
+        return result != TEMP;
+    }
+    buf_free(&mail->mended);
+    mail->mended = converted;
+    return edge_read_mended(mail, session, reply);
+}
+
+static bool list_recipients(struct edge_mail *mail, const struct smtp_session *session)
+{
+    struct evidence *evidence = &mail->gather.evidence;
+    const struct smtp_transaction *transaction = session->transaction;
+    evidence->recipients = arena_alloc_array(mail->gather.arena, transaction->recipient_count,
+                                             sizeof(*evidence->recipients));
+    evidence->recipient_count = 0;
+    for (size_t i = 0; evidence->recipients && i < transaction->recipient_count; i++)
+        evidence->recipients[evidence->recipient_count++] = transaction->recipients[i].mailbox;
+    return evidence->recipients != NULL;
+}
+
+static bool judge_submission(struct edge_mail *mail, const struct smtp_session *session,
+                             struct verdict *verdict)
+{
+    struct gather *gather = &mail->gather;
+    struct policy policy;
+    gather->evidence.header_from = gather->from.address;
+    gather->evidence.exempt = false;
+    gather->evidence.tls = session->tls ? session->tls_version : BYTES("");
+    return list_recipients(mail, session) &&
+           policy_from_config(gather->arena, &gather->config->policies[0], &policy) == OK &&
+           judge(gather->arena, &policy, &gather->evidence, verdict) == OK;
+}
+
+enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *session,
+                                struct verdict *verdict, struct smtp_reply *reply)
+{
+    struct gather *gather = &mail->gather;
+    struct smtp_transaction *transaction = session->transaction;
+    const struct config *config = gather->config;
+    struct identity_decision decision;
+    struct error error;
+    enum result result = gather_read(gather, transaction->content, &error);
+    if (result == PERM)
+        smtp_reply_set(reply, gather->arena, 552, "5.3.4", "%s", error.text);
+    if (result != OK)
+        goto out;
+    learn_authors(mail);
+    result = identity_check(gather->arena, &mail->identity, transaction->sender, &gather->message,
+                            config->submission.foreign_from == CONFIG_FROM_ADD_SENDER ? IDENTITY_ADD_SENDER
+                                                                                      : IDENTITY_REFUSE,
+                            &decision, &error);
+    if (result != OK)
+        goto out;
+    if (decision.refused) {
+        refuse(mail, reply, &decision);
+        return TEMP;
+    }
+    if (!mend(mail, session, decision.set_sender, reply) ||
+        (config->submission.seven_bit && !make_seven_bit(mail, session, reply)) ||
+        !edge_account_message(mail, session, reply))
+        return TEMP;
+    if (judge_submission(mail, session, verdict))
+        return OK;
+    result = TEMP;
+out:
+    if (result == TEMP)
+        edge_out_of_memory(session, reply);
+    return TEMP;
+}
