@@ -11,7 +11,7 @@ DESTDIR ?=
 BUILD ?= build/release
 RELEASE = -Doptimization=3
 
-.PHONY: all library run test conformance bench bench-auth fuzz install install-library uninstall docs clean
+.PHONY: all library run test conformance bench bench-auth fuzz install install-library install-sendmail uninstall docs clean
 
 all:
 	@tools/install-deps build
@@ -73,7 +73,25 @@ install-library:
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e "s|@VERSION@|$$version|" src/library/vouch.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/vouch.pc"
 
+# The program as sendmail, mailq and newaliases, after `make install`. Where there is update-alternatives
+# (and no DESTDIR) they become alternatives beside those of other mail systems, else plain links.
+SENDMAIL_PREFIX ?= /usr
+ALTERNATIVES ?= $(if $(DESTDIR),,$(shell command -v update-alternatives))
+
+install-sendmail:
+	if [ -n "$(ALTERNATIVES)" ]; then \
+	    "$(ALTERNATIVES)" --install "$(SENDMAIL_PREFIX)/sbin/sendmail" sendmail "$(PREFIX)/bin/vouch" 30 \
+	        --slave "$(SENDMAIL_PREFIX)/bin/mailq" mailq "$(PREFIX)/bin/vouch" \
+	        --slave "$(SENDMAIL_PREFIX)/bin/newaliases" newaliases "$(PREFIX)/bin/vouch"; \
+	else \
+	    install -d "$(DESTDIR)$(SENDMAIL_PREFIX)/sbin" "$(DESTDIR)$(SENDMAIL_PREFIX)/bin" && \
+	    ln -sf "$(PREFIX)/bin/vouch" "$(DESTDIR)$(SENDMAIL_PREFIX)/sbin/sendmail" && \
+	    ln -sf "$(PREFIX)/bin/vouch" "$(DESTDIR)$(SENDMAIL_PREFIX)/bin/mailq" && \
+	    ln -sf "$(PREFIX)/bin/vouch" "$(DESTDIR)$(SENDMAIL_PREFIX)/bin/newaliases"; \
+	fi
+
 uninstall:
+	[ -z "$(ALTERNATIVES)" ] || "$(ALTERNATIVES)" --remove sendmail "$(PREFIX)/bin/vouch"
 	rm -f "$(DESTDIR)$(PREFIX)/bin/vouch"
 	for page in doc/man/*.[1-8]; do \
 	    rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \

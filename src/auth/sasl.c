@@ -336,7 +336,7 @@ struct bytes sasl_peek_name(struct bytes mechanism, struct bytes message)
         rest = bytes_skip(rest, 1);
         return bytes_first(rest, bytes_find_byte(rest, '\0'));
     }
-    if (bytes_is(mechanism, "LOGIN"))
+    if (bytes_is(mechanism, "LOGIN") || bytes_is(mechanism, "EXTERNAL"))
         return message;
     if (bytes_is(mechanism, "CRAM-MD5"))
         return bytes_first(message, bytes_rfind_byte(message, ' '));

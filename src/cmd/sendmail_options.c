@@ -184,8 +184,9 @@ bool sendmail_options_read(int argc, char **argv, struct sendmail_options *out, 
         if (word[0] != '-' || !word[1])
             break;
         if (strcmp(word, "--") == 0) {
-            i++;
-            break;
+            out->recipients = argv + i + 1;
+            out->recipient_count = argc - i - 1;
+            return true;
         }
         if (word[1] == '-' ? !read_long(out, word, next, &used, error)
                            : !read_letters(out, word, next, &used, error))
@@ -194,5 +195,9 @@ bool sendmail_options_read(int argc, char **argv, struct sendmail_options *out, 
     }
     out->recipients = argv + i;
     out->recipient_count = argc - i;
+    for (; i < argc; i++)
+        if (argv[i][0] == '-')
+            return refuse(error, "options stand before recipients, and -- before those that begin with "
+                                 "a hyphen: ", argv[i]);
     return true;
 }

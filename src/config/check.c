@@ -60,9 +60,24 @@ static void check_addresses(struct checker *c, const struct config_block *block)
     }
 }
 
+/* Passwords never go in the clear, and somebody must be able to authenticate. */
+static void check_submission(struct checker *c, const struct config_block *block)
+{
+    const struct config_listener *listener = block->element;
+    if (!listener->submission)
+        return;
+    if (listener->tls == CONFIG_TLS_NONE || c->config->tls.certificate_count == 0)
+        config_fault_add(c->faults, place_of(block, "submission"),
+                         "submission = yes needs TLS: tls = starttls or implicit, and a certificate section");
+    if (!c->config->accounts.file[0] && !c->config->accounts.dovecot[0] && !c->config->accounts.pam[0])
+        config_fault_add(c->faults, place_of(block, "submission"),
+                         "submission = yes needs a section accounts with file, dovecot or pam");
+}
+
 static void check_listener(struct checker *c, const struct config_block *block)
 {
     const struct config_listener *listener = block->element;
+    check_submission(c, block);
     if (listener - c->config->listeners >= CONFIG_LISTENERS) {
         config_fault_add(c->faults, block->name.at, "more than %d listeners", CONFIG_LISTENERS);
         return;
@@ -76,24 +91,80 @@ static void check_listener(struct checker *c, const struct config_block *block)
                          "tls = implicit needs a certificate section");
 }
 
-static void check_domain(struct checker *c, const struct config_block *block)
+static void check_policy_name(struct checker *c, const struct config_block *block, const char *policy)
 {
-    const struct config_domain *domain = block->element;
     size_t count = c->config->policy_count;
     const char *known[CONFIG_POLICIES_NAMED];
     size_t names = 0;
     for (size_t i = 0; i < count; i++) {
         const char *name = c->config->policies[i].name;
-        if (bytes_is(bytes_of(name), domain->policy))
+        if (bytes_is(bytes_of(name), policy))
             return;
         if (names < countof(known))
             known[names++] = name;
     }
-    const char *nearest = config_word_nearest(bytes_of(domain->policy), known, names);
+    const char *nearest = config_word_nearest(bytes_of(policy), known, names);
     config_fault_add(c->faults, place_of(block, "policy"), "there is no policy %s%s%s%s",
-                     config_quote(c->arena, bytes_of(domain->policy)),
+                     config_quote(c->arena, bytes_of(policy)),
                      nearest ? " (did you mean '" : "", nearest ? nearest : "",
                      nearest ? "'?)" : "");
+}
+
+static void check_domain(struct checker *c, const struct config_block *block)
+{
+    const struct config_domain *domain = block->element;
+    check_policy_name(c, block, domain->policy);
+}
+
+static void check_relay(struct checker *c, const struct config_block *block)
+{
+    const struct config_relay *relay = block->element;
+    check_policy_name(c, block, relay->policy);
+}
+
+/* A password goes only to who proved to be the one it is for. */
+static void check_route(struct checker *c, const struct config_block *block)
+{
+    const struct config_route *route = block->element;
+    if (!route->user[0] != !route->password_file[0])
+        config_fault_add(c->faults, place_of(block, route->user[0] ? "user" : "password-file"),
+                         "user and password-file need each other");
+    if (route->user[0] && !route->hosts.count)
+        config_fault_add(c->faults, place_of(block, "user"), "user means nothing without hosts");
+    if (route->user[0] && route->tls != CONFIG_ROUTE_VERIFY)
+        config_fault_add(c->faults, place_of(block, "user"),
+                         "user needs tls = verify, or the password could be read on the way");
+}
+
+static void check_accounts(struct checker *c, const struct config_block *block)
+{
+    static const char *const known[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN",
+                                        "LOGIN",              "CRAM-MD5",      "EXTERNAL"};
+    const struct config_strings *given = &c->config->accounts.mechanisms;
+    for (size_t i = 0; i < given->count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < countof(known); k++)
+            found |= bytes_is_nocase(bytes_of(given->items[i]), known[k]);
+        if (found)
+            continue;
+        const char *nearest = config_word_nearest(bytes_of(given->items[i]), known, countof(known));
+        config_fault_add(c->faults, place_of(block, "mechanisms"), "there is no mechanism %s%s%s%s",
+                         config_quote(c->arena, bytes_of(given->items[i])), nearest ? " (did you mean '" : "",
+                         nearest ? nearest : "", nearest ? "'?)" : "");
+    }
+    if (c->config->accounts.dovecot[0] && (c->config->accounts.file[0] || c->config->accounts.pam[0]))
+        config_fault_add(c->faults, place_of(block, "dovecot"),
+                         "accounts come from one place: file, dovecot or pam");
+    else if (c->config->accounts.file[0] && c->config->accounts.pam[0])
+        config_fault_add(c->faults, place_of(block, "pam"), "accounts come from one place: file, dovecot or pam");
+}
+
+static void check_queue(struct checker *c, const struct config_block *block)
+{
+    if (c->config->queue.retry_first > c->config->queue.retry_most)
+        config_fault_add(c->faults, place_of(block, "retry-first"), "retry-first is longer than retry-most");
+    if (c->config->queue.delay_warning >= c->config->queue.lifetime)
+        config_fault_add(c->faults, place_of(block, "delay-warning"), "delay-warning is not before lifetime");
 }
 
 static bool signs_for(const struct config *config, struct bytes domain)
@@ -172,6 +243,14 @@ void config_check(struct arena *arena, const struct config_block *root,
             check_seal(&c, block);
         else if (bytes_is(block->name.text, "signing"))
             check_signing(&c, block);
+        else if (bytes_is(block->name.text, "relay") && config->policy_count <= CONFIG_POLICIES)
+            check_relay(&c, block);
+        else if (bytes_is(block->name.text, "route"))
+            check_route(&c, block);
+        else if (bytes_is(block->name.text, "accounts"))
+            check_accounts(&c, block);
+        else if (bytes_is(block->name.text, "queue"))
+            check_queue(&c, block);
         else if (bytes_is(block->name.text, "forwarder"))
             check_forwarder(&c, block);
         else if (bytes_is(block->name.text, "srs"))

@@ -60,7 +60,7 @@ enum result status_code_find(struct bytes reply, struct status_code *out)
 #define OTHER_WAY "Tell the recipient in another way, or try again later."
 #define ASK_POSTMASTER "If it goes on, ask the postmaster of your mail system."
 #define ASK_RECIPIENT                                                                              \
-    "Ask the recipient in another way to have his mail system let your mail through."
+    "Ask the recipient in another way to have their mail system let your mail through."
 #define SMALLER "Send it in smaller parts, or put large files where the recipient can fetch them."
 
 /* rfc3463:3, and the additions of RFC 5248, 7372, 7505, 6531, 8689 and the registry. */
@@ -101,7 +101,7 @@ static const struct {
      CORRECT_ADDRESS},
     {4, 5, "The recipient's mail system has too much to do at present.", OTHER_WAY},
     {4, 6, "The message was going round in a circle between mail systems.", ASK_POSTMASTER},
-    {4, 7, "It was tried for as long as is useful.", OTHER_WAY},
+    {4, 7, "The time for which delivery is tried is over.", OTHER_WAY},
     {5, 3, "The message has more recipients than the mail system takes at once.",
      "Send it to fewer recipients at a time."},
     {6, 0, "The content of the message cannot be delivered as it is.", ""},

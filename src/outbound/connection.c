@@ -120,8 +120,12 @@ static enum connection_outcome start_tls(struct connection *connection, struct u
         failure->tls = u->failure;
         if (u->tried)
             return u->failure == TLS_FAILURE_NONE ? CONNECTION_UNREACHABLE : CONNECTION_TLS_FAILED;
-        if (!failure->reply.code)
-            return CONNECTION_UNREACHABLE;
+        if (failure->reply.code == 421)
+            return CONNECTION_BUSY;
+        if (failure->reply.code < 400) { /* it hung up, or said more than it may before the handshake */
+            failure->tls = TLS_FAILURE_CONNECTION;
+            return CONNECTION_TLS_FAILED;
+        }
     } else {
         error_set(&failure->error, PERM, "the server does not offer STARTTLS");
     }

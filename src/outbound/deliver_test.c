@@ -353,7 +353,7 @@ fiber_test(verifying_asks_for_the_recipients_and_sends_nothing)
 
 fiber_test(parameters_go_where_they_are_offered)
 {
-    struct fake_server all[] = {{.ip = "192.0.2.1", .extensions = "DSN SUBMITTER"}};
+    struct fake_server all[] = {{.ip = "192.0.2.1", .extensions = "DSN,SUBMITTER"}};
     start(ONE_HOST, false, all, 1);
     request.envelope_id = BYTES("id1");
     request.return_headers = true;
@@ -372,7 +372,7 @@ fiber_test(parameters_go_where_they_are_offered)
 
 fiber_test(an_address_beyond_ascii_needs_a_server_that_knows_them_rfc6531)
 {
-    struct fake_server all[] = {{.ip = "192.0.2.1"}, {.ip = "192.0.2.2", .extensions = "SMTPUTF8 8BITMIME"}};
+    struct fake_server all[] = {{.ip = "192.0.2.1"}, {.ip = "192.0.2.2", .extensions = "SMTPUTF8,8BITMIME"}};
     start(TWO_HOSTS, false, all, 2);
     recipients[0].address = BYTES("j\303\266rg@d.example");
     deliver();
@@ -418,6 +418,58 @@ fiber_test(a_broken_handshake_is_tried_once_more_without_tls_where_that_may_be)
     stop();
 }
 
+fiber_test(nonsense_instead_of_a_handshake_is_reported_and_retried_without_tls)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .tls = other_tls, .speaks_nonsense = true}};
+    start(ONE_HOST, false, all, 1);
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_event(0, "no-policy-found", "validation-failure");
+    assert_int_equal(answer.event_count, 1);
+    stop();
+}
+
+fiber_test(recipients_are_divided_as_the_server_limits_them_rfc9422)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .extensions = "LIMITS RCPTMAX=3"}};
+    start(ONE_HOST, false, all, 1);
+    for (size_t i = 0; i < 7; i++)
+        recipients[i] = (struct send_recipient){.address = BYTES("x@d.example")};
+    request.recipient_count = 7;
+    deliver();
+    assert_int_equal(all[0].messages, 3);
+    assert_int_equal(all[0].recipients, 7);
+    stop();
+}
+
+fiber_test(what_one_server_cannot_take_the_next_is_asked)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .extensions = "SIZE 10"}, {.ip = "192.0.2.2"}};
+    start(TWO_HOSTS, false, all, 2);
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_int_equal(all[1].messages, 1);
+    all[1].extensions = "SIZE 5";
+    fiber_sleep(MINUTE);
+    outbound_sweep(outbound);
+    deliver();
+    assert_reply(0, 552, "5.3.4");
+    assert_true(answer.replies[0].local);
+    stop();
+}
+
+fiber_test(a_literal_goes_where_it_says_and_is_nobodys_report)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1"}};
+    start("", false, all, 1);
+    request.domain = BYTES("[192.0.2.1]");
+    recipients[0].address = BYTES("one@[192.0.2.1]");
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_int_equal(answer.event_count, 0);
+    stop();
+}
+
 static struct config_route smart;
 static struct config_host smart_host;
 static void route_to(int tls, const char *user, const char *ip)
@@ -460,15 +512,27 @@ fiber_test(a_route_that_demands_tls_goes_nowhere_without)
 
 fiber_test(a_password_is_given_to_a_verified_server_only)
 {
-    struct fake_server all[] = {{.ip = "192.0.2.1", .tls = other_tls, .extensions = "AUTH=PLAIN"},
-                                {.ip = "127.0.0.1", .extensions = "AUTH=PLAIN"}};
+    struct fake_server all[] = {{.ip = "192.0.2.1", .tls = other_tls, .extensions = "AUTH PLAIN"},
+                                {.ip = "127.0.0.1", .extensions = "AUTH PLAIN"}};
     start(ONE_HOST, false, all, 2);
-    all[0].extensions = NULL;
-    route_to(CONFIG_ROUTE_MAY, "user", NULL);
+    route_to(CONFIG_ROUTE_MAY, "user", NULL); /* what may be for mail may not be for a password */
     deliver();
-    assert_int_equal(answer.replies[0].code, 451);
-    assert_int_equal(all[0].logins, 0);
-    assert_int_equal(all[0].messages, 0);
+    assert_reply(0, 451, "4.7.5");
+    route_to(CONFIG_ROUTE_NONE, "user", NULL);
+    deliver();
+    assert_reply(0, 451, "4.7.8");
+    route_to(CONFIG_ROUTE_NONE, "user", "127.0.0.1");
+    deliver(); /* would be allowed, but the server has no mechanism that hides the password */
+    assert_reply(0, 451, "4.7.8");
+    assert_int_equal(all[0].logins + all[1].logins, 0);
+    assert_int_equal(all[0].messages + all[1].messages, 0);
+    all[0].tls = good_tls;
+    route_to(CONFIG_ROUTE_VERIFY, "user", NULL);
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    deliver();
+    assert_int_equal(all[0].logins, 1); /* the kept connection is logged in */
+    assert_int_equal(all[0].messages, 2);
     stop();
 }
 
@@ -642,6 +706,10 @@ int main(void)
         cmocka_unit_test(an_address_beyond_ascii_needs_a_server_that_knows_them_rfc6531),
         cmocka_unit_test(any_certificate_will_do_where_nobody_demands_one_rfc7435),
         cmocka_unit_test(a_broken_handshake_is_tried_once_more_without_tls_where_that_may_be),
+        cmocka_unit_test(nonsense_instead_of_a_handshake_is_reported_and_retried_without_tls),
+        cmocka_unit_test(recipients_are_divided_as_the_server_limits_them_rfc9422),
+        cmocka_unit_test(what_one_server_cannot_take_the_next_is_asked),
+        cmocka_unit_test(a_literal_goes_where_it_says_and_is_nobodys_report),
         cmocka_unit_test(a_route_that_demands_tls_goes_nowhere_without),
         cmocka_unit_test(a_password_is_given_to_a_verified_server_only),
         cmocka_unit_test(dane_takes_who_matches_and_nobody_else_rfc7672),

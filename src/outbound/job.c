@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+enum { POLICY_TEXT_MAX = 4096 };
 #define PATIENCE_DEFAULT (20 * MINUTE)
 
 /* rfc6531:3.5; addresses the client looks at itself. Raw octets in a header that came without SMTPUTF8 are
@@ -121,12 +122,14 @@ void job_event(struct job *job, const struct tls_policy *policy, struct bytes ho
 {
     struct send_answer *answer = job->answer;
     char text[IP_TEXT_SIZE] = "";
-    if (answer->event_count == SEND_EVENTS_MAX || job->route.host_count)
+    /* Own routes and addresses have nobody to report to. */
+    if (answer->event_count == SEND_EVENTS_MAX || job->route.host_count ||
+        bytes_starts_with(job->request->domain, BYTES("[")))
         return;
     answer->events[answer->event_count++] = (struct send_event){
         .policy_type = bytes_of(policy->type),
         .policy_domain = job->request->domain,
-        .policy_text = policy->text,
+        .policy_text = bytes_first(policy->text, POLICY_TEXT_MAX),
         .host = host,
         .address = ip ? arena_copy(job->arena, bytes_of(ip_format(ip, text))) : BYTES(""),
         .result = bytes_of(result),

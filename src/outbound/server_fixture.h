@@ -21,7 +21,7 @@ struct fake_server {
     bool refuses;           /* no connection */
     bool hangs;             /* no answer at all to the connection */
     const char *greeting;   /* NULL: "220 fake.example" */
-    const char *extensions; /* "SIZE", "DSN", …, separated by blanks */
+    const char *extensions; /* "SIZE 1000", "DSN", …, separated by commas */
     struct tls_server *tls; /* NULL: no STARTTLS */
     bool breaks_tls;        /* takes STARTTLS and hangs up */
     bool speaks_nonsense;   /* takes STARTTLS and goes on without TLS */
@@ -56,7 +56,7 @@ static inline void say_extensions(struct served *s)
 {
     char line[128];
     struct bytes rest = bytes_of(s->server->extensions ? s->server->extensions : ""), word;
-    while (rest.len && bytes_split(&rest, ' ', &word)) {
+    while (rest.len && bytes_split(&rest, ',', &word)) {
         snprintf(line, sizeof(line), "250-" BYTES_FMT, BYTES_ARG(word));
         say(s, line);
     }
@@ -74,8 +74,9 @@ static inline bool serve_tls(struct served *s)
     if (s->server->breaks_tls)
         return false;
     if (s->server->speaks_nonsense) {
-        say(s, "250 what?");
-        return true;
+        stream_fill(s->stream, loop_deadline(MINUTE));
+        say(s, "500 what did you say?");
+        return false;
     }
     struct transport *plain = stream_transport(s->stream), *secure;
     stream_replace_transport(s->stream, NULL);

@@ -316,17 +316,22 @@ int64_t schedule_wake_at(const struct schedule *schedule, int64_t now)
 
 /* Outcomes */
 
-static void open_up(const struct schedule *schedule, struct destination *destination)
+static void open_up(const struct schedule *schedule, struct destination *destination,
+                    const struct schedule_job *job)
 {
     unsigned most = most_of(schedule, destination);
-    if (destination->failures)
+    bool unreached = destination->failures > 0;
+    destination->failures = 0;
+    destination->blocked_until = 0;
+    if (job->started <= destination->lowered_at)
+        return; /* it says nothing of what is too much now */
+    if (unreached) {
         destination->limit = first_limit(schedule, destination);
-    else if (destination->limit < most && ++destination->credit >= destination->limit) {
+    } else if (destination->limit < most && ++destination->credit >= destination->limit) {
         destination->limit++;
         destination->credit = 0;
     }
-    destination->failures = destination->busy = 0;
-    destination->blocked_until = 0;
+    destination->busy = 0;
     destination->pace -= destination->pace / 4;
     if (destination->pace < PACE_LEAST)
         destination->pace = 0;
@@ -340,7 +345,7 @@ static int64_t answered(struct schedule *schedule, struct destination *destinati
         destination->fallback_failures = 0;
         destination->fallback_until = 0;
     } else {
-        open_up(schedule, destination);
+        open_up(schedule, destination, job);
         if (has_fallback(schedule, destination))
             return 0;
     }
@@ -351,7 +356,7 @@ static int64_t answered(struct schedule *schedule, struct destination *destinati
 static int64_t too_busy(struct schedule *schedule, struct destination *destination,
                         const struct schedule_job *job, int64_t now)
 {
-    if (job->started >= destination->lowered_at) {
+    if (job->started > destination->lowered_at) {
         destination->limit = destination->limit > 1 ? destination->limit / 2 : 1;
         destination->credit = 0;
         destination->pace = destination->pace ? destination->pace * 2 : PACE_FIRST;
@@ -374,10 +379,11 @@ static int64_t unreachable(struct schedule *schedule, struct destination *destin
     const struct schedule_options *options = &schedule->options;
     uint8_t *failures = job->fallback ? &destination->fallback_failures : &destination->failures;
     int64_t *until = job->fallback ? &destination->fallback_until : &destination->blocked_until;
-    if (job->started >= destination->lowered_at) {
+    int64_t *lowered_at = job->fallback ? &destination->fallback_lowered_at : &destination->lowered_at;
+    if (job->started > *lowered_at) {
         count_up(failures);
         destination->tries++;
-        destination->lowered_at = now;
+        *lowered_at = now;
         *until = now + backoff_delay(options->retry_first, options->retry_most, *failures,
                                      &schedule->chance);
     }

@@ -40,6 +40,7 @@ struct destination {
     int64_t blocked_until;    /* shared back-off */
     int64_t fallback_until;   /* the same for the other way */
     int64_t lowered_at;       /* when it last failed: what began before says nothing new */
+    int64_t fallback_lowered_at;
     int64_t next_start;       /* not before, for the sake of pace */
     int64_t full_at;          /* when the bucket of its rate is full again */
     uint32_t hash;

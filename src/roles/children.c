@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "os/process.h"
+#include "roles/control.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -77,6 +78,16 @@ static void send_listeners(struct master *master, struct child *child)
     }
 }
 
+/* Commands of the administrator. */
+static void send_control_socket(const struct master *master, struct child *child)
+{
+    struct buf payload;
+    buf_init(&payload, 64);
+    ipc_add_u32(&payload, CONTROL_SOCKET_INDEX);
+    children_send(child, CONTROL_LISTENER, &payload, master->control_socket);
+    buf_free(&payload);
+}
+
 static void serve_child(void *context, struct ipc_request *request)
 {
     struct master *master = context;
@@ -144,6 +155,8 @@ void children_start(struct master *master, struct child *child)
                       (int)pid);
             if (child->kind == ROLE_EDGE)
                 send_listeners(master, child);
+            else if (child->kind == ROLE_STORE && master->control_socket >= 0)
+                send_control_socket(master, child);
             join_all(master, child);
             children_send(child, CONTROL_START, NULL, -1);
             return;

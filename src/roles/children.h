@@ -26,6 +26,7 @@ struct master {
     struct arena *arena;         /* of the current configuration */
     struct config config;
     struct listeners listeners;
+    int control_socket;          /* -1: there is none */
     struct child children[CHILDREN_MAX];
     struct fiber_group fibers;
     struct fiber_signal changed;

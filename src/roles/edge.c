@@ -11,6 +11,7 @@
 #include "dns/cache.h"
 #include "dns/transport.h"
 #include "os/socket.h"
+#include "roles/edge_auth.h"
 #include "roles/keys_client.h"
 
 #include <errno.h>
@@ -36,6 +37,14 @@ struct ipc_channel *edge_keys(struct edge *edge, int64_t deadline)
         if (fiber_signal_wait(&edge->keys_changed, deadline) != 0)
             return NULL;
     return edge->keys;
+}
+
+struct ipc_channel *edge_auth_role(struct edge *edge, int64_t deadline)
+{
+    while (!edge->auth || !ipc_channel_is_open(edge->auth))
+        if (fiber_signal_wait(&edge->auth_changed, deadline) != 0)
+            return NULL;
+    return edge->auth;
 }
 
 /* Sessions */
@@ -269,14 +278,22 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
                    .session_timeout = config->limits.session_timeout,
                    .finish_timeout = config->limits.finish_timeout},
         .content_room = &edge->content_room,
-        .tls = listener->tls == CONFIG_TLS_NONE ? NULL : edge->tls,
+        .tls = listener->tls == CONFIG_TLS_NONE                     ? NULL
+               : listener->submission && edge->tls_submission ? edge->tls_submission
+                                                               : edge->tls,
         .implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT,
         .proxy_protocol = listener->proxy_protocol,
         .lenient = listener->lenient,
         .offer_submitter = config->authentication.sender_id,
+        .offer_requiretls = true,
+        .submission = listener->submission,
+        .require_auth = listener->submission,
+        .auth_mechanisms = listener->submission ? edge->mechanisms : NULL,
         .bare_line_ends = SMTP_BARE_REJECT,
         .handler = {.context = edge,
                     .connected = edge_connected,
+                    .auth = edge_auth,
+                    .forget = edge_auth_forget,
                     .mail = edge_mail,
                     .recipient = edge_recipient,
                     .message = edge_message,
@@ -287,19 +304,32 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
     };
 }
 
+static struct tls_server *make_tls(const struct config *config, struct error *error)
+{
+    struct tls_server *tls = tls_server_create(error);
+    enum result result = tls ? tls_server_set_minimum(tls, config->tls.minimum_version, error) : TEMP;
+    for (size_t i = 0; i < config->tls.certificate_count && result == OK; i++)
+        result = tls_server_add_certificate(tls, config->tls.certificates[i].chain,
+                                            config->tls.certificates[i].key, error);
+    if (result == OK)
+        return tls;
+    tls_server_destroy(tls);
+    return NULL;
+}
+
+/* Only users are asked for certificates: some servers would take it amiss. */
 static enum result open_tls(struct edge *edge, struct error *error)
 {
     const struct config *config = &edge->role->config;
+    const char *authorities = config->accounts.client_authorities;
     if (config->tls.certificate_count == 0)
         return OK;
-    edge->tls = tls_server_create(error);
-    if (!edge->tls)
-        return TEMP;
-    enum result result = tls_server_set_minimum(edge->tls, config->tls.minimum_version, error);
-    for (size_t i = 0; i < config->tls.certificate_count && result == OK; i++)
-        result = tls_server_add_certificate(edge->tls, config->tls.certificates[i].chain,
-                                            config->tls.certificates[i].key, error);
-    return result;
+    edge->tls = make_tls(config, error);
+    if (edge->tls && authorities[0])
+        edge->tls_submission = make_tls(config, error);
+    if (!edge->tls || (authorities[0] && !edge->tls_submission))
+        return PERM;
+    return authorities[0] ? tls_server_request_certificates(edge->tls_submission, authorities, error) : OK;
 }
 
 static enum result open_dns(struct edge *edge, struct error *error)
@@ -356,6 +386,7 @@ static enum result edge_prepare(struct role *role, struct error *error)
     dkim_prepare();
     for (size_t i = 0; i < role->config.domain_count; i++)
         edge->seals |= role->config.domains[i].arc_seal[0] != '\0';
+    edge->mechanisms = edge_auth_mechanisms(role->arena, &role->config);
     enum result result = open_tls(edge, error);
     if (result == OK && role->config.authentication.smime)
         result = smime_authorities_load(config_or_null(role->config.authentication.smime_authorities),
@@ -407,6 +438,9 @@ static void edge_peer(struct role *role, enum role_kind kind, unsigned index, in
     } else if (kind == ROLE_KEYS) {
         role_hold(role, &edge->keys, fd, "keys");
         fiber_signal_all(&edge->keys_changed);
+    } else if (kind == ROLE_AUTH) {
+        role_hold(role, &edge->auth, fd, "auth");
+        fiber_signal_all(&edge->auth_changed);
     } else {
         close(fd);
     }
@@ -432,6 +466,7 @@ static void edge_run(struct role *role)
     dns_cache_destroy(edge->dns);
     dns_transport_destroy(edge->transport);
     tls_server_destroy(edge->tls);
+    tls_server_destroy(edge->tls_submission);
 }
 
 const struct role_definition edge_role = {

@@ -13,6 +13,8 @@ struct edge {
     struct role *role;
     struct dns *transport, *dns;   /* dns: the cache over the transport */
     struct tls_server *tls;
+    struct tls_server *tls_submission; /* asks for client certificates; NULL: as tls */
+    const char *mechanisms;        /* of SASL, with blanks between them; may be NULL */
     struct smtp_server *servers;   /* one for each listener of the configuration */
     struct ipc_channel *store;     /* NULL while there is none */
     struct fiber_signal store_changed;
@@ -53,6 +55,9 @@ struct edge_session {
 struct ipc_channel *edge_store(struct edge *edge, int64_t deadline);
 /* The same for the keys role (roles/keys_client.h). */
 struct ipc_channel *edge_keys(struct edge *edge, int64_t deadline);
+
+/* … and for the auth role, where there is one. */
+struct ipc_channel *edge_auth_role(struct edge *edge, int64_t deadline);
 
 /* SMTP handler functions for mail transactions (smtp/server.h). The context is the edge. */
 void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *reply);

@@ -11,6 +11,7 @@
 #include "os/files.h"
 #include "os/process.h"
 #include "roles/children.h"
+#include "roles/control.h"
 #include "roles/folder.h"
 
 #include <errno.h>
@@ -361,6 +362,7 @@ static void remove_pid_file(const struct master *master)
 static void stop_all(struct master *master)
 {
     remove_pid_file(master);
+    control_unlink(&master->config);
     process_notify("STOPPING=1");
     log_info("master", "stopping");
     stop_children(master, ROLE_EDGE);
@@ -465,6 +467,9 @@ int master_main(const struct master_options *options)
         return 1;
     }
     listeners_trim(&master.listeners);
+    master.control_socket = control_listen(&master.config, &error);
+    if (master.control_socket < 0)
+        log_warning("start", "no commands can be given: %s", error.text);
     struct loop *loop = loop_create(&loop_options);
     if (!loop || !open_signals(&master)) {
         log_error("start", "cannot create the event loop: %s", strerror(errno));

@@ -5,6 +5,7 @@
 #include "roles/folder.h"
 #include "roles/memfd.h"
 #include "roles/parcel.h"
+#include "roles/store_control.h"
 #include "roles/store_queue.h"
 
 #include <stdio.h>
@@ -372,6 +373,16 @@ static enum result store_prepare(struct role *role, struct error *error)
     return result;
 }
 
+static void store_listener(struct role *role, unsigned index, int fd)
+{
+    struct store *store = role->state;
+    store->control = index == CONTROL_SOCKET_INDEX ? arena_new(role->arena, struct control_server) : NULL;
+    if (store->control)
+        store_control_start(store, store->control, fd);
+    else
+        close(fd);
+}
+
 static void store_peer(struct role *role, enum role_kind kind, unsigned index, int fd)
 {
     struct store *store = role->state;
@@ -433,6 +444,7 @@ const struct role_definition store_role = {
     .workers = WORKERS,
     .prepare = store_prepare,
     .sandbox = store_sandbox,
+    .listener = store_listener,
     .peer = store_peer,
     .run = store_run,
     .reload = store_reload,

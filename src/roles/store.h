@@ -39,6 +39,7 @@ struct store_paths {
 struct store {
     struct role *role;
     struct store_paths paths;
+    struct arena *config_now, *config_before; /* of the last two reloads; NULL: none */
     struct durable *durable;
     struct recipients *recipients;
     struct quota *quota;
@@ -49,7 +50,7 @@ struct store {
     unsigned newest_courier, newest_keys;
     struct fiber_signal courier_changed, keys_changed;
     struct store_queue *queue;   /* store_queue.h */
-    struct store_control *control; /* store_control.h */
+    struct control_server *control; /* store_control.h; NULL: nobody gives commands */
     char *spool, *quarantine;    /* Maildirs of our own */
     char *postmaster;            /* … and one for role mail that an LMTP server does not take */
     uint64_t names;              /* counter for unique file names */

@@ -3,6 +3,7 @@
 #include "roles/store.h"
 
 #include "base/log.h"
+#include "roles/store_queue.h"
 
 #include <libgen.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static void add_folder_of(struct store_paths *list, struct arena *arena, const c
 static bool list_paths(struct arena *arena, const struct config *config, const char *config_file,
                        struct store_paths *list)
 {
-    *list = (struct store_paths){.capacity = 2 + config->domain_count * 3};
+    *list = (struct store_paths){.capacity = 2 + config->domain_count * 3 + config->relay_count + config->list_count};
     list->paths = arena_alloc_array(arena, list->capacity, sizeof(*list->paths));
     if (!list->paths)
         return false;
@@ -70,6 +71,10 @@ static bool list_paths(struct arena *arena, const struct config *config, const c
         add_folder_of(list, arena, domain->recipients);
         add_folder_of(list, arena, domain->aliases);
     }
+    for (size_t i = 0; i < config->relay_count; i++)
+        add_folder_of(list, arena, config->relays[i].recipients);
+    for (size_t i = 0; i < config->list_count; i++)
+        add_folder_of(list, arena, config->lists[i].members);
     add_folder_of(list, arena, config_file);
     return !arena_exhausted(arena);
 }
@@ -79,6 +84,7 @@ void store_sandbox(struct role *role, struct sandbox *sandbox)
     struct store *store = role->state;
     if (!list_paths(role->arena, &role->config, role->config_file, &store->paths))
         panic("no memory for the list of folders");
+    sandbox->may_accept = true; /* on the control socket */
     sandbox->files = SANDBOX_FILES;
     sandbox->paths = store->paths.paths;
     sandbox->path_count = store->paths.count;
@@ -140,7 +146,14 @@ void store_reload(struct role *role)
         log_info("reload", "the new configuration needs a store that starts with it");
         role->stopping = true;
     } else if (store_load_recipients(store, config, &error) == OK) {
-        log_info("reload", "recipients reloaded");
+        /* Fibers that wait may hold what they read in the configuration before this one, but not longer. */
+        role->config = *config;
+        arena_destroy(store->config_before);
+        store->config_before = store->config_now;
+        store->config_now = arena;
+        arena = NULL;
+        store_queue_reload(store);
+        log_info("reload", "recipients and settings of the queue reloaded");
     } else {
         log_error("reload", "the old recipients stay in force");
     }

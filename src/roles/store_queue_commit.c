@@ -48,7 +48,7 @@ void queue_commit_change(struct store_queue *queue, struct queue_change *change)
     fiber_unshield();
 }
 
-void queue_note(struct store_queue *queue, struct bytes key, struct bytes value)
+void queue_hand_note(struct store_queue *queue, struct bytes key, struct bytes value)
 {
     struct queue_ticket *ticket =
         calloc(1, sizeof(*ticket) + sizeof(struct queue_change) + key.len + value.len);
@@ -75,7 +75,7 @@ void queue_note_destination(struct store_queue *queue, uint32_t destination)
     int64_t until = loop_epoch() + (status.blocked_until - loop_now()) / SECOND;
     if (status.failures)
         snprintf(value, sizeof(value), "%u %lld", status.failures, (long long)until);
-    queue_note(queue, bytes_from(key, (size_t)length), bytes_of(value));
+    queue_hand_note(queue, bytes_from(key, (size_t)length), bytes_of(value));
 }
 
 static void take_batch(struct store_queue *queue, struct batch *batch)

@@ -67,7 +67,7 @@ void queue_wake(struct store_queue *queue);
 /* store_queue_commit.c: waits until it is durable or failed; cannot be cancelled. */
 void queue_commit_change(struct store_queue *queue, struct queue_change *change);
 /* Remembers something without waiting; copies. An empty value forgets it. */
-void queue_note(struct store_queue *queue, struct bytes key, struct bytes value);
+void queue_hand_note(struct store_queue *queue, struct bytes key, struct bytes value);
 void queue_commit_fiber(void *queue);
 /* A destination's state, for the next start. */
 void queue_note_destination(struct store_queue *queue, uint32_t destination);

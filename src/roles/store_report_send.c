@@ -87,7 +87,7 @@ static struct bytes own_domain(const struct config *config)
 
 static struct bytes make_id(struct arena *arena)
 {
-    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    static const char digits[] = "0123456789abcdfghjklmnpqrstvwxyz";
     uint64_t random;
     char id[13];
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
@@ -325,11 +325,6 @@ enum result report_send(struct store_queue *queue, struct live *live, struct are
     if (!notification.id.len)
         return error_set(error, TEMP, "out of memory");
     enum result result = write_text(&notification, live, dsn, error);
-    if (result == PERM) {
-        /* The header of the message, or what a server said, is beyond writing down. */
-        log_error("queue", "id=" BYTES_FMT ": no notification: %s", BYTES_ARG(live->envelope.id), error->text);
-        return OK;
-    }
     if (result == OK)
         result = untag(&notification, error);
     if (result == OK)

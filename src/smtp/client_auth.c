@@ -77,8 +77,10 @@ static enum result expect_challenge(struct dialogue *d, enum result result)
 {
     if (result == NONE)
         return OK;
-    return result == OK ? client_lose(d->client, d->error, "the server let us in too early")
-                        : result;
+    if (result != OK)
+        return result;
+    *d->reply = (struct client_reply){0};
+    return client_lose(d->client, d->error, "the server let us in too early");
 }
 
 /* What comes must be the end. */
