@@ -55,6 +55,31 @@ static void read_answers(unsigned kind, struct bytes payload, struct buf *out)
     }
 }
 
+static void read_sasl(unsigned kind, struct bytes payload, struct buf *out)
+{
+    static struct keys_sasl_question question;
+    static struct keys_sasl_answer reply;
+    struct keys_credentials credentials;
+    struct bytes route;
+    if (kind == 6 && keys_sasl_question_read(payload, &question)) {
+        require(question.email_count <= KEYS_SASL_NAMES_MAX && question.data.len <= KEYS_SASL_DATA_MAX);
+        require(question.conversation || question.mechanism.len);
+        keys_sasl_question_write(out, &question);
+        same(payload, out);
+    } else if (kind == 7 && keys_sasl_answer_read(payload, &reply)) {
+        require(reply.status < KEYS_SASL_STATUSES && reply.send_as_count <= KEYS_SASL_SEND_AS_MAX);
+        require(reply.status != KEYS_SASL_DONE || reply.account.len);
+        keys_sasl_answer_write(out, &reply);
+        same(payload, out);
+    } else if (kind == 8 && keys_credentials_question_read(payload, &route)) {
+        keys_credentials_question_write(out, route);
+        same(payload, out);
+    } else if (kind == 9 && keys_credentials_answer_read(payload, &credentials)) {
+        keys_credentials_answer_write(out, &credentials);
+        same(payload, out);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf out;
@@ -62,8 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct bytes payload = bytes_from(data + 1, size - 1);
     buf_init(&out, 4 << 20);
-    read_requests(data[0] % 6, payload, &out);
-    read_answers(data[0] % 6, payload, &out);
+    read_requests(data[0] % 10, payload, &out);
+    read_answers(data[0] % 10, payload, &out);
+    read_sasl(data[0] % 10, payload, &out);
     buf_free(&out);
     return 0;
 }

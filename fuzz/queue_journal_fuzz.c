@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A queue whose journals are the input. The first octet says how: as they are, or as parts that get a head and a
- * good checksum here, which no fuzzer would guess, some of them spoiled again. Whatever is read must leave a queue that works.
+ * A queue whose journals are the input. The first octet says how: as they are, or as parts that get a
+ * head and a good checksum here, which no fuzzer would guess, some of them spoiled again. Whatever is
+ * read must leave a queue that works.
  */
 #include "base/cursor.h"
 #include "os/durable_fake.h"

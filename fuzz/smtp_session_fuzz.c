@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENIENT = 1, NORMALIZE = 2, DSN = 4, PROXY = 8, DELAY = 16, SUBMITTER = 32 };
+enum { LENIENT = 1, NORMALIZE = 2, DSN = 4, PROXY = 8, DELAY = 16, SUBMITTER = 32, AUTH = 64 };
 
 struct run {
     struct bytes input;
@@ -56,10 +56,30 @@ static void on_mail(void *context, struct smtp_session *session, struct smtp_rep
 {
     ((struct run *)context)->transactions++;
     check(session->helo.len > 0);
+    check(!(((struct run *)context)->switches & AUTH) || session->account.len);
     check_submitter(session->transaction, context);
     if (bytes_starts_with(session->transaction->sender_local, BYTES("no")))
         smtp_reply_set(reply, session->transaction->arena, 550, "5.7.1", "Not " BYTES_FMT,
                        BYTES_ARG(session->transaction->sender));
+}
+
+/* Two challenges at most; who answers "in" is let in. */
+static void on_auth(void *context, struct smtp_session *session, struct smtp_auth *auth,
+                    struct smtp_reply *reply)
+{
+    struct bytes message = auth->initial;
+    enum result result = OK;
+    check(session->esmtp && !session->transaction && !session->account.len);
+    check(reply->code == 454 && !auth->account.len);
+    check(auth->initial_present || !auth->initial.len);
+    for (int i = 0; i < 2 && result == OK && (i || !auth->initial_present); i++)
+        result = smtp_auth_challenge(auth, message, &message, NULL);
+    check(result == OK || !message.len);
+    auth->account = BYTES("somebody");
+    if (bytes_starts_with(message, BYTES("in")) || result != OK)
+        smtp_reply_set(reply, session->arena, 235, "2.7.0", "Welcome");
+    else
+        smtp_reply_set(reply, session->arena, 535, "5.7.8", "Not you");
 }
 
 static void on_recipient(void *context, struct smtp_session *session,
@@ -166,8 +186,12 @@ static void run_session(struct run *run, struct bytes input, unsigned switches, 
         .lenient = switches & LENIENT,
         .offer_dsn = switches & DSN,
         .offer_submitter = switches & SUBMITTER,
+        .auth_mechanisms = switches & AUTH ? "PLAIN CRAM-MD5 SCRAM-SHA-256-PLUS" : NULL,
+        .auth_without_tls = true,
+        .require_auth = switches & AUTH,
         .bare_line_ends = switches & NORMALIZE ? SMTP_BARE_NORMALIZE : SMTP_BARE_REJECT,
         .handler = {.context = run,
+                    .auth = on_auth,
                     .mail = on_mail,
                     .recipient = on_recipient,
                     .message = on_message,

@@ -3,11 +3,13 @@
  * vouch demo: the gateway on high ports of 127.0.0.1 with a DNS of its own, shown at work.
  *
  * Starts a small name server and `vouch serve --unprivileged`, sends six messages from several loopback
- * addresses, prints what was decided and why, and leaves the gateway running until Ctrl-C.
+ * addresses, prints what was decided and why, submits one that leaves, and leaves the gateway running until
+ * Ctrl-C.
  */
 #include "cmd/command.h"
 #include "cmd/demo_dns.h"
 #include "cmd/demo_mail.h"
+#include "cmd/demo_send.h"
 #include "cmd/world.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -28,10 +30,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SMTP_PORT = 2525, DNS_PORT = 5354 };
+enum { SMTP_PORT = 2525, SUBMISSION_PORT = 2587, SUBMISSIONS_PORT = 2465, ELSEWHERE_PORT = 2526, DNS_PORT = 5354 };
 
 static const char usage[] =
-    "usage: vouch demo [--once] [--port N] [--dns-port N] DIRECTORY\n"
+    "usage: vouch demo [--once] [--port N] [--submission-port N] [--submissions-port N]\n"
+    "                  [--elsewhere-port N] [--dns-port N] DIRECTORY\n"
     "\n"
     "Shows the gateway at work, with nothing to prepare: starts it unprivileged on 127.0.0.1 with a\n"
     "configuration and a small DNS of its own, sends it genuine and forged messages, prints what was\n"
@@ -40,6 +43,9 @@ static const char usage[] =
     "  DIRECTORY      for configuration, mail and ledger; made if absent\n"
     "  --once         stop after the table\n"
     "  --port N       SMTP port (default 2525)\n"
+    "  --submission-port N   port for users, with STARTTLS (default 2587)\n"
+    "  --submissions-port N  port for users, with TLS from the start (default 2465)\n"
+    "  --elsewhere-port N    port of the server that mail is sent to (default 2526)\n"
     "  --dns-port N   port of the demonstration's name server (default 5354)\n"
     "\n"
     "example:\n"
@@ -49,12 +55,12 @@ static const char usage[] =
 
 struct demo {
     char directory[PATH_MAX];
-    uint16_t port, dns_port;
+    struct demo_ports ports;
     bool once;
     EVP_PKEY *key;
     struct zone *zone;
     struct arena *arena;
-    pid_t dns, gateway;
+    pid_t dns, gateway, elsewhere;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -91,6 +97,12 @@ static bool write_files(struct demo *demo)
         "edges = 2\n"
         "\n"
         "listener smtp { address = [127.0.0.1:%u] }\n"
+        "listener submission { address = [127.0.0.1:%u]  submission = yes }\n"
+        "listener submissions { address = [127.0.0.1:%u]  submission = yes  tls = implicit }\n"
+        "accounts { file = \"%s/accounts\" }\n"
+        "key-directory = \"%s/keys\"\n"
+        "signing vouch.example { }\n"
+        "queue { smtp-port = %u }\n"
         "certificate demo { chain = \"%s/tls.pem\"  key = \"%s/tls.key\" }\n"
         "dns { servers = [127.0.0.1:%u] }\n"
         "limits { greeting-delay = 0 }\n"
@@ -99,8 +111,9 @@ static bool write_files(struct demo *demo)
         "    recipients = \"%s/users\"\n"
         "    deliver = \"maildir:%s/mail/{user}\"\n"
         "}\n",
-        demo->directory, demo->directory, demo->port, demo->directory, demo->directory,
-        demo->dns_port, demo->directory, demo->directory);
+        demo->directory, demo->directory, demo->ports.smtp, demo->ports.submission,
+        demo->ports.submissions, demo->directory, demo->directory, demo->ports.elsewhere, demo->directory,
+        demo->directory, demo->ports.dns, demo->directory, demo->directory);
     struct tls_server *tls = tls_server_create(&error);
     bool fine = files_make_directories(demo->directory, 0755) == 0 && tls &&
                 tls_server_add_self_signed(tls, "mx.vouch.example", path_of(demo, "tls.pem"),
@@ -114,10 +127,10 @@ static bool write_files(struct demo *demo)
 
 static bool start_dns(struct demo *demo)
 {
-    int fd = demo_dns_bind(demo->dns_port);
+    int fd = demo_dns_bind(demo->ports.dns);
     if (fd < 0) {
         fprintf(stderr, "vouch demo: cannot use UDP port %u of 127.0.0.1: %s (--dns-port takes another)\n",
-                demo->dns_port, strerror(-fd));
+                demo->ports.dns, strerror(-fd));
         return false;
     }
     fflush(NULL);
@@ -213,7 +226,7 @@ static bool show(struct demo *demo)
         char reply[2048] = "";
         uint64_t code = 0;
         struct bytes text = demo_mail_text(demo->arena, mail, demo->key, time(NULL));
-        if (!text.len || !demo_mail_send(mail, demo->port, text, reply, sizeof(reply))) {
+        if (!text.len || !demo_mail_send(mail, demo->ports.smtp, text, reply, sizeof(reply))) {
             fprintf(stderr, "vouch demo: no conversation with the gateway\n");
             return false;
         }
@@ -243,7 +256,7 @@ static void explain_rest(struct demo *demo)
            "  build/vouch log --config %s/vouch.conf\n"
            "  build/vouch explain --config %s/vouch.conf ID\n\n"
            "Ctrl-C stops it.\n",
-           demo->port, demo->port, demo->directory, demo->directory, demo->directory,
+           demo->ports.smtp, demo->ports.smtp, demo->directory, demo->directory, demo->directory,
            demo->directory, demo->directory);
     fflush(stdout);
 }
@@ -261,8 +274,11 @@ static int run(struct demo *demo)
     int status = EXIT_NEGATIVE;
     signal(SIGINT, interrupt);
     signal(SIGTERM, interrupt);
-    if (write_files(demo) && start_dns(demo) && start_gateway(demo)) {
-        status = show(demo) ? EXIT_FINE : EXIT_NEGATIVE;
+    demo->elsewhere = demo_elsewhere_start(demo->directory, demo->ports.elsewhere);
+    if (demo->elsewhere && write_files(demo) && start_dns(demo) && start_gateway(demo)) {
+        bool fine = show(demo);
+        fine &= demo_send_show(demo->arena, demo->directory, &demo->ports);
+        status = fine ? EXIT_FINE : EXIT_NEGATIVE;
         if (!demo->once) {
             explain_rest(demo);
             while (!interrupted && waitpid(demo->gateway, NULL, WNOHANG) == 0)
@@ -271,6 +287,7 @@ static int run(struct demo *demo)
     }
     stop(demo->gateway, SIGTERM);
     stop(demo->dns, SIGKILL);
+    stop(demo->elsewhere, SIGKILL);
     return status;
 }
 
@@ -307,17 +324,24 @@ static EVP_PKEY *open_key(struct demo *demo)
 
 int demo_command(int argc, char **argv)
 {
-    struct demo demo = {.port = SMTP_PORT, .dns_port = DNS_PORT};
-    const char *port = NULL, *dns_port = NULL;
-    const struct argument table[] = {
-        {"--once", NULL, &demo.once}, {"--port", &port, NULL}, {"--dns-port", &dns_port, NULL}};
+    struct demo demo = {
+        .ports = {SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT, ELSEWHERE_PORT, DNS_PORT}};
+    const char *port = NULL, *submission = NULL, *submissions = NULL, *elsewhere = NULL, *dns_port = NULL;
+    const struct argument table[] = {{"--once", NULL, &demo.once},
+                                     {"--port", &port, NULL},
+                                     {"--submission-port", &submission, NULL},
+                                     {"--submissions-port", &submissions, NULL},
+                                     {"--elsewhere-port", &elsewhere, NULL},
+                                     {"--dns-port", &dns_port, NULL}};
     struct arguments arguments = {"demo", usage, table, countof(table), {NULL}, 0};
     int status = arguments_read(&arguments, argc, argv);
     if (status >= 0)
         return status;
     if (arguments.position_count != 1)
         return arguments_fail(&arguments, "wants a directory");
-    if (!read_port(port, &demo.port) || !read_port(dns_port, &demo.dns_port))
+    if (!read_port(port, &demo.ports.smtp) || !read_port(dns_port, &demo.ports.dns) ||
+        !read_port(submission, &demo.ports.submission) || !read_port(submissions, &demo.ports.submissions) ||
+        !read_port(elsewhere, &demo.ports.elsewhere))
         return arguments_fail(&arguments, "ports are numbers from 1 to 65535");
     if (files_make_directories(arguments.positions[0], 0755) != 0 ||
         !realpath(arguments.positions[0], demo.directory))
@@ -325,7 +349,8 @@ int demo_command(int argc, char **argv)
     demo.arena = arena_create(64 << 20);
     demo.key = demo.arena ? open_key(&demo) : NULL;
     demo.zone = zone_create();
-    if (demo.arena && demo.key && demo.zone && demo_zone_fill(demo.zone, demo.key))
+    if (demo.arena && demo.key && demo.zone && demo_zone_fill(demo.zone, demo.key) &&
+        demo_send_prepare(demo.arena, demo.directory, demo.zone))
         status = run(&demo);
     else
         status = EXIT_NEGATIVE;

@@ -152,9 +152,10 @@ int user_report_change(const struct user_scene *scene, const char *change, struc
         world_print(&out);
         return EXIT_FINE;
     }
-    if (generated.len)
+    if (generated.len) {
         buf_printf(&out, BYTES_FMT "\n", BYTES_ARG(generated));
-    world_print(&out);
+        world_print(&out);
+    }
     fprintf(stderr, "vouch %s: " BYTES_FMT ": %s in %s; ", scene->arguments->command, BYTES_ARG(name),
             change, scene->path);
     if (told)

@@ -106,7 +106,8 @@ int user_list_command(int argc, char **argv)
             list_json(&out, accounts);
         else
             list_text(&out, accounts);
-        world_print(&out);
+        if (out.len)
+            world_print(&out);
         status = EXIT_FINE;
     }
     accounts_free(accounts);

@@ -78,7 +78,8 @@ static int release(struct user_scene *scene)
         write_json(&out, &answer, name);
     else
         write_text(&out, &answer, name);
-    world_print(&out);
+    if (out.len)
+        world_print(&out);
     return EXIT_FINE;
 }
 

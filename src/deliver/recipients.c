@@ -170,6 +170,14 @@ static bool expand_exactly(struct expansion *expansion, const struct place *plac
     return user != NULL;
 }
 
+/* "announce-bounces+user=example.net": what a list's mail comes back to (message/verp.h), also where there are
+ * no details. */
+static struct bytes without_verp(const struct place *place, struct bytes local)
+{
+    struct bytes plain = bytes_first(local, bytes_find_byte(local, '+'));
+    return place->lists && bytes_ends_with(plain, BYTES("-bounces")) ? plain : local;
+}
+
 static bool expand(struct expansion *expansion, const struct place *place, struct bytes local,
                    unsigned depth)
 {
@@ -177,7 +185,9 @@ static bool expand(struct expansion *expansion, const struct place *place, struc
         return false;
     if (expand_exactly(expansion, place, local, depth))
         return true;
-    struct bytes plain = without_detail(place, local);
+    struct bytes plain = without_verp(place, local);
+    if (plain.len == local.len)
+        plain = without_detail(place, local);
     return plain.len < local.len && expand_exactly(expansion, place, plain, depth);
 }
 

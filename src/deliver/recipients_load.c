@@ -279,7 +279,9 @@ static void check_alias(struct loading *loading, const struct place *place, stru
         bool leads = self ? recipients_local(place->users, name) != NULL
                           : recipients_leads(loading->recipients, place, alias->targets[i]);
         if (!leads)
-            recipients_fault(loading, "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT "' is no user or alias of ours, nor an address",
+            recipients_fault(loading,
+                             "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT
+                             "' is no user or alias of ours, nor an address",
                   BYTES_ARG(name), BYTES_ARG(alias->targets[i]));
     }
     loading->file = (struct bytes){NULL, 0};

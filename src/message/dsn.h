@@ -6,8 +6,8 @@
  * What is written has three parts: a text for a person, the fields for programs, and the header of
  * the message that it is about. The body of that message is never in it, for RET=FULL neither:
  * rfc3461:6.2 lets a server return the header only beyond a length of its choice, and ours is
- * nought. A sender has his message; whoever else gets a report should not get spam or somebody's
- * attachment with it.
+ * nought. A sender has the message already; whoever else gets a report should not get spam or
+ * somebody's attachment with it.
  *
  * Every octet of the body is ASCII (what is not is in quoted-printable), so it needs no 8BITMIME,
  * and SMTPUTF8 only if `to` is not ASCII. It goes out with the null sender, NOTIFY=NEVER and
@@ -34,7 +34,7 @@ struct dsn_recipient {
     /* A server's reply, "550 5.1.1 No such user", of several lines perhaps (LF between them, or
      * CRLF); or a sentence of our own; may be empty. */
     struct bytes diagnostic;
-    bool smtp; /* the diagnostic is a server's reply (read: "smtp;") */
+    bool smtp;               /* the diagnostic is a server's reply (read: "smtp;") */
     struct bytes remote_mta; /* the server's name; empty: none was involved */
     int64_t last_attempt;    /* epoch; 0: not known */
     int64_t retry_until;     /* DSN_DELAYED only; 0: not known */

@@ -59,11 +59,29 @@ static void put_octet(struct writer *w, struct bytes text, size_t i)
     w->column += width;
 }
 
+/* How many octets from there stay as they are and surely fit in the line: most of any text. The
+ * start of a line and what stands before a line end are not for this. */
+static size_t plain_run(const struct writer *w, struct bytes text, size_t i)
+{
+    size_t room =
+        w->column && w->column < LINE_MAX_OCTETS - 1 ? LINE_MAX_OCTETS - 1 - w->column : 0;
+    size_t run = 0;
+    while (run < room && i + run + 1 < text.len && ascii_is_print(text.ptr[i + run]) &&
+           text.ptr[i + run] != '=' && text.ptr[i + run + 1] != '\r')
+        run++;
+    return run;
+}
+
 static void encode(struct writer *w, struct bytes text)
 {
     size_t i = 0;
     while (i < text.len) {
-        if (is_line_end(text, i)) {
+        size_t run = plain_run(w, text, i);
+        if (run) {
+            put(w, bytes_slice(text, i, i + run));
+            w->column += run;
+            i += run;
+        } else if (is_line_end(text, i)) {
             put(w, BYTES("\r\n"));
             w->column = 0;
             i += 2;

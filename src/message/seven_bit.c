@@ -137,7 +137,8 @@ static void write_missing_fields(struct conversion *c, const struct mime_part *p
     bool message = is_root(part) || part->parent->kind == MIME_MESSAGE;
     if (message && !mime_field(part, "MIME-Version"))
         buf_add(c->out, BYTES("MIME-Version: 1.0\r\n"));
-    if (mime_field(part, "Content-Type") || utf8_is_ascii(content))
+    /* In a digest the default is a message. */
+    if (mime_field(part, "Content-Type") || !bytes_is(part->type, "text") || utf8_is_ascii(content))
         return;
     buf_add_string(c->out, utf8_is_valid(content)
                                ? "Content-Type: text/plain; charset=utf-8\r\n"

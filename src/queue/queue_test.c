@@ -295,7 +295,7 @@ static void after_a_failed_batch_nothing_is_written_over_until_it_is_annulled(vo
     queue_commit(queue, &change, 1);
     assert_int_equal(change.result, TEMP);
     durable_fake_crash_after(fake, 2); /* the next batch comes as far as its body */
-    change = addition("Next", pattern(3500));
+    change = addition("Next", bytes_skip(pattern(3600), 100));
     queue_commit(queue, &change, 1);
     assert_int_equal(change.result, TEMP);
     durable_fake_kill(fake);

@@ -181,10 +181,13 @@ static void add_move(struct queue_writer *writer, struct queue_move *move, uint6
     }
     int64_t got = durable->read_at(durable, move->record_fd, octets, move->record.length,
                                    move->record.offset);
-    if (got != (int64_t)move->record.length ||
-        !journal_record_read(bytes_from(octets, (size_t)got), move->record.segment, &record) ||
-        record.length != move->record.length) {
-        move->result = error_set(NULL, PERM, "a record of the queue is damaged");
+    if (got < 0) {
+        move->result = TEMP;
+    } else if (got != (int64_t)move->record.length ||
+               !journal_record_read(bytes_from(octets, (size_t)got), move->record.segment,
+                                    &record) ||
+               record.length != move->record.length) {
+        move->result = PERM;
     } else {
         begin_record(writer, record.kind, record.key, first);
         struct bytes payload = record.payload;

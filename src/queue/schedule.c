@@ -193,6 +193,12 @@ static void set_origin(struct schedule *schedule, int64_t now)
     schedule->has_origin = true;
 }
 
+/* Tasks count in seconds, and never too few; but what is due now is due now. */
+static int64_t whole(int64_t due, int64_t now)
+{
+    return due <= now ? now - SECOND + 1 : due;
+}
+
 bool schedule_add(struct schedule *schedule, const struct schedule_adding *adding, int64_t now)
 {
     set_origin(schedule, now);
@@ -212,7 +218,7 @@ bool schedule_add(struct schedule *schedule, const struct schedule_adding *addin
     else if (!task->attempts && adding->due <= now)
         task_queue(schedule, index);
     else
-        task_put_off(schedule, index, adding->due);
+        task_put_off(schedule, index, whole(adding->due, now));
     settle(schedule, adding->destination, now);
     return true;
 }
@@ -433,7 +439,7 @@ void schedule_keep(struct schedule *schedule, uint32_t index, unsigned attempts,
     } else if (!attempts && due <= now) {
         task_queue(schedule, index);
     } else {
-        task_put_off(schedule, index, due);
+        task_put_off(schedule, index, whole(due, now));
     }
     settle(schedule, task->destination, now);
 }
@@ -482,7 +488,7 @@ struct schedule_task schedule_task(const struct schedule *schedule, uint32_t ind
         .held = task->held,
         .taken = task->state == TASK_TAKEN,
         .watched = task->watched,
-        .due = task->state == TASK_PUT_OFF ? task_due(schedule, task) : 0,
+        .due = task->due ? task_due(schedule, task) : 0,
     };
 }
 

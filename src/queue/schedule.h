@@ -109,7 +109,7 @@ struct schedule_task {
     unsigned tries;        /* attempts, and failures of its destination since it waits for it */
     unsigned held;
     bool taken, watched;
-    int64_t due;           /* of the task alone */
+    int64_t due;           /* of the task alone, also while it is taken; 0: it is new */
 };
 struct schedule_task schedule_task(const struct schedule *schedule, uint32_t task);
 void schedule_unwatch(struct schedule *schedule, uint32_t task);

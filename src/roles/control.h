@@ -6,9 +6,9 @@
  *
  * The master makes the socket, the store accepts on it. A call is one CONTROL_COMMAND frame (os/ipc.h)
  * and its reply; lists come before that in pages, frames without an id, so that nobody holds much for
- * a peer that is slow. What is too long for a frame travels in a memfd. Writers append to a buf; readers take a payload of
- * a peer that may be hostile, and say false if it is not exactly what it should be; slices read point
- * into the payload.
+ * a peer that is slow. What is too long for a frame travels in a memfd. Writers append to a buf; readers
+ * take a payload of a peer that may be hostile, and say false if it is not exactly what it should be;
+ * slices read point into the payload.
  */
 #ifndef VOUCH_ROLES_CONTROL_H
 #define VOUCH_ROLES_CONTROL_H

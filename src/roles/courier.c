@@ -10,7 +10,7 @@
 #include "os/socket.h"
 #include "outbound/deliver.h"
 #include "roles/courier.h"
-#include "smtp/lmtp.h"
+#include "smtp/client.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +21,26 @@ enum { CONTENT_MAX = 1 << 30 };
 #define KEEP_IDLE (30 * SECOND)
 #define SWEEP_INTERVAL (5 * SECOND)
 
+/* The sender of the mail waits for a mailbox server: it has less time than rfc5321:4.5.3.2 gives. */
+static const struct client_timeouts timeouts = {.greeting = 20 * SECOND,
+                                                .command = 20 * SECOND,
+                                                .mail = 20 * SECOND,
+                                                .recipient = 20 * SECOND,
+                                                .data = 20 * SECOND,
+                                                .block = 20 * SECOND,
+                                                .finish = 40 * SECOND};
+
 struct mailbox_connection {
     struct mailbox_connection *next;
     struct config_endpoint endpoint; /* path in the arena */
     struct arena *arena;
-    struct lmtp *lmtp;
+    struct client *client;
     int64_t idle_since;
 };
 
 static void close_connection(struct mailbox_connection *connection)
 {
-    lmtp_close(connection->lmtp);
+    client_close(connection->client);
     arena_destroy(connection->arena);
     free(connection);
 }
@@ -43,7 +52,7 @@ static struct mailbox_connection *take_idle(struct courier *courier,
     while (*link) {
         struct mailbox_connection *connection = *link;
         bool stale = loop_now() - connection->idle_since > KEEP_IDLE ||
-                     !lmtp_is_usable(connection->lmtp);
+                     !client_is_usable(connection->client);
         if (!stale && !endpoint_equal(&connection->endpoint, endpoint)) {
             link = &connection->next;
             continue;
@@ -75,9 +84,12 @@ static struct mailbox_connection *open_connection(struct courier *courier,
                                                   const struct config_endpoint *endpoint,
                                                   struct error *error)
 {
-    struct lmtp_timeouts timeouts = {.command = 20 * SECOND, .data = 20 * SECOND, .finish = 40 * SECOND};
+    struct client_options options = {.hostname = courier->role->config.hostname,
+                                     .lmtp = true,
+                                     .just_send_8bit = true,
+                                     .timeouts = timeouts};
     struct mailbox_connection *connection = calloc(1, sizeof(*connection));
-    struct lmtp_reply reply;
+    struct client_reply reply;
     struct transport *transport;
     if (!connection || !(connection->arena = arena_create(1 << 20))) {
         free(connection);
@@ -88,8 +100,7 @@ static struct mailbox_connection *open_connection(struct courier *courier,
     if (endpoint->path)
         connection->endpoint.path = arena_string(connection->arena, bytes_of(endpoint->path));
     if (open_transport(endpoint, &transport, error) == OK &&
-        lmtp_open(transport, courier->role->config.hostname, &timeouts, connection->arena,
-                  &connection->lmtp, &reply, error) == OK)
+        client_open(transport, &options, connection->arena, &connection->client, &reply, error) == OK)
         return connection;
     arena_destroy(connection->arena);
     free(connection);
@@ -98,7 +109,7 @@ static struct mailbox_connection *open_connection(struct courier *courier,
 
 static void give_back(struct courier *courier, struct mailbox_connection *connection)
 {
-    if (!lmtp_is_usable(connection->lmtp)) {
+    if (!client_is_usable(connection->client)) {
         close_connection(connection);
         return;
     }
@@ -107,7 +118,7 @@ static void give_back(struct courier *courier, struct mailbox_connection *connec
     courier->idle = connection;
 }
 
-static struct protocol_reply to_reply(const struct lmtp_reply *reply, struct arena *arena)
+static struct protocol_reply to_reply(const struct client_reply *reply, struct arena *arena)
 {
     if (!reply->code)
         return (struct protocol_reply){451, BYTES("4.4.2"), BYTES("The mailbox server went away.")};
@@ -115,67 +126,44 @@ static struct protocol_reply to_reply(const struct lmtp_reply *reply, struct are
                                    reply->text};
 }
 
-/* What the server said, or what we say for it when it cannot be asked at all. */
-static bool has_unicode_address(const struct courier_request *request)
-{
-    bool found = !utf8_is_ascii(request->sender);
-    for (size_t i = 0; i < request->recipient_count; i++)
-        found |= !utf8_is_ascii(request->recipients[i]);
-    return found;
-}
-
-/* rfc6531:3.5: where an address is not ASCII, or the header of a message that came with SMTPUTF8. (Raw
- * octets in a header that came without it are just somebody's bad habit.) */
+/* rfc6531:3.5: the header of a message that came with SMTPUTF8. (Raw octets in a header that came without it
+ * are just somebody's bad habit.) That an address is not ASCII the client sees for itself. */
 static bool needs_smtputf8(const struct courier_request *request)
 {
     struct bytes header = bytes_first(request->content, bytes_find(request->content, BYTES("\r\n\r\n")));
-    return has_unicode_address(request) || (request->smtputf8 && !utf8_is_ascii(header));
+    return request->smtputf8 && !utf8_is_ascii(header);
 }
 
-static struct protocol_reply answer_of(enum result result, const struct courier_request *request,
-                                       const struct lmtp_reply *reply, struct arena *arena,
-                                       const struct error *error)
+static bool has_reply(const struct client_reply *replies, size_t count)
 {
-    /* No reply, but a refusal: the server cannot take UTF-8 (rfc6531:3.5). */
-    if (result == PERM && !reply->code)
-        return (struct protocol_reply){
-            554, has_unicode_address(request) ? BYTES("5.6.7") : BYTES("5.6.9"),
-            arena_printf(arena, "%s", error->text)};
-    return to_reply(reply, arena);
+    for (size_t i = 0; i < count; i++)
+        if (replies[i].code)
+            return true;
+    return false;
 }
 
 /* One transaction. TEMP: the connection was lost before anything could be delivered. */
-static enum result transact(struct lmtp *lmtp, const struct courier_request *request, bool deliver,
+static enum result transact(struct client *client, const struct courier_request *request, bool deliver,
                             struct arena *arena, struct protocol_reply *replies, struct error *error)
 {
-    struct lmtp_reply reply = {0};
-    struct lmtp_envelope envelope = {.sender = request->sender,
-                                     .size = deliver ? request->content.len : 0,
-                                     .eight_bit = !utf8_is_ascii(request->content),
-                                     .smtputf8 = needs_smtputf8(request)};
-    size_t *taken = arena_alloc_array(arena, request->recipient_count, sizeof(*taken));
-    struct lmtp_reply *finals =
-        arena_alloc_array(arena, request->recipient_count, sizeof(*finals));
-    size_t taken_count = 0;
-    if (!taken || !finals)
+    struct client_envelope envelope = {.sender = request->sender, .smtputf8 = needs_smtputf8(request)};
+    size_t count = request->recipient_count;
+    struct client_recipient *recipients = arena_alloc_array(arena, count, sizeof(*recipients));
+    struct client_reply *finals = arena_alloc_array(arena, count, sizeof(*finals));
+    if (!recipients || !finals)
         return error_set(error, TEMP, "out of memory");
-    enum result result = lmtp_mail(lmtp, &envelope, arena, &reply, error);
-    if (result == TEMP && !reply.code)
+    for (size_t i = 0; i < count; i++)
+        recipients[i].mailbox = request->recipients[i];
+    enum result result =
+        deliver ? client_send(client, &envelope, recipients, count, &request->content, 1, arena, finals,
+                              error)
+                : client_ask(client, &envelope, recipients, count, arena, finals, error);
+    if (result != OK && !has_reply(finals, count) && !client_is_in_doubt(client))
         return TEMP;
-    for (size_t i = 0; i < request->recipient_count; i++) {
-        enum result asked = result;
-        if (result == OK)
-            asked = lmtp_recipient(lmtp, request->recipients[i], arena, &reply, error);
-        if (asked == OK)
-            taken[taken_count++] = i;
-        replies[i] = answer_of(asked, request, &reply, arena, error);
-    }
-    if (!deliver || taken_count == 0)
-        return lmtp_reset(lmtp, arena, NULL) == OK || taken_count == 0 || !deliver ? OK : TEMP;
-    result = lmtp_send(lmtp, &request->content, 1, arena, finals, error);
-    for (size_t i = 0; i < taken_count; i++)
-        replies[taken[i]] = to_reply(&finals[i], arena);
-    (void)result;
+    for (size_t i = 0; i < count; i++)
+        replies[i] = to_reply(&finals[i], arena);
+    if (!deliver && client_is_usable(client))
+        (void)!client_reset(client, arena, NULL);
     return OK;
 }
 
@@ -191,7 +179,7 @@ static enum result run_request(struct courier *courier, const struct courier_req
             connection = open_connection(courier, &request->endpoint, error);
         if (!connection)
             return TEMP;
-        enum result result = transact(connection->lmtp, request, deliver, arena, replies, error);
+        enum result result = transact(connection->client, request, deliver, arena, replies, error);
         give_back(courier, connection);
         if (result == OK || !kept)
             return result;

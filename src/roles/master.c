@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One fiber takes signals, one a child serves its control channel. Edges come in generations, each with
- * processes of its own for keys, passwords and sending: a reload starts new ones with the new configuration and ends the old ones when
- * the new ones are ready, so a configuration that does not work never replaces one that does.
+ * processes of its own for keys, passwords and sending: a reload starts new ones with the new configuration
+ * and ends the old ones when the new ones are ready, so a configuration that does not work never replaces one
+ * that does.
  */
 #include "roles/master.h"
 

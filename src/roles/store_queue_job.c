@@ -3,6 +3,7 @@
 #include "roles/store_report.h"
 
 #include "base/log.h"
+#include "message/verp.h"
 #include "roles/store_tls_report.h"
 
 #include <errno.h>
@@ -55,7 +56,8 @@ static bool gather(struct attempt *attempt)
 static size_t fill_recipients(const struct attempt *attempt, size_t from, struct send_request *request)
 {
     size_t octets = 0, count = 0;
-    for (size_t i = from; i < attempt->count && count < SEND_RECIPIENTS_MAX; i++) {
+    size_t most = attempt->live->envelope.verp ? 1 : SEND_RECIPIENTS_MAX;
+    for (size_t i = from; i < attempt->count && count < most; i++) {
         const struct queue_recipient *recipient =
             &attempt->live->envelope.recipients[attempt->indices[i]];
         octets += recipient->address.len + recipient->original.len + 16;
@@ -65,6 +67,33 @@ static size_t fill_recipients(const struct attempt *attempt, size_t from, struct
             .address = recipient->address, .notify = recipient->notify, .original = recipient->original};
     }
     return count;
+}
+
+/* A list's mail has a return path for each recipient, so that a report says whose address is dead. */
+static struct bytes return_path(const struct attempt *attempt, struct bytes recipient)
+{
+    const struct queue_envelope *envelope = &attempt->live->envelope;
+    size_t at = bytes_rfind_byte(envelope->sender, '@');
+    struct verp verp = {.local = bytes_first(envelope->sender, at),
+                        .domain = bytes_skip(envelope->sender, at + 1),
+                        .delimiter = '+'};
+    struct bytes path;
+    if (envelope->verp && at != BYTES_NOT_FOUND &&
+        verp_encode(attempt->arena, &verp, recipient, &path, NULL) == OK)
+        return path;
+    return envelope->sender;
+}
+
+/* A list's return path names the member. Where that is impossible the plain one must serve. */
+static struct bytes sender_for(const struct attempt *attempt, const struct send_request *request)
+{
+    struct bytes sender = attempt->live->envelope.sender, named;
+    size_t at = bytes_rfind_byte(sender, '@');
+    if (!attempt->live->envelope.verp || at == BYTES_NOT_FOUND)
+        return sender;
+    struct verp verp = {bytes_first(sender, at), bytes_skip(sender, at + 1), '+'};
+    return verp_encode(attempt->arena, &verp, request->recipients[0].address, &named, NULL) == OK ? named
+                                                                                                  : sender;
 }
 
 static enum result load_content(const struct attempt *attempt, struct send_request *request, int *fd,
@@ -82,7 +111,6 @@ static enum result send_some(struct attempt *attempt, size_t from, size_t *count
     const struct queue_envelope *envelope = &attempt->live->envelope;
     struct store_queue *queue = attempt->queue;
     struct send_request request = {
-        .sender = envelope->sender,
         .envelope_id = envelope->envelope_id,
         .return_full = envelope->return_full,
         .return_headers = envelope->return_headers,
@@ -99,9 +127,11 @@ static enum result send_some(struct attempt *attempt, size_t from, size_t *count
     if (!request.recipients)
         return error_set(error, TEMP, "out of memory");
     *count = request.recipient_count = fill_recipients(attempt, from, &request);
+    request.sender = sender_for(attempt, &request);
     request.domain = queue_domain(attempt->arena, request.recipients[0].address);
     if (!request.domain.len)
         return error_set(error, TEMP, "out of memory");
+    request.sender = return_path(attempt, request.recipients[0].address);
     enum result result = load_content(attempt, &request, &fd, error);
     if (result != OK)
         return result;

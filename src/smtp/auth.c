@@ -32,7 +32,7 @@ struct exchange {
 /* Slices are read-only by their type; what is behind these belongs to the stream or the arena. */
 static void wipe(struct bytes secret)
 {
-    if (secret.len)
+    if (secret.ptr && secret.len)
         explicit_bzero((void *)(uintptr_t)secret.ptr, secret.len);
 }
 

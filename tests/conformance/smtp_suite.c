@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smtp_suite: the SMTP server and the LMTP client alone, for scripts to talk to.
+ * smtp_suite: the SMTP server and the SMTP client (as LMTP) alone, for scripts to talk to.
  *
  *   smtp_suite serve FOLDER reject|normalize [tls]
  *       listens on a free port of 127.0.0.1, which it prints; each message taken becomes a file in
@@ -10,7 +10,7 @@
  */
 #include "fiber/group.h"
 #include "os/socket.h"
-#include "smtp/lmtp.h"
+#include "smtp/client.h"
 #include "smtp/server.h"
 
 #include <errno.h>
@@ -133,24 +133,23 @@ struct delivery {
     enum result result;
 };
 
-static enum result deliver(struct delivery *d, struct lmtp **lmtp, struct error *error)
+static enum result deliver(struct delivery *d, struct client **client, struct error *error)
 {
-    static const struct lmtp_timeouts timeouts = {10 * SECOND, 10 * SECOND, 10 * SECOND};
+    struct client_options options = {.hostname = "client.example",
+                                     .lmtp = true,
+                                     .just_send_8bit = true,
+                                     .deadline = loop_deadline(30 * SECOND)};
     struct ip ip;
     struct transport *transport;
-    struct lmtp_reply reply, replies[1];
-    struct lmtp_envelope envelope = {.sender = d->sender};
+    struct client_reply reply, replies[1];
+    struct client_envelope envelope = {.sender = d->sender};
+    struct client_recipient recipient = {.mailbox = d->recipient};
     ip_parse(BYTES("127.0.0.1"), &ip);
     if (socket_connect(&ip, d->port, NULL, loop_deadline(10 * SECOND), &transport))
         return error_set(error, TEMP, "cannot connect");
-    enum result result =
-        lmtp_open(transport, "client.example", &timeouts, d->arena, lmtp, &reply, error);
+    enum result result = client_open(transport, &options, d->arena, client, &reply, error);
     if (result == OK)
-        result = lmtp_mail(*lmtp, &envelope, d->arena, &reply, error);
-    if (result == OK)
-        result = lmtp_recipient(*lmtp, d->recipient, d->arena, &reply, error);
-    if (result == OK)
-        result = lmtp_send(*lmtp, &d->text, 1, d->arena, replies, error);
+        result = client_send(*client, &envelope, &recipient, 1, &d->text, 1, d->arena, replies, error);
     if (result == OK && replies[0].code >= 400)
         result = error_set(error, replies[0].code < 500 ? TEMP : PERM, "%u", replies[0].code);
     return result;
@@ -159,12 +158,12 @@ static enum result deliver(struct delivery *d, struct lmtp **lmtp, struct error 
 static void run_client(void *argument)
 {
     struct delivery *d = argument;
-    struct lmtp *lmtp = NULL;
+    struct client *client = NULL;
     struct error error = {""};
-    d->result = deliver(d, &lmtp, &error);
+    d->result = deliver(d, &client, &error);
     if (d->result != OK)
         fprintf(stderr, "%s\n", error.text);
-    lmtp_close(lmtp);
+    client_close(client);
 }
 
 static int send_by_lmtp(int argc, char **argv, struct loop *loop)

@@ -4,6 +4,7 @@
  * payloads that no honest edge sends, and its death. A failed check ends the program: cmocka's jumps do
  * not survive a fiber.
  */
+#include "auth/accounts.h"
 #include "auth/dkim.h"
 #include "auth/dkim_record.h"
 #include "auth/key_directory.h"
@@ -54,6 +55,7 @@ static struct world {
 } world;
 
 static const char *extra = ""; /* more configuration */
+static enum role_kind peer_kind = ROLE_EDGE; /* as whom the channel is opened */
 static int try_in_sandbox = -1; /* what the child tries once its sandbox is closed */
 
 /* ---- the world on disk ---- */
@@ -110,6 +112,7 @@ static int set_up(void **state)
     world.arena = arena_create(64 << 20);
     world.zone = zone_create();
     extra = "";
+    peer_kind = ROLE_EDGE;
     try_in_sandbox = -1;
     make_domain("example.org", true);
     make_domain("one.example", false);
@@ -178,7 +181,7 @@ static void run_role(void *argument)
     report(result == OK ? '+' : result == PERM ? '-' : '?', error.text);
     if (result != OK)
         _exit(2);
-    keys_role.peer(&role, ROLE_EDGE, 0, fd);
+    keys_role.peer(&role, peer_kind, 0, fd);
     keys_role.run(&role);
 }
 
@@ -482,6 +485,191 @@ static void return_paths_are_made_and_taken_apart_with_our_secrets(void **state)
     as_edge(make_and_take_addresses);
 }
 
+/* ---- accounts ---- */
+
+static void write_file(const char *name, const char *text)
+{
+    char *path = key_directory_path(world.arena, world.folder, bytes_of(name), "");
+    path[strlen(path) - (path[strlen(path) - 1] == '/')] = '\0';
+    FILE *file = fopen(path, "w");
+    check(file != NULL);
+    fputs(text, file);
+    fclose(file);
+    check(chmod(path, 0600) == 0);
+}
+
+#define ACCOUNTS "accounts { file = accounts }\n"
+
+static void write_accounts(void)
+{
+    static const struct bytes send_as[] = {BYTES_INIT("sales@example.org")};
+    struct account account = {.name = BYTES("anna@example.org"), .send_as = send_as, .send_as_count = 1};
+    struct buf text;
+    buf_init(&text, 4096);
+    check(account_set_password(world.arena, &account, BYTES("correct horse"), false, &world.error) == OK);
+    account_write(&text, &account);
+    buf_add_byte(&text, '\n');
+    write_file("accounts", arena_string(world.arena, buf_bytes(&text)));
+    buf_free(&text);
+}
+
+static enum keys_sasl_status sasl(struct keys_sasl_question question, struct keys_sasl_answer *answer)
+{
+    check(keys_sasl(world.keys, world.arena, &question, loop_deadline(60 * SECOND), answer,
+                    &world.error) == OK);
+    return answer->status;
+}
+
+static enum keys_sasl_status plain(const char *name, const char *password,
+                                   struct keys_sasl_answer *answer)
+{
+    struct bytes data =
+        arena_printf(world.arena, "%c%s%c%s", 0, name, 0, password);
+    return sasl((struct keys_sasl_question){.mechanism = BYTES("PLAIN"), .data_present = true,
+                                            .data = data},
+                answer);
+}
+
+static void verify_passwords(void)
+{
+    static struct keys_sasl_answer answer;
+    check(plain("anna@example.org", "correct horse", &answer) == KEYS_SASL_DONE);
+    check(bytes_is(answer.account, "anna@example.org"));
+    check(answer.send_as_count == 1 && bytes_is(answer.send_as[0], "sales@example.org"));
+    check(plain("anna@example.org", "wrong horse", &answer) == KEYS_SASL_REFUSED);
+    check(bytes_is(answer.account, "anna@example.org") && answer.send_as_count == 0);
+    check(plain("nobody@example.org", "correct horse", &answer) == KEYS_SASL_REFUSED);
+    /* In several steps. */
+    struct keys_sasl_question login = {.mechanism = BYTES("LOGIN")};
+    check(sasl(login, &answer) == KEYS_SASL_CHALLENGE && bytes_is(answer.data, "Username:"));
+    uint64_t id = answer.conversation;
+    struct keys_sasl_question next = {.conversation = id, .data_present = true,
+                                      .data = BYTES("anna@example.org")};
+    check(sasl(next, &answer) == KEYS_SASL_CHALLENGE);
+    next.data = BYTES("correct horse");
+    check(sasl(next, &answer) == KEYS_SASL_DONE);
+    /* It is over; so are those that were abandoned, and those that never were. */
+    check(sasl(next, &answer) == KEYS_SASL_REFUSED);
+    check(sasl(login, &answer) == KEYS_SASL_CHALLENGE);
+    next.conversation = answer.conversation;
+    next.abandon = true;
+    check(sasl(next, &answer) == KEYS_SASL_REFUSED);
+    next.abandon = false;
+    check(sasl(next, &answer) == KEYS_SASL_REFUSED);
+    next.conversation = 12345;
+    check(sasl(next, &answer) == KEYS_SASL_REFUSED);
+    check(sasl((struct keys_sasl_question){.mechanism = BYTES("NTLM")}, &answer) == KEYS_SASL_REFUSED);
+    check(sasl((struct keys_sasl_question){.mechanism = BYTES("CRAM-MD5")}, &answer) ==
+          KEYS_SASL_CHALLENGE);
+    check(sasl((struct keys_sasl_question){.mechanism = BYTES("SCRAM-SHA-256"), .data_present = true,
+                                           .data = BYTES("n,,n=anna@example.org,r=x")},
+               &answer) == KEYS_SASL_CHALLENGE);
+    /* An edge has no business with the courier's passwords. */
+    struct keys_credentials found;
+    check(keys_credentials(world.keys, world.arena, BYTES("smart"), loop_deadline(20 * SECOND), &found,
+                           &world.error) == TEMP);
+}
+
+static void passwords_are_verified_in_the_sandbox(void **state)
+{
+    write_accounts();
+    write_config(ACCOUNTS);
+    as_edge(verify_passwords);
+}
+
+static void fill_the_table(void)
+{
+    static struct keys_sasl_answer answer;
+    struct keys_sasl_question login = {.mechanism = BYTES("LOGIN")}, next = {.data_present = true};
+    check(sasl(login, &answer) == KEYS_SASL_CHALLENGE);
+    uint64_t first = answer.conversation, last = 0;
+    for (int i = 0; i < 2100; i++) {
+        struct arena_mark mark = arena_mark(world.arena);
+        check(sasl(login, &answer) == KEYS_SASL_CHALLENGE);
+        last = answer.conversation;
+        arena_rewind(world.arena, mark);
+    }
+    next.data = BYTES("anna@example.org");
+    next.conversation = first;
+    check(sasl(next, &answer) == KEYS_SASL_REFUSED);
+    next.conversation = last;
+    check(sasl(next, &answer) == KEYS_SASL_CHALLENGE);
+}
+
+static void whoever_begins_without_end_only_loses_his_own(void **state)
+{
+    write_accounts();
+    write_config(ACCOUNTS);
+    as_edge(fill_the_table);
+}
+
+struct guess {
+    int done, busy;
+};
+
+static void guess_task(void *argument)
+{
+    struct guess *guess = argument;
+    struct keys_sasl_answer *answer = arena_new(world.arena, struct keys_sasl_answer);
+    enum keys_sasl_status status = plain("anna@example.org", "wrong horse", answer);
+    check(status == KEYS_SASL_REFUSED || status == KEYS_SASL_TEMPORARY);
+    guess->done++;
+    guess->busy += status == KEYS_SASL_TEMPORARY;
+}
+
+/* Three hundred passwords at once: some are put off, and a signature is made in the midst of them. */
+static void guess_and_sign(void)
+{
+    struct fiber_group group;
+    struct guess guess = {0};
+    struct buf out;
+    size_t signatures;
+    buf_init(&out, 1 << 20);
+    fiber_group_open(&group);
+    for (int i = 0; i < 300; i++)
+        check(fiber_group_start(&group, "guess", guess_task, &guess));
+    fiber_sleep(100 * MILLISECOND);
+    check(sign(BYTES("example.org"), &out) == OK && verified(&out, &signatures) == 2);
+    check(guess.done - guess.busy < 150);
+    check(fiber_group_wait(&group, loop_deadline(120 * SECOND)) == 0);
+    fiber_group_close(&group);
+    check(guess.done == 300 && guess.busy > 0 && guess.busy < 250);
+    buf_free(&out);
+}
+
+static void guessing_does_not_keep_signatures_waiting(void **state)
+{
+    write_accounts();
+    write_config("signing example.org { }\n" ACCOUNTS);
+    as_edge(guess_and_sign);
+}
+
+static void ask_for_credentials(void)
+{
+    struct keys_credentials found;
+    int64_t deadline = loop_deadline(20 * SECOND);
+    check(keys_credentials(world.keys, world.arena, BYTES("smart"), deadline, &found, &world.error) == OK);
+    check(bytes_is(found.user, "us") && bytes_is(found.password, "pass word "));
+    check(keys_credentials(world.keys, world.arena, BYTES("other"), deadline, &found, &world.error) == NONE);
+    /* And the courier has none with signatures and accounts. */
+    struct keys_sasl_question question = {.mechanism = BYTES("LOGIN")};
+    struct keys_sasl_answer *answer = arena_new(world.arena, struct keys_sasl_answer);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    check(keys_sasl(world.keys, world.arena, &question, deadline, answer, &world.error) == TEMP);
+    check(sign(BYTES("example.org"), &out) == TEMP);
+    buf_free(&out);
+}
+
+static void the_courier_gets_the_passwords_of_its_routes(void **state)
+{
+    write_file("password", "pass word \n");
+    write_config("signing example.org { }\n"
+                 "route smart { hosts = [127.0.0.1:2525] user = us password-file = password }\n");
+    peer_kind = ROLE_COURIER;
+    as_edge(ask_for_credentials);
+}
+
 /* ---- the sandbox ---- */
 
 static void it_can_open_neither_files_nor_sockets_once_it_serves(void **state)
@@ -577,6 +765,10 @@ int main(void)
         TEST(payloads_of_a_hostile_edge_are_refused),
         TEST(without_the_keys_process_signing_fails_for_now),
         TEST(return_paths_are_made_and_taken_apart_with_our_secrets),
+        TEST(passwords_are_verified_in_the_sandbox),
+        TEST(whoever_begins_without_end_only_loses_his_own),
+        TEST(guessing_does_not_keep_signatures_waiting),
+        TEST(the_courier_gets_the_passwords_of_its_routes),
         TEST(it_can_open_neither_files_nor_sockets_once_it_serves),
         TEST(keys_and_secrets_that_others_may_read_are_refused),
         TEST(a_domain_that_is_to_be_signed_wants_an_active_key),
