@@ -480,11 +480,12 @@ struct schedule_task schedule_task(const struct schedule *schedule, uint32_t ind
 {
     const struct task *task = task_at(schedule, index);
     const struct destination *destination = destination_at(schedule, task->destination);
+    unsigned shared = (uint16_t)(destination->tries - task->tries_before);
     return (struct schedule_task){
         .message = task->message,
         .destination = task->destination,
         .attempts = task->attempts,
-        .tries = task->attempts + (unsigned)(uint16_t)(destination->tries - task->tries_before),
+        .tries = shared > task->attempts ? shared : task->attempts,
         .held = task->held,
         .taken = task->state == TASK_TAKEN,
         .watched = task->watched,

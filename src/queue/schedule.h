@@ -106,7 +106,7 @@ uint32_t schedule_following(const struct schedule *schedule, uint32_t task);
 struct schedule_task {
     uint32_t message, destination;
     unsigned attempts;
-    unsigned tries;        /* attempts, and failures of its destination since it waits for it */
+    unsigned tries;        /* attempts, or failures of its destination since it waits: the more of them */
     unsigned held;
     bool taken, watched;
     int64_t due;           /* of the task alone, also while it is taken; 0: it is new */

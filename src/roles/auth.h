@@ -32,7 +32,6 @@
 #include "roles/keys_protocol.h"
 #include "roles/role.h"
 
-extern const struct role_definition auth_role;
 
 /* ---- Dovecot ---- */
 

@@ -22,12 +22,17 @@ void auth_pam_forget(struct auth_pam *pam)
     OPENSSL_cleanse(pam, sizeof(*pam));
 }
 
+static bool is_name_letter(uint8_t c, bool first)
+{
+    return ascii_is_alnum(c) || c == '_' ||
+           (!first && bytes_find_byte(BYTES(".-@+"), c) != BYTES_NOT_FOUND);
+}
+
 /* Letters that accounts of systems have; modules make file names of them. */
 static bool take_name(struct auth_pam *pam, struct bytes name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!ascii_is_alnum(name.ptr[i]) && (i == 0 || bytes_find_byte(BYTES("._-@+"), name.ptr[i]) == BYTES_NOT_FOUND) &&
-            name.ptr[i] != '_')
+        if (!is_name_letter(name.ptr[i], i == 0))
             return false;
     return name.len && bytes_to_cstring(name, pam->name, sizeof(pam->name));
 }

@@ -22,6 +22,7 @@ static const struct role_definition *const definitions[ROLE_KINDS] = {
     [ROLE_STORE] = &store_role,
     [ROLE_COURIER] = &courier_role,
     [ROLE_KEYS] = &keys_role,
+    [ROLE_AUTH] = &auth_role,
 };
 
 static char log_name[64], log_filter[1024];

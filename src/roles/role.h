@@ -34,7 +34,7 @@ struct role_definition {
     void (*reload)(struct role *role);
 };
 
-extern const struct role_definition edge_role, store_role, courier_role, keys_role;
+extern const struct role_definition edge_role, store_role, courier_role, keys_role, auth_role;
 
 struct role {
     const struct role_definition *definition;

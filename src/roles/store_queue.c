@@ -230,7 +230,9 @@ static void found_destination(struct store_queue *queue, struct bytes name, stru
     long long until = 0;
     if (!bytes_to_cstring(value, text, sizeof(text)) || sscanf(text, "%u %lld", &failures, &until) != 2)
         return;
-    uint32_t destination = schedule_destination(queue->schedule, name, 0, 0, loop_now());
+    uint32_t destination = schedule_find(queue->schedule, name);
+    if (destination == SCHEDULE_NONE)
+        destination = schedule_destination(queue->schedule, name, 0, 0, loop_now());
     if (destination != SCHEDULE_NONE)
         schedule_restore(queue->schedule, destination, failures, due_of(queue, until), loop_now());
 }

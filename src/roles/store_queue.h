@@ -98,7 +98,7 @@ enum result store_queue_act(struct store *store, const struct store_queue_filter
                             struct error *error) must_check;
 
 struct store_queue_destination {
-    struct bytes name;            /* a domain, "route NAME", or "reports" */
+    struct bytes name;            /* a domain, "route NAME", or "(reports)" */
     size_t messages;              /* waiting, held and under way */
     size_t running;               /* sessions now */
     size_t concurrency;           /* sessions that it may have now */

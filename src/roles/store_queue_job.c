@@ -12,6 +12,7 @@
 
 #define UNREADABLE_PAUSE HOUR
 #define REPORT_PAUSE MINUTE
+#define WRITE_PAUSE (2 * SECOND)
 enum {
     JOB_ARENA = 16 << 20,
     REQUEST_OCTETS = 64 * 1024 /* of recipients in one job: a frame has to hold them */
@@ -186,25 +187,26 @@ static void conclude(struct attempt *attempt, size_t from, size_t count, const s
         .count = count,
         .delay = attempt->delay,
         .counts = attempt->counted,
-        .tries = task.tries + attempt->counted,
+        .tries = task.attempts + attempt->counted > task.tries ? task.attempts + attempt->counted : task.tries,
     };
     *delivered += queue_outcome(attempt->queue, attempt->live, &outcome);
     attempt->sent = from + count;
 }
 
-/* Sends until all recipients had their attempt, or until no server listens any more. The number of those
- * delivered. NONE: nothing is to be changed, as the store ends or nothing was sent. */
-static enum result try_all(struct attempt *attempt, size_t *delivered)
+/* Sends until all recipients had their attempt, or until no server listens any more. False: nothing has
+ * changed, as the store ends or nothing could be sent. */
+static bool try_all(struct attempt *attempt, size_t *delivered)
 {
     struct error error;
     size_t count = 0;
+    int64_t written_at = loop_now();
     for (size_t from = 0; from < attempt->count; from += count) {
         struct send_answer answer;
         bool sent, last;
         enum result result = send_some(attempt, from, &count, &answer, &sent, &error);
         if (result != OK && fiber_is_cancelled()) {
             judge(attempt, SCHEDULE_UNTRIED);
-            return NONE;
+            return attempt->sent > 0;
         }
         if (result == OK)
             store_tls_count(attempt->queue->store, answer.events, answer.event_count);
@@ -218,14 +220,20 @@ static enum result try_all(struct attempt *attempt, size_t *delivered)
         if (last)
             judge(attempt, outcome);
         if (outcome == SCHEDULE_UNTRIED)
-            return NONE;
+            return attempt->sent > 0;
         if (!last)
             attempt->counted = true;
         conclude(attempt, from, count, result == OK ? &answer : NULL, &error, delivered);
         if (last)
             break;
+        /* A list is long: a crash must not send all of it again. */
+        if (loop_now() - written_at > WRITE_PAUSE) {
+            if (live_commit(attempt->queue, attempt->live) != OK)
+                log_warning("queue", "what was delivered cannot be written down");
+            written_at = loop_now();
+        }
     }
-    return OK;
+    return true;
 }
 
 void queue_report_later(struct store_queue *queue, const struct live *live)
@@ -362,7 +370,7 @@ static void run_attempt(struct attempt *attempt)
         schedule_anew(queue, live);
         return;
     }
-    if (try_all(attempt, &delivered) == OK)
+    if (try_all(attempt, &delivered))
         finish(queue, live, delivered);
     give_back(attempt, has_left(attempt) && !live->removed);
 }

@@ -22,8 +22,8 @@
 /* Mail that was hardly tried is not given up, whatever the clock says. */
 enum { QUEUE_TRIES_LEAST = 4, QUEUE_TEXT_MAX = 1000 };
 #define QUEUE_PATIENCE (20 * MINUTE)
-/* The destination of reports that have to be made yet. */
-#define QUEUE_REPORTS "reports"
+/* The destination of reports that have to be made yet: no domain has such a name. */
+#define QUEUE_REPORTS "(reports)"
 
 struct queue_ticket;
 struct live;

@@ -187,13 +187,13 @@ SMTP_NOINLINE enum result smtp_auth_challenge(struct smtp_auth *auth, struct byt
                             "the exchange is over", error);
     if (++e->challenges > CHALLENGES_MAX)
         return end_exchange(e, MISCODED, PERM, "the exchange does not end", error);
-    wipe(e->response);
-    e->response = auth->initial = (struct bytes){NULL, 0};
-    arena_reset(e->arena);
     /* Who answers before he is asked does not follow the rules (rfc4954:4). */
     if (stream_buffered(e->session->public.stream).len)
         e->session->public.illegal_pipelining = true;
     int failed = send_challenge(e->session, challenge);
+    wipe(e->response);
+    e->response = auth->initial = (struct bytes){NULL, 0};
+    arena_reset(e->arena);
     return failed ? lost(e, failed, error) : read_response(e, response, error);
 }
 

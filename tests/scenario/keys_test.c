@@ -665,7 +665,7 @@ static void the_courier_gets_the_passwords_of_its_routes(void **state)
 {
     write_file("password", "pass word \n");
     write_config("signing example.org { }\n"
-                 "route smart { hosts = [127.0.0.1:2525] user = us password-file = password }\n");
+                 "route smart { hosts = [127.0.0.1:2525] tls = verify user = us password-file = password }\n");
     peer_kind = ROLE_COURIER;
     as_edge(ask_for_credentials);
 }
