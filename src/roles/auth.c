@@ -16,6 +16,8 @@
 #define SWEEP_INTERVAL (1 * MINUTE)
 #define DOVECOT_PATIENCE (25 * SECOND)
 #define PAM_PATIENCE (10 * SECOND)
+/* Modules know at once that there is no such account, and take longer for a wrong password. */
+#define PAM_REFUSAL_TIME (500 * MILLISECOND)
 
 /* PAM's modules may take long, and each at work has a thread. */
 enum { WORKERS = 4, PAM_AT_ONCE = 4, PAM_WAITING_MAX = 100, CONVERSATIONS_MAX = 1024 };
@@ -168,6 +170,7 @@ static void verify_pam(struct auth *auth, struct conversation *conversation, str
 {
     struct bytes claimed = arena_copy(arena, bytes_of(conversation->pam.name));
     struct job *job = arena_new(arena, struct job);
+    int64_t begun = loop_now();
     *answer = (struct keys_sasl_answer){.status = KEYS_SASL_TEMPORARY, .account = claimed};
     if (!job || !claimed.ptr)
         return;
@@ -184,6 +187,8 @@ static void verify_pam(struct auth *auth, struct conversation *conversation, str
         if (answer->status == KEYS_SASL_DONE)
             answer->account = bytes_of(job->check.name);
     }
+    if (answer->status == KEYS_SASL_REFUSED && loop_now() < begun + PAM_REFUSAL_TIME)
+        fiber_sleep(begun + PAM_REFUSAL_TIME - loop_now());
 }
 
 static void step_pam(struct auth *auth, struct conversation *conversation, struct arena *arena,

@@ -152,9 +152,9 @@ static bool take(struct edge_mail *mail, const struct measure *measures, size_t 
     return true;
 }
 
-static bool hold(struct edge_mail *mail, struct bytes reason, struct smtp_reply *reply)
+static bool ask_hold(struct edge_mail *mail, struct bytes reason, bool tell_only, struct smtp_reply *reply)
 {
-    struct hold_question question = {mail->account->name, reason};
+    struct hold_question question = {mail->account->name, reason, tell_only};
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     hold_question_write(&payload, &question);
@@ -170,9 +170,17 @@ static bool hold(struct edge_mail *mail, struct bytes reason, struct smtp_reply 
     return asked && !held;
 }
 
-static bool put_off(struct edge_mail *mail, const struct measure *exceeded, uint64_t value,
-                    struct smtp_reply *reply)
+/* Without a reason: is it held? */
+static bool hold(struct edge_mail *mail, struct bytes reason, struct smtp_reply *reply)
 {
+    return ask_hold(mail, reason, false, reply);
+}
+
+static bool put_off(struct edge_mail *mail, const struct measure *exceeded, uint64_t value,
+                    struct bytes why, struct smtp_reply *reply)
+{
+    struct smtp_reply ignored = {.code = 250};
+    ask_hold(mail, why, true, &ignored);
     log_warning("account", BYTES_FMT ": %s: %llu of %llu", BYTES_ARG(mail->account->name), exceeded->name,
                 (unsigned long long)value, (unsigned long long)exceeded->most);
     smtp_reply_set(reply, mail->gather.arena, 450, "4.7.1",
@@ -189,11 +197,11 @@ static bool enforce(struct edge_mail *mail, const struct measure *exceeded, uint
     unsigned soft = config->submission.soft_percent;
     if (exceeded) {
         bool theft = exceeded->tells_theft || value / 2 >= exceeded->most;
+        struct bytes why = arena_printf(mail->gather.arena, "%s: %llu, with a limit of %llu", exceeded->name,
+                                        (unsigned long long)value, (unsigned long long)exceeded->most);
         if (theft && config->submission.hold && !mail->account->machine)
-            hold(mail, arena_printf(mail->gather.arena, "%s: %llu, with a limit of %llu", exceeded->name,
-                                    (unsigned long long)value, (unsigned long long)exceeded->most),
-                 reply);
-        return reply->code / 100 == 2 ? put_off(mail, exceeded, value, reply) : false;
+            hold(mail, why, reply);
+        return reply->code / 100 == 2 ? put_off(mail, exceeded, value, why, reply) : false;
     }
     if (share >= soft && share <= 100 && soft < 100)
         fiber_sleep((int64_t)(share - soft + 1) * DELAY_MAX_SECONDS * SECOND / (101 - soft));

@@ -2,6 +2,7 @@
 /* A judged message goes to the store. */
 #include "roles/edge_mail.h"
 
+#include "message/pra.h"
 #include "message/resent.h"
 #include "roles/digest.h"
 #include "roles/memfd.h"
@@ -40,6 +41,11 @@ struct parts {
     struct buf prefix, remote_prefix, content;
 };
 
+static const struct edge_recipient *recipient_of(const struct smtp_recipient *recipient)
+{
+    return recipient->context;
+}
+
 static struct bytes original_of(const struct smtp_session *session, const struct smtp_recipient *recipient)
 {
     if (!recipient->original.len)
@@ -55,6 +61,21 @@ static bool is_tls_optional(const struct edge_mail *mail)
     return field && bytes_is_nocase(bytes_trim(field->value), "no");
 }
 
+/* rfc4405:4.1: whoever is responsible for the message, where that is not its return path. What an account
+ * put there that is not its own is not repeated. */
+static struct bytes submitter_of(const struct edge_mail *mail)
+{
+    const struct gather *gather = &mail->gather;
+    struct pra pra;
+    if (!gather->config->authentication.sender_id || !mail->leaves ||
+        pra_find(gather->arena, &gather->message, &pra) != OK ||
+        bytes_equal(pra.mailbox, gather->evidence.mail_from))
+        return BYTES("");
+    if (mail->account && !identity_owns(&mail->identity, pra.local, pra.domain))
+        return BYTES("");
+    return pra.mailbox;
+}
+
 static void add_recipients(const struct smtp_session *session, struct delivery_request *request)
 {
     const struct smtp_transaction *transaction = session->transaction;
@@ -63,7 +84,7 @@ static void add_recipients(const struct smtp_session *session, struct delivery_r
         request->recipients[i] = (struct delivery_recipient){.mailbox = from->mailbox,
                                                              .local = from->local,
                                                              .domain = from->domain,
-                                                             .elsewhere = from->context != NULL,
+                                                             .elsewhere = recipient_of(from)->elsewhere,
                                                              .notify = from->notify,
                                                              .original = original_of(session, from)};
     }
@@ -99,7 +120,7 @@ static enum result build_delivery(struct edge_mail *mail, struct smtp_session *s
         .return_headers = transaction->return_headers,
         .require_tls = transaction->require_tls,
         .tls_optional = !transaction->require_tls && is_tls_optional(mail),
-        .submitter = transaction->submitter,
+        .submitter = submitter_of(mail),
         .record = *record,
     };
     request->recipients =
@@ -189,4 +210,63 @@ void edge_deliver(struct edge_mail *mail, struct smtp_session *session,
     buf_free(&parts.content);
     buf_free(&parts.remote_prefix);
     buf_free(&parts.prefix);
+}
+
+/* One copy for a list. The message is left as it was before. */
+static void deliver_to_list(struct edge_mail *mail, struct smtp_session *session,
+                            const struct verdict *verdict, const struct ledger_record *record,
+                            struct smtp_reply *reply, struct bytes *summary)
+{
+    struct bytes content = session->transaction->content;
+    struct buf before = mail->mended;
+    buf_init(&mail->mended, 0);
+    mail->list = recipient_of(session->transaction->recipients)->list;
+    if (edge_list_message(mail, session, reply))
+        edge_deliver(mail, session, verdict, record, reply, summary);
+    buf_free(&mail->mended);
+    mail->mended = before;
+    mail->list = NULL;
+    session->transaction->content = content;
+    if (gather_read(&mail->gather, content, NULL) == OK)
+        mail->gather.evidence.header_from = mail->gather.from.address;
+    else
+        mail->gather.evidence.header_from = mail->gather.evidence.subject =
+            mail->gather.evidence.message_id = BYTES("");
+}
+
+/* Moves those for lists to the end; how many others there are. */
+static size_t sort_recipients(struct smtp_transaction *transaction)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < transaction->recipient_count; i++) {
+        struct smtp_recipient recipient = transaction->recipients[i];
+        if (recipient_of(&recipient)->list)
+            continue;
+        transaction->recipients[i] = transaction->recipients[others];
+        transaction->recipients[others++] = recipient;
+    }
+    return others;
+}
+
+void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
+                         const struct verdict *verdict, const struct ledger_record *record,
+                         struct smtp_reply *reply, struct bytes *summary)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct smtp_recipient *all = transaction->recipients;
+    size_t count = transaction->recipient_count, others = sort_recipients(transaction);
+    transaction->recipient_count = others;
+    if (others)
+        edge_deliver(mail, session, verdict, record, reply, summary);
+    for (size_t i = others; i < count && reply->code / 100 == 2; i++) {
+        transaction->recipients = &all[i];
+        transaction->recipient_count = 1;
+        deliver_to_list(mail, session, verdict, record, reply, summary);
+        if (reply->code / 100 != 2 && i > 0)
+            smtp_reply_set(reply, transaction->arena, reply->code, reply->enhanced,
+                           "Not to " BYTES_FMT " (to the recipients before it in this message: yes): " BYTES_FMT,
+                           BYTES_ARG(all[i].mailbox), BYTES_ARG(reply->text));
+    }
+    transaction->recipients = all;
+    transaction->recipient_count = count;
 }

@@ -224,12 +224,11 @@ static void carry_out(struct edge_mail *mail, struct smtp_session *session,
     } else if (verdict->action == ACTION_DISCARD) {
         smtp_reply_set(reply, arena, 250, "2.0.0", "Ok: id=" BYTES_FMT, BYTES_ARG(id));
         record_refusal(mail, &record);
-    } else if (edge_reports_fit(mail, session, reply) &&
-               (!mail->list || edge_list_message(mail, session, reply))) {
-        edge_deliver(mail, session, verdict, &record, reply, &summary);
+    } else if (edge_reports_fit(mail, session, reply)) {
+        edge_deliver_copies(mail, session, verdict, &record, reply, &summary);
     } else {
         record.code = reply->code;
-        record.action = bytes_of(action_name(reply->code / 100 == 4 ? ACTION_TEMPFAIL : ACTION_REJECT));
+        record.action = bytes_of(action_name(ACTION_REJECT));
         record_refusal(mail, &record);
     }
     edge_log_message(mail, session, verdict, reply, summary);

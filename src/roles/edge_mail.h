@@ -8,6 +8,12 @@
 #include "roles/protocol.h"
 #include "verdict/judge.h"
 
+/* What RCPT found out: recipient->context. */
+struct edge_recipient {
+    bool elsewhere;                 /* not ours, but may be relayed to */
+    const struct config_list *list; /* a list of ours, or NULL */
+};
+
 struct edge_mail {
     struct edge *edge;
     struct gather gather;
@@ -18,10 +24,11 @@ struct edge_mail {
     struct edge_account *account; /* who submits it, or NULL */
     struct identity identity;  /* the account's, with aliases that turned out to be its own */
     struct buf mended;         /* the message as it goes on, where it was changed */
-    enum recipient_kind kind;  /* of the first recipient: lists and relayed domains go alone */
+    enum recipient_kind kind;  /* of the first recipient: a stranger's mail to lists and relayed domains goes
+                                * alone */
     bool report_elsewhere;     /* the recipient in hand was an SRS address of ours */
     bool leaves;               /* a recipient is elsewhere, or a list */
-    const struct config_list *list; /* RECIPIENT_KIND_LIST */
+    const struct config_list *list; /* that the copy in hand is for, or NULL */
     struct bytes *counted;     /* to be counted with the record: state/counters.h keys of 32 octets */
     size_t counted_count;
     int64_t started;           /* MAIL */
@@ -77,6 +84,10 @@ bool edge_reports_fit(struct edge_mail *mail, struct smtp_session *session, stru
 bool edge_count(struct edge_mail *mail, const struct count_question *question, uint64_t *values);
 
 /* edge_deliver.c */
+/* All copies: those for lists have a header and a signature of their own. */
+void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
+                         const struct verdict *verdict, const struct ledger_record *record,
+                         struct smtp_reply *reply, struct bytes *summary);
 bool edge_fingerprint(struct edge_mail *mail, const struct smtp_session *session,
                       struct bytes *out) must_check;
 void edge_deliver(struct edge_mail *mail, struct smtp_session *session,

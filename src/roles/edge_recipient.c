@@ -131,10 +131,24 @@ static bool fits(const struct edge_mail *mail, const struct smtp_recipient *reci
                  const struct recipient_answer *found)
 {
     struct bytes domain;
-    if (goes_alone(mail->kind) || goes_alone(found->kind))
-        return mail->account && !goes_alone(mail->kind) && !goes_alone(found->kind);
-    return mail->account || (bytes_equal(mail->policy, found->policy) && mail->exempt == found->exempt &&
-                             mail->seal == find_seal(mail, recipient, found->kind, &domain));
+    if (mail->account)
+        return true;
+    return !goes_alone(mail->kind) && !goes_alone(found->kind) && bytes_equal(mail->policy, found->policy) &&
+           mail->exempt == found->exempt && mail->seal == find_seal(mail, recipient, found->kind, &domain);
+}
+
+static void keep(struct edge_mail *mail, struct smtp_recipient *recipient, const struct recipient_answer *found,
+                 struct smtp_reply *reply)
+{
+    struct edge_recipient *kept = arena_new(mail->gather.arena, struct edge_recipient);
+    if (!kept) {
+        smtp_reply_set(reply, mail->gather.arena, 452, "4.3.1", "Out of memory. Please try again later.");
+        return;
+    }
+    *kept = (struct edge_recipient){found->kind == RECIPIENT_KIND_REMOTE,
+                                    find_list(mail->gather.config, found->list)};
+    recipient->context = kept;
+    mail->leaves |= found->kind != RECIPIENT_KIND_LOCAL;
 }
 
 static void log_refused_recipient(const struct edge_mail *mail, const struct smtp_session *session,
@@ -188,13 +202,10 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
         mail->policy = found.policy;
         mail->exempt = found.exempt;
         mail->kind = found.kind;
-        mail->list = find_list(mail->gather.config, found.list);
         mail->seal = find_seal(mail, recipient, found.kind, &mail->seal_domain);
     }
-    if (reply->code / 100 == 2) {
-        mail->leaves |= found.kind != RECIPIENT_KIND_LOCAL;
-        recipient->context = found.kind == RECIPIENT_KIND_REMOTE ? mail : NULL;
-    }
+    if (reply->code / 100 == 2)
+        keep(mail, recipient, &found, reply);
 }
 
 void edge_recipient(void *context, struct smtp_session *session, struct smtp_recipient *recipient,

@@ -184,10 +184,11 @@ bool count_question_read(struct bytes payload, struct count_question *question);
 void count_answer_write(struct buf *out, const uint64_t *values, size_t count);
 bool count_answer_read(struct bytes payload, uint64_t *values, size_t count);
 
-/* STORE_HOLD: the account is held from now on, and postmaster told why (once). No reason: is it held? The
- * answer is a u8: whether it is held now. */
+/* STORE_HOLD: the account is held from now on, and postmaster told why (once). No reason: is it held? With
+ * `tell_only` postmaster is told (once a day), and nothing else. The answer is a u8: whether it is held now. */
 struct hold_question {
     struct bytes account, reason;
+    bool tell_only;
 };
 void hold_question_write(struct buf *out, const struct hold_question *question);
 bool hold_question_read(struct bytes payload, struct hold_question *question);

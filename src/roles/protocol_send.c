@@ -87,11 +87,16 @@ static bool read_pair(struct bytes payload, struct bytes *a, struct bytes *b)
 void hold_question_write(struct buf *out, const struct hold_question *question)
 {
     write_pair(out, question->account, question->reason);
+    ipc_add_u8(out, question->tell_only);
 }
 
 bool hold_question_read(struct bytes payload, struct hold_question *question)
 {
-    return read_pair(payload, &question->account, &question->reason) && question->account.len > 0;
+    struct cursor cursor = cursor_over(payload);
+    question->account = ipc_take_bytes(&cursor);
+    question->reason = ipc_take_bytes(&cursor);
+    question->tell_only = take_bool(&cursor);
+    return finished(&cursor) && question->account.len > 0;
 }
 
 void owner_question_write(struct buf *out, const struct owner_question *question)

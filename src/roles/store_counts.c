@@ -8,7 +8,7 @@
 #include "roles/digest.h"
 #include "roles/store_queue.h"
 
-enum { UNKNOWN_LEAST = 50, NOTICE_MAX = 16 * 1024 };
+enum { UNKNOWN_LEAST = 50, NOTICE_MAX = 16 * 1024, REASON_MAX = 1024 };
 
 static enum result add(struct store *store, const char *kind, struct bytes key, struct bytes member,
                        uint64_t delta, int64_t window, uint64_t *value)
@@ -81,29 +81,54 @@ static void add_line(struct buf *out, struct bytes text)
         buf_add_byte(out, ascii_is_control(text.ptr[i]) ? '?' : text.ptr[i]);
 }
 
-static void tell_held(struct store *store, struct arena *arena, struct bytes account, struct bytes reason)
+/* A message to postmaster about an account; `rest` is its end. */
+static void tell(struct store *store, struct arena *arena, struct bytes account, const char *subject,
+                 const char *what, struct bytes reason, struct bytes rest)
 {
-    const char *hostname = store->role->config.hostname;
     struct buf text;
     buf_init(&text, NOTICE_MAX);
-    buf_printf(&text, "From: Mail gateway <postmaster@%s>\r\nTo: postmaster\r\nSubject: Account ", hostname);
+    buf_printf(&text, "From: Mail gateway <postmaster@%s>\r\nTo: postmaster\r\nSubject: Account ",
+               store->role->config.hostname);
     add_line(&text, account);
-    buf_add_string(&text, " is held\r\nDate: ");
+    buf_printf(&text, " %s\r\nDate: ", subject);
     date_write(&text, loop_epoch(), 0);
     buf_add_string(&text, "\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                           "Content-Type: text/plain; charset=utf-8\r\n\r\nThe account\r\n\r\n    ");
     add_line(&text, account);
-    buf_add_string(&text, "\r\n\r\nlooks as if somebody else used it:\r\n\r\n    ");
-    add_line(&text, reason);
-    buf_add_string(&text, "\r\n\r\nIt cannot send mail, and its mail in the queue waits. When its password has been "
-                          "changed:\r\n\r\n    vouch user release ");
-    add_line(&text, account);
-    buf_add_string(&text, "\r\n\r\nWhat waits can be looked at and dropped before that:\r\n\r\n"
-                          "    vouch queue list --account ");
-    add_line(&text, account);
-    buf_add_string(&text, "\r\n");
-    store_tell_postmaster(store, arena, BYTES("accountheld"), text.failed ? BYTES("") : buf_bytes(&text));
+    buf_printf(&text, "\r\n\r\n%s\r\n\r\n    ", what);
+    add_line(&text, bytes_first(reason, REASON_MAX));
+    buf_add_string(&text, "\r\n\r\n");
+    buf_add(&text, rest);
+    store_tell_postmaster(store, arena, BYTES("account"), text.failed ? BYTES("") : buf_bytes(&text));
     buf_free(&text);
+}
+
+static void tell_held(struct store *store, struct arena *arena, struct bytes account, struct bytes reason)
+{
+    struct buf rest;
+    buf_init(&rest, NOTICE_MAX);
+    buf_add_string(&rest, "It cannot send mail, and its mail in the queue waits. When its password has been "
+                          "changed:\r\n\r\n    vouch user release ");
+    add_line(&rest, account);
+    buf_add_string(&rest, "\r\n\r\nWhat waits can be looked at and dropped before that:\r\n\r\n"
+                          "    vouch queue list --account ");
+    add_line(&rest, account);
+    buf_add_string(&rest, "\r\n");
+    tell(store, arena, account, "is held", "looks as if somebody else used it:", reason, buf_bytes(&rest));
+    buf_free(&rest);
+}
+
+static bool account_key(struct arena *arena, const char *what, struct bytes account, struct bytes *out);
+
+/* Once a day. */
+static void tell_limit(struct store *store, struct arena *arena, struct bytes account, struct bytes reason)
+{
+    struct bytes key;
+    uint64_t told = 0;
+    if (account_key(arena, "told", account, &key) && add(store, "count:", key, BYTES(""), 1, DAY, &told) == OK &&
+        told == 1)
+        tell(store, arena, account, "sends too much", "sends more than it may:", reason,
+             BYTES("Its mail is put off (450) until the limit allows it. This is told once a day.\r\n"));
 }
 
 static bool hold(struct store *store, struct arena *arena, struct bytes account, struct bytes reason)
@@ -129,7 +154,10 @@ void store_answer_hold(struct store *store, struct ipc_request *request)
     struct buf payload;
     if (!hold_question_read(request->message.payload, &question))
         return;
-    bool held = hold(store, request->arena, question.account, question.reason);
+    if (question.tell_only)
+        tell_limit(store, request->arena, question.account, question.reason);
+    bool held = hold(store, request->arena, question.account,
+                     question.tell_only ? BYTES("") : question.reason);
     buf_init(&payload, 16);
     ipc_add_u8(&payload, held);
     store_reply(request, &payload);
