@@ -5,6 +5,8 @@
 #include "base/encode.h"
 
 #include <gsasl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -289,6 +291,71 @@ static void scram_sees_that_plus_was_hidden_from_the_client_rfc5802_6(void **sta
     sasl_free(sasl);
 }
 
+static void hmac(const uint8_t key[32], struct bytes text, uint8_t out[32])
+{
+    unsigned length;
+    assert_non_null(HMAC(EVP_sha256(), key, 32, text.ptr, text.len, out, &length));
+}
+
+static struct bytes base64(struct bytes octets)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    base64_encode(&text, octets);
+    struct bytes copy = arena_copy(arena, buf_bytes(&text));
+    buf_free(&text);
+    return copy;
+}
+
+/* A client of our own, for a binding that the other has not. */
+static struct bytes final_message(struct bytes header, struct bytes data, struct bytes bare,
+                                  struct bytes challenge)
+{
+    uint8_t salted[32], key[32], stored[32], proof[32];
+    struct bytes salt, rest = challenge, nonce, encoded, count;
+    uint64_t iterations;
+    assert_true(bytes_split(&rest, ',', &nonce) && bytes_split(&rest, ',', &encoded) &&
+                bytes_split(&rest, ',', &count));
+    assert_true(base64_decode(arena, bytes_skip(encoded, 2), &salt) &&
+                bytes_to_uint(bytes_skip(count, 2), 1000000, &iterations));
+    PKCS5_PBKDF2_HMAC(PASSWORD, sizeof(PASSWORD) - 1, salt.ptr, (int)salt.len, (int)iterations,
+                      EVP_sha256(), 32, salted);
+    hmac(salted, BYTES("Client Key"), key);
+    EVP_Digest(key, 32, stored, NULL, EVP_sha256(), NULL);
+    struct bytes bound =
+        base64(arena_printf(arena, BYTES_FMT BYTES_FMT, BYTES_ARG(header), BYTES_ARG(data)));
+    struct bytes without = arena_printf(arena, "c=" BYTES_FMT "," BYTES_FMT, BYTES_ARG(bound),
+                                        BYTES_ARG(nonce));
+    hmac(stored, arena_printf(arena, BYTES_FMT "," BYTES_FMT "," BYTES_FMT, BYTES_ARG(bare),
+                              BYTES_ARG(challenge), BYTES_ARG(without)), proof);
+    for (size_t i = 0; i < 32; i++)
+        proof[i] ^= key[i];
+    struct bytes encoded_proof = base64(bytes_from(proof, 32));
+    return arena_printf(arena, BYTES_FMT ",p=" BYTES_FMT, BYTES_ARG(without), BYTES_ARG(encoded_proof));
+}
+
+static void scram_plus_takes_the_servers_certificate_for_a_binding_rfc5929_4(void **state)
+{
+    static const struct bytes header = BYTES_INIT("p=tls-server-end-point,,");
+    static const struct bytes bare = BYTES_INIT("n=anna@example.org,r=abc");
+    struct sasl_setup setup = setup_for("SCRAM-SHA-256-PLUS");
+    setup.end_point = BYTES("hash of our certificate");
+    for (int i = 0; i < 2; i++) {
+        struct bytes challenge;
+        struct bytes data = i ? BYTES("hash of another's certificate") : setup.end_point;
+        struct sasl *sasl = start(&setup);
+        assert_int_equal(say(sasl, BYTES("p=tls-server-end-point,,n=anna@example.org,r=abc"), &challenge),
+                         SASL_CHALLENGE);
+        struct bytes message = final_message(header, data, bare, challenge);
+        assert_int_equal(say(sasl, message, &challenge), i ? SASL_REFUSED : SASL_CHALLENGE);
+        if (!i) {
+            assert_true(bytes_starts_with(challenge, BYTES("v=")) && !sasl_account(sasl));
+            assert_int_equal(say(sasl, BYTES(""), NULL), SASL_DONE);
+        }
+        sasl_free(sasl);
+    }
+}
+
 static enum sasl_status first(const char *mechanism, const char *text)
 {
     struct sasl_setup setup = setup_for(mechanism);
@@ -458,6 +525,7 @@ int main(void)
         cmocka_unit_test(login_takes_the_name_with_the_command_or_after_it),
         cmocka_unit_test(cram_md5_begins_with_the_server_and_never_twice_alike_rfc2195),
         cmocka_unit_test(scram_plus_wants_the_binding_of_this_channel_rfc9266),
+        cmocka_unit_test(scram_plus_takes_the_servers_certificate_for_a_binding_rfc5929_4),
         cmocka_unit_test(scram_sees_that_plus_was_hidden_from_the_client_rfc5802_6),
         cmocka_unit_test(a_first_message_of_scram_has_this_form_rfc5802_7),
         cmocka_unit_test(an_unknown_name_has_a_salt_that_stays_the_same),

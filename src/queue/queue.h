@@ -104,7 +104,8 @@ struct queue_change {
     int content_fd;                /* if content_octets: after the pieces, read from the start */
     uint64_t content_octets;       /* (for a memfd or file; 0: there is none) */
     struct bytes key, value;
-    /* Results, valid after queue_finish(). TEMP: full disk, or no such message; nothing was changed. */
+    /* Results, valid after queue_finish(). TEMP: full disk, or no such message; NONE: there is a message of
+     * this id already. Nothing was changed. */
     enum result result;
     struct error error;
     /* Private. */

@@ -14,7 +14,7 @@ static void begin_add(struct queue *queue, struct queue_change *change)
     }
     change->id_key = queue_key(change->envelope->id, &hashed);
     if (queue_index_find(queue, change->id_key) != QUEUE_NO_ITEM) {
-        change->result = error_set(&change->error, TEMP, "the queue has a message of this id");
+        change->result = error_set(&change->error, NONE, "the queue has a message of this id");
         return;
     }
     change->number = queue_index_add(queue, change->id_key);

@@ -437,6 +437,8 @@ static void store_run(struct role *role)
     counters_close(store->counters);
     quota_free(store->quota);
     recipients_free(store->recipients);
+    arena_destroy(store->config_before);
+    arena_destroy(store->config_now);
 }
 
 const struct role_definition store_role = {

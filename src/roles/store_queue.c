@@ -205,7 +205,7 @@ enum result store_queue_add(struct store *store, struct arena *arena,
     if (change.result != OK) {
         if (error)
             *error = change.error;
-        return TEMP;
+        return change.result == NONE ? NONE : TEMP;
     }
     /* It is durable: what cannot be scheduled now will be at the next start. */
     if (!queue_schedule_message(queue, change.number, &stamped, false))

@@ -34,7 +34,7 @@ void store_queue_reload(struct store *store);
  * Puts a message into the queue and returns when it is durable; its first attempt begins at once. The
  * envelope's id, sender, account, origin, recipients and options are the caller's to fill in;
  * queued_at, expires_at (0: by the configuration) and size need not be. At most 3 parts, one behind another. TEMP: the
- * disk; nothing was taken. Waits, and cannot be cancelled.
+ * disk; NONE: the queue has a message of this id. Nothing was taken then. Waits, and cannot be cancelled.
  */
 enum result store_queue_add(struct store *store, struct arena *arena,
                             const struct queue_envelope *envelope, const struct bytes *parts,

@@ -57,6 +57,20 @@ static void set_all(const struct store_remote *remote, enum result result, unsig
         store_set_outcome(remote->outcomes[i], result, code, enhanced, text);
 }
 
+/* Copies of one message with different return paths, or to different next hosts, are messages of their own in
+ * the queue: id, ida, idb … */
+static enum result add_to_queue(struct store *store, struct arena *arena, struct queue_envelope *envelope,
+                                const struct store_remote *remote, struct error *error)
+{
+    const struct bytes parts[] = {remote->request->remote_prefix, remote->message->content};
+    enum result result = store_queue_add(store, arena, envelope, parts, countof(parts), error);
+    for (char letter = 'a'; result == NONE && letter <= 'z'; letter++) {
+        envelope->id = arena_printf(arena, BYTES_FMT "%c", BYTES_ARG(remote->message->id), letter);
+        result = store_queue_add(store, arena, envelope, parts, countof(parts), error);
+    }
+    return result;
+}
+
 /* Into the queue, all of them together. */
 static void enqueue(struct store *store, struct arena *arena, const struct store_remote *remote)
 {
@@ -90,8 +104,8 @@ static void enqueue(struct store *store, struct arena *arena, const struct store
                                      .notify = given ? given->notify : 0,
                                      .original = given ? given->original : BYTES("")};
     }
-    const struct bytes parts[] = {request->remote_prefix, remote->message->content};
-    if (store_queue_add(store, arena, &envelope, parts, countof(parts), &error) == OK) {
+    enum result result = add_to_queue(store, arena, &envelope, remote, &error);
+    if (result == OK) {
         set_all(remote, OK, 250, "2.0.0", BYTES("queued"));
     } else {
         log_error("queue", BYTES_FMT ": %s", BYTES_ARG(envelope.id), error.text);

@@ -74,7 +74,7 @@ static bool send_line(struct bytes text)
 
 static void expect_line(struct bytes text)
 {
-    struct bytes line;
+    struct bytes line = {0};
     if (stream_flush(s.server, loop_deadline(HOUR)) ||
         stream_read_line(s.server, STREAM_BUFFER, &line, loop_deadline(DAY)))
         fail_msg("the client hung up instead of \"" BYTES_FMT "\"", BYTES_ARG(text));

@@ -281,17 +281,21 @@ class Verified(unittest.TestCase):
 
     def test_dovecot(self):
         """Dovecot knows the accounts"""
-        dovecot = Dovecot([("anna@here.example", PASSWORD, ""), ("bob", "b" * 20, ""),
-                           ("tab", "with\ttab", "")])
-        gateway = submission("dovecot-gateway", 'dovecot = "%s"' % dovecot.socket)
-        for mechanism in ("PLAIN", "LOGIN"):
-            self.assertEqual(login(gateway, "anna@here.example", PASSWORD, mechanism), 235)
-            self.assertEqual(login(gateway, "anna@here.example", "wrong", mechanism), 535)
-            self.assertEqual(login(gateway, "bob", "b" * 20, mechanism), 235)
-            self.assertEqual(login(gateway, "nobody", "b" * 20, mechanism), 535)
-        self.sends_as(gateway, "bob", "b" * 20, "bob@here.example", 250)
-        self.sends_as(gateway, "bob", "b" * 20, "anna@here.example", 553)
-        self.sends_as(gateway, "anna@here.example", PASSWORD, "anna@here.example", 250)
+        dovecot = Dovecot([("anna@here.example", PASSWORD, ""), ("bob", "b" * 20, "")])
+        for privileged in (False, True) if world.IS_ROOT else (False,):
+            gateway = submission("dovecot-%s" % privileged, 'dovecot = "%s"' % dovecot.socket,
+                                 privileged=privileged,
+                                 top="edges = 1\nuser = nobody" if privileged else "edges = 1")
+            for mechanism in ("PLAIN", "LOGIN"):
+                self.assertEqual(login(gateway, "anna@here.example", PASSWORD, mechanism), 235)
+                self.assertEqual(login(gateway, "anna@here.example", "wrong", mechanism), 535)
+                self.assertEqual(login(gateway, "bob", "b" * 20, mechanism), 235)
+                self.assertEqual(login(gateway, "nobody", "b" * 20, mechanism), 535)
+            self.sends_as(gateway, "bob", "b" * 20, "bob@here.example", 250)
+            self.sends_as(gateway, "bob", "b" * 20, "anna@here.example", 553)
+            self.sends_as(gateway, "anna@here.example", PASSWORD, "anna@here.example", 250)
+            if not privileged and world.IS_ROOT:
+                gateway.stop()
         dovecot.stop()
         self.assertEqual(login(gateway, "anna@here.example", PASSWORD), 454)
         gateway.stop()

@@ -308,6 +308,7 @@ class Root:
             "%s:x:%d:%d::/mail:/bin/sh\n" % (name, number, number) for name, number in users))
         world.write_file(self.place + "/etc/group", "".join(
             "%s:x:%d:\n" % user for user in users))
+        world.write_file(self.place + "/etc/services", "smtp 25/tcp\nsubmissions 465/tcp\n")
         world.write_file(self.place + "/etc/hosts", "127.0.0.1 localhost\n")
         world.write_file(self.place + "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
         world.write_file(self.place + "/etc/resolv.conf", "nameserver 127.0.0.1\n")
