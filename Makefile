@@ -11,7 +11,7 @@ DESTDIR ?=
 BUILD ?= build/release
 RELEASE = -Doptimization=3
 
-.PHONY: all library run test conformance bench bench-auth fuzz install install-library install-sendmail uninstall docs clean
+.PHONY: all library run test conformance bench bench-auth bench-queue fuzz install install-library install-sendmail uninstall docs clean
 
 all:
 	@tools/install-deps build
@@ -39,6 +39,10 @@ bench:
 # Authentication against libspf2, pyspf and libopendkim.
 bench-auth:
 	@tools/bench auth
+
+# Accept and relay against Postfix, and with a million messages in the queue.
+bench-queue:
+	@tools/bench queue
 
 # FUZZ_SECONDS for each target; `make fuzz TARGETS="spf address"` for some.
 fuzz:

@@ -70,8 +70,11 @@ static void use(struct queue *queue, struct arena *arena)
         struct bytes content;
         struct arena_mark mark = arena_mark(arena);
         require(queue_hold(queue, n, &hold, NULL) == OK);
-        (void)queue_read_envelope(queue, &hold, arena, &envelope, NULL);
-        (void)queue_read_content(queue, &hold, arena, &content, NULL);
+        /* A damaged one is told apart, and nothing more is asked of it. */
+        if (queue_read_envelope(queue, &hold, arena, &envelope, NULL) == OK)
+            require(queue_id_is_valid(envelope.id));
+        if (queue_read_content(queue, &hold, arena, &content, NULL) == OK)
+            require(content.len == 0 || content.ptr);
         queue_release(queue, &hold);
         arena_rewind(arena, mark);
     }

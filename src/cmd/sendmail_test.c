@@ -40,7 +40,8 @@ static bool options(struct sendmail_options *read, const char *words)
     static char *argv[32];
     int argc = 0;
     char *copy = arena_string(arena, bytes_of(words));
-    argv[argc++] = "sendmail";
+    static char name[] = "sendmail";
+    argv[argc++] = name;
     for (char *at = strsep(&copy, " "); at; at = strsep(&copy, " "))
         argv[argc++] = at;
     argv[argc] = NULL;

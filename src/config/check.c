@@ -131,9 +131,9 @@ static void check_route(struct checker *c, const struct config_block *block)
                          "user and password-file need each other");
     if (route->user[0] && !route->hosts.count)
         config_fault_add(c->faults, place_of(block, "user"), "user means nothing without hosts");
-    if (route->user[0] && route->tls != CONFIG_ROUTE_VERIFY)
+    if (route->user[0] && route->tls == CONFIG_ROUTE_NONE)
         config_fault_add(c->faults, place_of(block, "user"),
-                         "user needs tls = verify, or the password could be read on the way");
+                         "user with tls = none: the password could be read on the way");
 }
 
 static void check_accounts(struct checker *c, const struct config_block *block)
@@ -152,11 +152,6 @@ static void check_accounts(struct checker *c, const struct config_block *block)
                          config_quote(c->arena, bytes_of(given->items[i])), nearest ? " (did you mean '" : "",
                          nearest ? nearest : "", nearest ? "'?)" : "");
     }
-    if (c->config->accounts.dovecot[0] && (c->config->accounts.file[0] || c->config->accounts.pam[0]))
-        config_fault_add(c->faults, place_of(block, "dovecot"),
-                         "accounts come from one place: file, dovecot or pam");
-    else if (c->config->accounts.file[0] && c->config->accounts.pam[0])
-        config_fault_add(c->faults, place_of(block, "pam"), "accounts come from one place: file, dovecot or pam");
 }
 
 static void check_queue(struct checker *c, const struct config_block *block)

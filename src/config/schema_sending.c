@@ -14,9 +14,9 @@ const struct config_key config_accounts_keys[CONFIG_ACCOUNTS_KEYS] = {
      .meaning = "File of accounts, as vouch user makes it. Only the process that verifies passwords reads "
                 "it. Unset: none."},
     {"dovecot", CONFIG_PATH, AT(dovecot), .example = "/run/dovecot/auth-client",
-     .meaning = "Socket of Dovecot's auth service, which then knows the accounts. Unset: it is not asked."},
+     .meaning = "Socket of Dovecot's auth service, which then knows the accounts; not asked where file is set."},
     {"pam", CONFIG_TEXT, AT(pam), .check = config_check_token, .example = "vouch",
-     .meaning = "PAM service that verifies passwords. Unset: PAM is not asked."},
+     .meaning = "PAM service that verifies passwords; not asked where file or dovecot is set."},
     {"mechanisms", CONFIG_TOKENS, AT(mechanisms), .most = 10, .example = "[SCRAM-SHA-256, PLAIN]",
      .meaning = "SASL mechanisms offered, of SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN, CRAM-MD5 and "
                 "EXTERNAL. Unset: SCRAM, PLAIN and LOGIN, and EXTERNAL where client-authorities is set. "
@@ -132,7 +132,7 @@ const struct config_key config_route_keys[CONFIG_ROUTE_KEYS] = {
     {"tls-name", CONFIG_TEXT, AT(tls_name), .check = config_check_token, .example = "smtp.example.net",
      .meaning = "The name that the certificate must bear. Unset: the host's."},
     {"user", CONFIG_TEXT, AT(user), .example = "gateway",
-     .meaning = "Authenticate as this user; only over TLS that was verified."},
+     .meaning = "Authenticate as this user; the certificate must be valid then, as with tls = verify."},
     {"password-file", CONFIG_PATH, AT(password_file), .example = "/etc/vouch/smarthost.password",
      .meaning = "File whose first line is the password."},
     {"concurrency", CONFIG_NUMBER, AT(concurrency), .fallback = "0", .most = 1000,

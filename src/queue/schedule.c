@@ -41,12 +41,19 @@ static bool goes_round(const struct schedule *schedule, const struct destination
            now < destination->blocked_until;
 }
 
+/* It could not be reached lately, or was never heard of and has nothing but mail that failed before. */
+static bool is_doubtful(const struct schedule *schedule, const struct destination *destination)
+{
+    return destination->failures || (!destination->heard && destination->first == SCHEDULE_NONE &&
+                                     !has_fallback(schedule, destination));
+}
+
 static unsigned limit_of(const struct schedule *schedule, const struct destination *destination,
                          int64_t now)
 {
     if (goes_round(schedule, destination, now))
         return most_of(schedule, destination);
-    return destination->failures ? 1 : destination->limit;
+    return is_doubtful(schedule, destination) ? 1 : destination->limit;
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -96,8 +103,8 @@ static void settle(struct schedule *schedule, uint32_t index, int64_t now)
     if (at <= now) {
         timer_drop(schedule, index);
         ring_join(schedule, index,
-                  destination->failures && !goes_round(schedule, destination, now) ? RING_PROBE
-                                                                                  : RING_LIVING);
+                  is_doubtful(schedule, destination) && !goes_round(schedule, destination, now) ? RING_PROBE
+                                                                                     : RING_LIVING);
         return;
     }
     ring_leave(schedule, index);
@@ -246,7 +253,7 @@ static void begin(struct schedule *schedule, uint32_t index, int64_t now, struct
         .destination = index,
         .attempts = task->attempts,
         .fallback = has_fallback(schedule, destination) && (round || task->attempts > 0),
-        .probe = destination->failures && !round,
+        .probe = is_doubtful(schedule, destination) && !round,
         .started = now,
     };
     task_unlink(schedule, picked);
@@ -351,6 +358,7 @@ static int64_t answered(struct schedule *schedule, struct destination *destinati
         destination->fallback_failures = 0;
         destination->fallback_until = 0;
     } else {
+        destination->heard = true;
         open_up(schedule, destination, job);
         if (has_fallback(schedule, destination))
             return 0;
@@ -362,6 +370,7 @@ static int64_t answered(struct schedule *schedule, struct destination *destinati
 static int64_t too_busy(struct schedule *schedule, struct destination *destination,
                         const struct schedule_job *job, int64_t now)
 {
+    destination->heard = true;
     if (job->started > destination->lowered_at) {
         destination->limit = destination->limit > 1 ? destination->limit / 2 : 1;
         destination->credit = 0;
@@ -546,7 +555,7 @@ bool schedule_status(const struct schedule *schedule, uint32_t index, struct sch
         .name = bytes_from(destination->name + 1, destination->name[0]),
         .tasks = destination->tasks,
         .running = destination->running,
-        .limit = destination->failures ? 1 : destination->limit,
+        .limit = is_doubtful(schedule, destination) ? 1 : destination->limit,
         .failures = destination->failures,
         .blocked_until = destination->blocked_until,
         .sample = destination->put_off,

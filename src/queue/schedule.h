@@ -12,8 +12,9 @@
  * however many tasks wait for it. Destinations that can be tried now take turns.
  *
  * A destination that cannot be reached is put off as a whole and then probed with one message; one that
- * says it is too busy gets half as many sessions, more slowly. Success opens both again. Probes never
- * use more than half of the sessions: time-outs of the dead must not hold up the living.
+ * says it is too busy gets half as many sessions, more slowly. Success opens both again. What has not answered
+ * since the start and has only mail that failed before is probed, too. Probes never use more than half of
+ * the sessions: time-outs of the dead must not hold up the living.
  *
  * Costs: adding O(1); everything else O(log n) at most, but for going through things. 40 octets a task,
  * about 160 a destination, in slabs that are used again. Nothing here panics for lack of memory: adding
@@ -72,7 +73,7 @@ struct schedule_job {
     uint32_t task, message, destination;
     unsigned attempts;     /* earlier ones */
     bool fallback;         /* by the other way */
-    bool probe;            /* the destination could not be reached lately */
+    bool probe;            /* the destination could not be reached lately, or was never heard of */
     int64_t started;
 };
 /* Takes the next task that is to be tried now. Each must be answered by schedule_judge() and then

@@ -321,6 +321,44 @@ static void probes_leave_half_of_the_sessions(void **state)
     tear_down();
 }
 
+static void what_failed_before_a_restart_is_probed_until_its_destination_answers(void **state)
+{
+    (void)state;
+    struct schedule_options options = usual;
+    options.sessions = 8;
+    set_up(&options);
+    for (uint32_t i = 0; i < 30; i++) {
+        char name[20];
+        snprintf(name, sizeof(name), "dead%u.example", i % 10);
+        struct schedule_adding adding = {
+            .message = i, .destination = place(name), .attempts = 3, .due = now, .loaded = true};
+        assert_true(schedule_add(s, &adding, now));
+    }
+    struct schedule_job probes[4];
+    for (size_t i = 0; i < 4; i++) {
+        probes[i] = next();
+        assert_true(probes[i].probe);
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(probes[k].destination, probes[i].destination);
+    }
+    assert_true(nothing());
+    add(100, "new.example");
+    struct schedule_job fresh = next();
+    assert_int_equal(fresh.message, 100);
+    assert_false(fresh.probe);
+    /* It answers: what waits for it is probed no more. */
+    deliver(&probes[0]);
+    for (size_t i = 0; i < 2; i++) {
+        struct schedule_job job = next();
+        while (job.destination != probes[0].destination) {
+            assert_true(job.probe);
+            job = next();
+        }
+        assert_false(job.probe);
+    }
+    tear_down();
+}
+
 static void new_mail_goes_before_what_was_put_off_but_not_always(void **state)
 {
     (void)state;
@@ -617,6 +655,7 @@ int main(void)
         cmocka_unit_test(all_sessions_are_bounded),
         cmocka_unit_test(a_flood_for_one_does_not_starve_the_others),
         cmocka_unit_test(probes_leave_half_of_the_sessions),
+        cmocka_unit_test(what_failed_before_a_restart_is_probed_until_its_destination_answers),
         cmocka_unit_test(new_mail_goes_before_what_was_put_off_but_not_always),
         cmocka_unit_test(the_rate_of_a_destination_is_kept),
         cmocka_unit_test(held_mail_waits_until_it_is_released),

@@ -140,6 +140,21 @@ static void serve_edge(void *context, struct ipc_request *request)
     ipc_request_free(request);
 }
 
+/* It has notifications signed. */
+static void serve_store(void *context, struct ipc_request *request)
+{
+    struct keys *keys = context;
+    bool fine = false;
+    role_close_descriptors(request->message.descriptors, true);
+    if (request->message.type == KEYS_SELECTORS)
+        fine = answer_selectors(keys, request);
+    else if (request->message.type == KEYS_SIGN)
+        fine = answer_signatures(keys, request);
+    if (!fine)
+        log_warning("keys", "a malformed request of type %u", request->message.type);
+    ipc_request_free(request);
+}
+
 /* It sends mail and has nothing signed. */
 static void serve_courier(void *context, struct ipc_request *request)
 {
@@ -173,6 +188,7 @@ static void keys_peer(struct role *role, enum role_kind kind, unsigned index, in
     if (channel)
         role_serve(role, channel,
                    kind == ROLE_EDGE      ? serve_edge
+                   : kind == ROLE_STORE   ? serve_store
                    : kind == ROLE_COURIER ? serve_courier
                                           : NULL,
                    role->state);

@@ -59,7 +59,7 @@ static void start_generation(struct master *master)
     master->upper = !master->upper;
     /* Keys and routes are read when a process starts and never again, so new ones need a new process. */
     children_add(master, ROLE_KEYS, master->upper ? 1 : 0);
-    if (master->config.accounts.dovecot[0] || master->config.accounts.pam[0])
+    if (!master->config.accounts.file[0] && (master->config.accounts.dovecot[0] || master->config.accounts.pam[0]))
         children_add(master, ROLE_AUTH, master->upper ? 1 : 0);
     children_add(master, ROLE_COURIER, master->upper ? 1 : 0);
     for (unsigned i = 0; i < edges; i++)

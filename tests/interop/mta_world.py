@@ -194,7 +194,8 @@ class Postfix:
                 os.chown("%s/%s" % (self.place, part), pwd.getpwnam(owner).pw_uid, -1)
         self.write_maps(False)
         world.write_file(self.place + "/domains", "".join("%s x\n" % domain for domain in domains))
-        world.write_file(self.place + "/users", "/^(%s)([+=-].*)?@/ $1/\n" % "|".join(USERS))
+        world.write_file(self.place + "/users", "".join(
+            "%s@%s %s/\n" % (user, domain, user) for domain in domains for user in USERS))
         tls = "" if not certificate else """
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = %s %s
@@ -214,7 +215,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 virtual_mailbox_domains = texthash:{0}/domains
-virtual_mailbox_maps = regexp:{0}/users
+virtual_mailbox_maps = texthash:{0}/users
 virtual_mailbox_base = {0}/mail
 virtual_uid_maps = static:{1}
 virtual_gid_maps = static:{2}
@@ -393,12 +394,13 @@ rcpt:
 begin routers
 all:
   driver = accept
+  local_parts = @USERS@
   transport = maildir
 begin transports
 maildir:
   driver = appendfile
   maildir_format
-  directory = /mail/${lc:$local_part}
+  directory = /mail/$local_part_data
   create_directory
   delivery_date_add
   envelope_to_add
@@ -454,9 +456,9 @@ class Opensmtpd(Root):
                  '"451 4.7.1 Greylisted"\n' if on else ""
         self.write("/etc/smtpd.conf", filter + """
 smtp max-message-size "%d"
-pki mx cert "/etc/mx.pem"
-pki mx key "/etc/mx.key"
-listen on %s port %d tls pki mx hostname mx.smtpd.example %s
+pki main cert "/etc/mx.pem"
+pki main key "/etc/mx.key"
+listen on %s port %d tls pki main hostname mx.smtpd.example %s
 action "local" maildir "/mail/%%{user.username}"
 match from any for domain "smtpd.example" action "local"
 """ % (MAX_SIZE, self.address, self.port, "filter grey" if on else ""))
@@ -545,6 +547,6 @@ def queued(gateway, *filters):
 
 def wait_delivery(gateway, recipient, status="sent", start=0):
     """The line in the log about a recipient; its keys."""
-    found = gateway.wait_log(r"(?m)delivery: (id=[^\n]*\bto=%s,[^\n]*\bstatus=%s\b.*)$" % (
+    found = gateway.wait_log(r'(?m)delivery: (id=[^\n]*\bto="?%s"?,[^\n]*\bstatus=%s\b.*)$' % (
         re.escape(recipient), status), start, patience=20)
     return world.parse_log(found.group(1))

@@ -249,7 +249,7 @@ class User(world.Client):
             self.file = self.socket.makefile("rb")
         self.words = self.hello(helo)
 
-    def login(self, mechanism, name=ANNA, password=PASSWORD, plus_binding=None):
+    def login(self, mechanism, name=ANNA, password=PASSWORD, plus_binding=None, gs2=None):
         """The last reply."""
         if mechanism == "PLAIN":
             return self.command("AUTH PLAIN " + encoded(b"\0%s\0%s" % (name.encode(), password.encode())))
@@ -264,11 +264,11 @@ class User(world.Client):
             return self.command(encoded(("%s %s" % (name, digest)).encode()))
         if mechanism == "EXTERNAL":
             return self.command("AUTH EXTERNAL =")
-        return self.scram(mechanism, name, password, plus_binding)
+        return self.scram(mechanism, name, password, plus_binding, gs2)
 
-    def scram(self, mechanism, name, password, binding):
+    def scram(self, mechanism, name, password, binding, gs2):
         """rfc5802:3, 5"""
-        header = b"p=tls-server-end-point,," if mechanism.endswith("PLUS") else b"n,,"
+        header = gs2 or (b"p=tls-server-end-point,," if mechanism.endswith("PLUS") else b"n,,")
         binding = binding or channel_binding(self.site.certificates.server[0])
         bare = b"n=%s,r=%s" % (name.encode(), base64.b64encode(os.urandom(18)))
         reply = self.command("AUTH %s %s" % (mechanism, encoded(header + bare)))
