@@ -18,6 +18,7 @@
 
 enum { CONTENT_MAX = 1 << 30 };
 #define CONNECT_TIMEOUT (10 * SECOND)
+#define FINISH_TIMEOUT (10 * MINUTE)
 #define KEEP_IDLE (30 * SECOND)
 #define SWEEP_INTERVAL (5 * SECOND)
 
@@ -197,13 +198,8 @@ static void send_answer(struct ipc_request *request, const struct protocol_reply
     buf_free(&payload);
 }
 
-static void serve_store(void *context, struct ipc_request *request)
+static void serve_mailboxes(struct courier *courier, struct ipc_request *request)
 {
-    struct courier *courier = context;
-    if (request->message.type == COURIER_SEND) {
-        courier_send(courier, request);
-        return;
-    }
     struct courier_request asked;
     struct error error = {{0}};
     bool deliver = request->message.type == COURIER_DELIVER;
@@ -225,6 +221,18 @@ static void serve_store(void *context, struct ipc_request *request)
     }
     arena_destroy(arena);
     ipc_request_free(request);
+}
+
+static void serve_store(void *context, struct ipc_request *request)
+{
+    struct courier *courier = context;
+    courier->jobs++;
+    if (request->message.type == COURIER_SEND)
+        courier_send(courier, request);
+    else
+        serve_mailboxes(courier, request);
+    courier->jobs--;
+    fiber_signal_all(&courier->job_ended);
 }
 
 static enum result courier_prepare(struct role *role, struct error *error)
@@ -270,6 +278,11 @@ static void courier_run(struct role *role)
         fiber_signal_wait(&role->changed, idle ? loop_deadline(SWEEP_INTERVAL) : NO_DEADLINE);
         outbound_sweep(courier->outbound);
     }
+    /* A delivery that is cut off after its content would be made twice. At the end of all, the store has
+     * waited for its jobs before, and the master does not wait so long. */
+    int64_t deadline = loop_deadline(FINISH_TIMEOUT);
+    while (courier->jobs && fiber_signal_wait(&courier->job_ended, deadline) == 0)
+        continue;
     fiber_group_close(&role->fibers);
     while (courier->idle) {
         struct mailbox_connection *connection = courier->idle;

@@ -15,6 +15,8 @@ struct courier {
     struct dns *transport, *dns;
     struct tls_client *tls;
     struct outbound *outbound;
+    size_t jobs;                          /* under way */
+    struct fiber_signal job_ended;
 };
 
 /* Opens the DNS and the authorities, before the sandbox. */

@@ -52,12 +52,11 @@ class Authority:
         world.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                       "-days", "30", "-subj", "/CN=Test authority", "-keyout", self.key, "-out", self.file)
 
-    def issue(self, *names, days=30):
+    def issue(self, *names, days=30, algorithm=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
         """Paths of the chain and the key. `days` -1: it has expired."""
         base = "%s/%s%s" % (self.place, names[0], ".expired" if days < 0 else "")
         chain, key = base + ".pem", base + ".key"
-        world.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                      "/CN=" + names[0], "-keyout", key, "-out", base + ".csr")
+        world.openssl("req", "-newkey", *algorithm, "-nodes", "-subj", "/CN=" + names[0], "-keyout", key, "-out", base + ".csr")
         world.write_file(base + ".ext", "subjectAltName=%s\n" % ",".join("DNS:" + n for n in names))
         world.openssl("x509", "-req", "-in", base + ".csr", "-CA", self.file, "-CAkey", self.key,
                       "-CAcreateserial", "-days", str(days), "-extfile", base + ".ext", "-out", chain)
@@ -299,14 +298,14 @@ class Root:
         self.place = "%s/%s" % (world.folder(), package)
         shutil.copytree(source, self.place, symlinks=True)
         os.chmod(self.place, 0o755)
-        for name in ("dev", "tmp", "run", "etc", "bin", "lib64", "var/spool", "var/log", "mail"):
+        for name in ("dev", "tmp", "run", "etc", "bin", "lib64", "var/spool", "var/log", "mail", "home"):
             os.makedirs("%s/%s" % (self.place, name), exist_ok=True)
         os.symlink("../run", self.place + "/var/run")
         os.chmod(self.place + "/tmp", 0o1777)
         users = [("root", 0), ("nobody", 65534)] + [
             (name, 60001 + i) for i, name in enumerate(accounts)]
         world.write_file(self.place + "/etc/passwd", "".join(
-            "%s:x:%d:%d::/mail:/bin/sh\n" % (name, number, number) for name, number in users))
+            "%s:x:%d:%d::/home:/bin/sh\n" % (name, number, number) for name, number in users))
         world.write_file(self.place + "/etc/group", "".join(
             "%s:x:%d:\n" % user for user in users))
         world.write_file(self.place + "/etc/services", "smtp 25/tcp\nsubmissions 465/tcp\n")
@@ -548,5 +547,5 @@ def queued(gateway, *filters):
 def wait_delivery(gateway, recipient, status="sent", start=0):
     """The line in the log about a recipient; its keys."""
     found = gateway.wait_log(r'(?m)delivery: (id=[^\n]*\bto="?%s"?,[^\n]*\bstatus=%s\b.*)$' % (
-        re.escape(recipient), status), start, patience=20)
+        re.escape(recipient), status), start, patience=8)
     return world.parse_log(found.group(1))
