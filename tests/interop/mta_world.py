@@ -191,7 +191,7 @@ class Postfix:
             os.makedirs("%s/%s" % (self.place, part))
             if owner:
                 os.chown("%s/%s" % (self.place, part), pwd.getpwnam(owner).pw_uid, -1)
-        self.write_maps(False)
+        self.greylisting = False
         world.write_file(self.place + "/domains", "".join("%s x\n" % domain for domain in domains))
         world.write_file(self.place + "/users", "".join(
             "%s@%s %s/\n" % (user, domain, user) for domain in domains for user in USERS))
@@ -222,13 +222,14 @@ virtual_minimum_uid = 1
 virtual_mailbox_limit = 0
 message_size_limit = {3}
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = check_recipient_access texthash:{0}/access
+smtpd_recipient_restrictions = reject_unlisted_recipient,
+    check_policy_service inet:127.0.0.1:{6}
 smtpd_peername_lookup = no
 notify_classes =
 {4}
 {5}
 """.format(self.place, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid, MAX_SIZE, tls,
-           parameters))
+           parameters, self.serve_policy()))
         master = world.read_file("/usr/share/postfix/master.cf.dist").decode() \
             if os.path.exists("/usr/share/postfix/master.cf.dist") \
             else world.read_file("/etc/postfix/master.cf").decode()
@@ -242,9 +243,35 @@ notify_classes =
         world.close_later(self)
         self.start()
 
-    def write_maps(self, grey):
-        world.write_file(self.place + "/access", "grey@postfix.example 451 4.7.1 Greylisted\n"
-                         if grey else "none@postfix.example 550 none\n")
+    def serve_policy(self):
+        """Answers what smtpd asks of each recipient (SMTPD_POLICY_README)."""
+        listener = world.socket.create_server(("127.0.0.1", 0))
+        world.close_later(listener)
+
+        def serve(connection):
+            recipient = ""
+            with connection, connection.makefile("rb") as file:
+                for line in file:
+                    name, _, value = line.decode().strip().partition("=")
+                    if name == "recipient":
+                        recipient = value
+                    elif not name:
+                        greylisted = self.greylisting and recipient.startswith("grey@")
+                        connection.sendall(b"action=451 4.7.1 Greylisted\n\n" if greylisted
+                                           else b"action=dunno\n\n")
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
+        return listener.getsockname()[1]
+
+    def grey(self, on):
+        self.greylisting = on
 
     def run(self, command):
         done = subprocess.run([self.program, "-c", self.place, command], stdout=subprocess.PIPE,
@@ -260,11 +287,6 @@ notify_classes =
         self.run("stop")
 
     close = stop
-
-    def grey(self, on):
-        # smtpd reads its tables when it starts.
-        self.write_maps(on)
-        self.run("reload")
 
     def log(self):
         path = self.place + "/log"
