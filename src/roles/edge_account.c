@@ -141,7 +141,8 @@ static bool take(struct edge_mail *mail, const struct measure *measures, size_t 
         return false;
     for (size_t i = 0; i < question.count; i++) {
         uint64_t percent = values[i] * 100 / asked[i]->most;
-        if (percent > *share)
+        /* One more of a set is no more mail, and who has reached its size is not slow for a day. */
+        if (asked[i]->kind == COUNT_ADD && percent > *share)
             *share = percent < 1000 ? (unsigned)percent : 1000;
         bool worse = !*exceeded || (asked[i]->tells_theft && !(*exceeded)->tells_theft);
         if (values[i] > asked[i]->most && worse) {

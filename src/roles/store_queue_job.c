@@ -350,6 +350,23 @@ static void run_reports(struct attempt *attempt)
     give_back(attempt, !told && !live->removed);
 }
 
+/* rfc3463:3.2; old servers say it by the code alone. */
+static bool is_unknown(const struct queue_recipient *recipient)
+{
+    return recipient->bounce_wanted && recipient->host.len && recipient->code / 100 == 5 &&
+           (recipient->enhanced.len ? bytes_starts_with(recipient->enhanced, BYTES("5.1."))
+                                    : recipient->code == 550);
+}
+
+/* Whoever has an old list of addresses, or guesses, is known by what other servers say of it. */
+static void count_unknown(const struct attempt *attempt)
+{
+    const struct queue_envelope *envelope = &attempt->live->envelope;
+    for (size_t i = 0; i < attempt->sent && envelope->account.len; i++)
+        if (is_unknown(&envelope->recipients[attempt->indices[i]]))
+            store_account_unknown(attempt->queue->store, envelope->account);
+}
+
 static void run_attempt(struct attempt *attempt)
 {
     struct store_queue *queue = attempt->queue;
@@ -373,6 +390,7 @@ static void run_attempt(struct attempt *attempt)
     if (try_all(attempt, &delivered))
         finish(queue, live, delivered);
     give_back(attempt, has_left(attempt) && !live->removed);
+    count_unknown(attempt);
 }
 
 void queue_job_run(void *argument)

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NOTICE "notice" /* the reason of what is from us to postmaster */
+
 enum {
     KEEP_SECONDS = 5 * 86400,
     /* A clock that was set forward must not give up mail that was hardly tried. */
@@ -84,7 +86,8 @@ enum result store_spool(struct store *store, struct arena *arena,
         return job.result;
     }
     /* A file that is not remembered is found at the next start. */
-    if (!quarantine && !remember(store, job.name, pause_after(0)))
+    bool fresh = bytes_is(entry->reason, NOTICE); /* not yet tried, and of use now */
+    if (!quarantine && !remember(store, job.name, fresh ? 0 : pause_after(0)))
         log_warning("spool", "%s will be retried after a restart: out of memory", job.name);
     return OK;
 }
@@ -129,7 +132,7 @@ void store_tell_postmaster(struct store *store, struct arena *arena, struct byte
                                .recipient = BYTES("postmaster"),
                                .mailbox = found.destinations[0].address,
                                .spooled_at = loop_epoch(),
-                               .reason = BYTES("notice")};
+                               .reason = BYTES(NOTICE)};
     struct error error;
     if (!text.len || store_spool(store, arena, &notice, &line, false, &error) != OK)
         log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(id));

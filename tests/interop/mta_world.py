@@ -93,9 +93,10 @@ class SignedNsd(world.Nsd):
 
 
 class Unbound(world.Daemon):
-    """Validates what an Nsd says. `insecure`: domains that count as unsigned."""
+    """Validates what an Nsd says. `insecure`: domains that count as unsigned, `bogus`: names under
+    which nothing is as signed as it must be, so that the answer is SERVFAIL."""
 
-    def __init__(self, nsd, insecure=(), name="unbound"):
+    def __init__(self, nsd, insecure=(), bogus=(), name="unbound"):
         self.port = world.free_port()
         place = "%s/%s" % (world.folder(), name)
         world.write_file(place + "/unbound.conf", """
@@ -120,7 +121,8 @@ stub-zone:
   stub-addr: 127.0.0.1@{4}
 remote-control:
   control-enable: no
-""".format(place, self.port, nsd.anchor, "\n".join("  domain-insecure: " + d for d in insecure), nsd.port))
+""".format(place, self.port, nsd.anchor, "\n".join(["  domain-insecure: " + name for name in insecure] + [
+            '  trust-anchor: "%s. DS 1 13 2 %s"' % (name, "00" * 32) for name in bogus]), nsd.port))
         super().__init__(name, [world.find_program("unbound"), "-d", "-c", place + "/unbound.conf"],
                          place + "/log")
         world.wait_until("unbound answers", lambda: self.ended() or world.dns_asks(self.port, "ns"))

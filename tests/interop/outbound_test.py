@@ -55,6 +55,7 @@ class Receivers:
     domain = None
     tls = None    # in its Received field
     utf8 = True
+    broken_tls = False
 
     @classmethod
     def setUpClass(cls):
@@ -94,8 +95,11 @@ class Receivers:
         start = self.put([self.to("ann")], world.message(
             ME, self.to("ann"), "plain to " + self.domain, body="Hello.\r\n.\r\n..two\r\n\r\n\r\n"))
         line = wait_delivery(gateway, self.to("ann"), start=start)
-        self.assertEqual(line["security"], "opportunistic", line)
-        self.assertRegex(line["tls"], r"^TLSv1\.[23]$")
+        if self.broken_tls and "SSL routines" in self.server.log():
+            self.assertEqual(line["security"], "none", line)
+        else:
+            self.assertEqual(line["security"], "opportunistic", line)
+            self.assertRegex(line["tls"], r"^TLSv1\.[23]$")
         self.assertIn("mx.%s[%s:%d]" % (self.domain, self.server.address, PORT), line["relay"])
         mail = self.arrived("ann", "plain to " + self.domain)
         self.assertRegex(mail.fields("Received")[0], self.tls)
@@ -254,9 +258,12 @@ class ToExim(Receivers, unittest.TestCase):
 @described
 class ToOpenSMTPD(Receivers, unittest.TestCase):
     domain = "smtpd.example"
-    tls = r"with ESMTPS \(TLSv1\.[23]"
+    tls = r"with ESMTPS? "
     utf8 = False
     dsn = True
+    # 6.8 cannot answer a handshake with OpenSSL 3 (its issue 1171), but offers STARTTLS all the same: then mail
+    # has to get there without.
+    broken_tls = True
 
     @staticmethod
     def start(certificate):
