@@ -20,7 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(spool_parse(arena, buf_bytes(&line), &again, &again_message, NULL) == OK);
         require(again_message.len == 0);
         require(again.junk == entry.junk && again.smtputf8 == entry.smtputf8);
-        require(again.spooled_at == entry.spooled_at);
+        require(again.spooled_at == entry.spooled_at && again.tell == entry.tell);
+        require(again.notify == entry.notify && again.require_tls == entry.require_tls);
+        require(bytes_equal(again.original, entry.original));
+        require(bytes_equal(again.envelope_id, entry.envelope_id));
         require(bytes_equal(again.id, entry.id) && bytes_equal(again.sender, entry.sender));
         require(bytes_equal(again.recipient, entry.recipient));
         require(bytes_equal(again.mailbox, entry.mailbox) && bytes_equal(again.reason, entry.reason));

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 
-children = []
+children, instances = [], []
+# So that what was started is ended, too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def say(text):
@@ -44,6 +46,8 @@ def stop(child):
 
 def finish(folder):
     """At the end of it all: whatever still runs, and the folder."""
+    for instance in list(instances):
+        instance.stop()
     for child in children:
         stop(child)
     if "BENCH_KEEP" not in os.environ:
@@ -59,6 +63,13 @@ def wait_port(port, seconds=30):
         except OSError:
             time.sleep(0.05)
     sys.exit("nothing listens on port %d" % port)
+
+
+def port_is_free(port):
+    """Programs that share their port would share the mail with one that was left over."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(f"something listens on port {port} already")
 
 
 def start_nsd(folder, port, zones):
@@ -172,6 +183,7 @@ maillog_file = {folder}/maillog
 maillog_file_prefixes = {folder}
 {settings}""")
         write(config + "/master.cf", self.services(port))
+        instances.append(self)
         subprocess.run(["postfix", "-c", config, "start"], check=True, stdout=subprocess.DEVNULL,
                        stderr=open(folder + "/start.log", "w"))
         wait_port(port)
@@ -192,6 +204,8 @@ maillog_file_prefixes = {folder}
     def stop(self):
         subprocess.run(["postfix", "-c", self.folder + "/etc", "stop"], stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
+        if self in instances:
+            instances.remove(self)
 
 
 def raw_disk(folder, count=2000, together=20):

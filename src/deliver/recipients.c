@@ -303,6 +303,13 @@ bool mailing_list_has(const struct mailing_list *list, struct bytes address)
     return recipients_local(list->index, address) != NULL;
 }
 
+bool mailing_list_admits(const struct mailing_list *list, struct bytes author)
+{
+    if (list->post == CONFIG_LIST_ANYONE || (author.len && bytes_equal_nocase(author, list->owner)))
+        return true;
+    return list->post == CONFIG_LIST_MEMBERS && author.len && mailing_list_has(list, author);
+}
+
 bool recipients_owns(const struct recipients *recipients, struct bytes account, struct bytes address)
 {
     struct arena *scratch = arena_create(1 << 20);

@@ -73,6 +73,8 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
 /* By the section's name; NULL if there is none. */
 const struct mailing_list *recipients_list(const struct recipients *recipients, struct bytes name);
 bool mailing_list_has(const struct mailing_list *list, struct bytes address);
+/* Whether it may be written to by this author, who was authenticated; empty: he was not. */
+bool mailing_list_admits(const struct mailing_list *list, struct bytes author);
 
 /* Whether mail to `address` comes to the mailbox of `account` alone. */
 bool recipients_owns(const struct recipients *recipients, struct bytes account, struct bytes address);

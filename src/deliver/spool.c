@@ -9,21 +9,41 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "vouch-spool 1 <spooled at> <inbox|junk>[+utf8]" and five xtext words, which hold no space or line end. */
+/* "vouch-spool 1 <spooled at> <inbox|junk>[+tell][+tls][+notifyN][+utf8]" and seven xtext words, which hold no
+ * space or line end. Earlier versions wrote five words. */
 #define MAGIC "vouch-spool 1 "
+enum { WORDS_LEAST = 5, NOTIFY_MOST = 15 };
 
 void spool_write_line(struct buf *out, const struct spool_entry *entry)
 {
     const struct bytes words[] = {entry->id, entry->sender, entry->recipient, entry->mailbox,
-                                  entry->reason};
-    buf_printf(out, MAGIC "%lld %s%s", (long long)entry->spooled_at, entry->junk ? "junk" : "inbox",
-               entry->smtputf8 ? "+utf8" : "");
+                                  entry->reason, entry->original, entry->envelope_id};
+    buf_printf(out, MAGIC "%lld %s%s%s", (long long)entry->spooled_at, entry->junk ? "junk" : "inbox",
+               entry->tell ? "+tell" : "", entry->require_tls ? "+tls" : "");
+    if (entry->notify)
+        buf_printf(out, "+notify%u", entry->notify & NOTIFY_MOST);
+    buf_add_string(out, entry->smtputf8 ? "+utf8" : "");
     for (size_t i = 0; i < countof(words); i++) {
         /* A leading '=' keeps an empty word a word. */
         buf_add_string(out, " =");
         xtext_encode(out, words[i]);
     }
     buf_add_byte(out, '\n');
+}
+
+/* What is not known is of a later version, and means nothing here. */
+static void read_flags(struct bytes word, struct spool_entry *entry)
+{
+    struct bytes flag;
+    uint64_t number;
+    while (bytes_split(&word, '+', &flag)) {
+        entry->junk |= bytes_is(flag, "junk");
+        entry->smtputf8 |= bytes_is(flag, "utf8");
+        entry->tell |= bytes_is(flag, "tell");
+        entry->require_tls |= bytes_is(flag, "tls");
+        if (bytes_starts_with(flag, BYTES("notify")) && bytes_to_uint(bytes_skip(flag, 6), NOTIFY_MOST, &number))
+            entry->notify = (unsigned)number;
+    }
 }
 
 enum result spool_parse(struct arena *arena, struct bytes file, struct spool_entry *entry,
@@ -40,11 +60,10 @@ enum result spool_parse(struct arena *arena, struct bytes file, struct spool_ent
         !bytes_split(&line, ' ', &word))
         return error_set(error, PERM, "a damaged file of the spool");
     entry->spooled_at = (int64_t)spooled_at;
-    entry->smtputf8 = bytes_ends_with(word, BYTES("+utf8"));
-    entry->junk = bytes_starts_with(word, BYTES("junk"));
+    read_flags(word, entry);
     struct bytes *const words[] = {&entry->id, &entry->sender, &entry->recipient, &entry->mailbox,
-                                   &entry->reason};
-    for (size_t i = 0; i < countof(words); i++)
+                                   &entry->reason, &entry->original, &entry->envelope_id};
+    for (size_t i = 0; i < countof(words) && (i < WORDS_LEAST || line.ptr); i++)
         if (!bytes_split(&line, ' ', &word) || !bytes_starts_with(word, BYTES("=")) ||
             !xtext_decode(arena, bytes_skip(word, 1), words[i]))
             return arena_exhausted(arena) ? error_set(error, TEMP, "not enough memory")

@@ -22,6 +22,12 @@ struct spool_entry {
     bool smtputf8;           /* it came with SMTPUTF8 */
     int64_t spooled_at;      /* epoch seconds */
     struct bytes reason;     /* why it lies here */
+    /* What the sender is told in the end; files of earlier versions say nothing of it: */
+    bool tell;               /* the return path is the sender's own: he may be told that it failed */
+    unsigned notify;         /* of enum smtp_notify; 0: not asked */
+    bool require_tls;        /* rfc8689 */
+    struct bytes original;   /* ORCPT with its type, or empty */
+    struct bytes envelope_id; /* ENVID, or empty */
 };
 
 /* Appends the line that stands before the message. */

@@ -289,9 +289,27 @@ static void the_most_special_route_wins_and_backup_mx_before_all(void **state)
     assert_string_equal(route_name(&config, "d.example", false), "star");
 }
 
+static void the_fallback_relay_is_no_less_secure_than_the_route(void **state)
+{
+    char *secret[] = {(char *)"secret.example"}, *plain[] = {(char *)"plain.example"};
+    struct config_host host = {.name = (char *)"h", .port = 25};
+    struct config_route routes[] = {
+        {.name = (char *)"secret", .domains = {secret, 1}, .tls = CONFIG_ROUTE_VERIFY, .user = (char *)"me"},
+        {.name = (char *)"plain", .domains = {plain, 1}, .tls = CONFIG_ROUTE_NONE, .user = (char *)""}};
+    struct config config = {.routes = routes, .route_count = 2};
+    config.queue.fallback_relay = (struct config_hosts){&host, 1};
+    (void)state;
+    struct route route = route_find(&config, BYTES("secret.example"), true);
+    assert_int_equal(route.tls, CONFIG_ROUTE_VERIFY);
+    assert_string_equal(route.user, ""); /* the password is for the route's own hosts */
+    assert_int_equal(route_find(&config, BYTES("plain.example"), true).tls, CONFIG_ROUTE_MAY);
+    assert_int_equal(route_find(&config, BYTES("other.example"), true).tls, CONFIG_ROUTE_MAY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_fallback_relay_is_no_less_secure_than_the_route),
         cmocka_unit_test(hosts_come_by_preference_and_equals_by_chance_rfc5321_5_1),
         cmocka_unit_test(addresses_of_both_families_come_by_turns_and_are_bounded),
         cmocka_unit_test(of_many_hosts_the_best_ten_are_kept_with_two_addresses_each),

@@ -56,16 +56,8 @@ static const struct config_relay *find_relay(const struct config *config, struct
     return NULL;
 }
 
-struct route route_find(const struct config *config, struct bytes domain, bool fallback)
+static const struct config_route *find_section(const struct config *config, struct bytes domain)
 {
-    const struct config_relay *relay = find_relay(config, domain);
-    if (relay) {
-        struct route route = route_to(&relay->primary);
-        route.relay = true;
-        return route;
-    }
-    if (fallback && config->queue.fallback_relay.count)
-        return route_to(&config->queue.fallback_relay);
     const struct config_route *found = NULL;
     size_t best = 0;
     for (size_t i = 0; i < config->route_count; i++) {
@@ -74,6 +66,25 @@ struct route route_find(const struct config *config, struct bytes domain, bool f
             best = fit;
             found = &config->routes[i];
         }
+    }
+    return found;
+}
+
+struct route route_find(const struct config *config, struct bytes domain, bool fallback)
+{
+    const struct config_relay *relay = find_relay(config, domain);
+    if (relay) {
+        struct route route = route_to(&relay->primary);
+        route.relay = true;
+        return route;
+    }
+    const struct config_route *found = find_section(config, domain);
+    if (fallback && config->queue.fallback_relay.count) {
+        struct route route = route_to(&config->queue.fallback_relay);
+        /* Who makes the way that was meant fail must not get the mail by one less secure. */
+        if (found && (enum config_route_tls)found->tls > route.tls)
+            route.tls = (enum config_route_tls)found->tls;
+        return route;
     }
     return found ? route_of(found) : route_to(&(struct config_hosts){NULL, 0});
 }

@@ -22,8 +22,9 @@ struct route {
 
 /*
  * A domain that we are backup MX for goes to its primary, always. Else, with `fallback` and where there is
- * one, to the fallback relay. Else by the section "route" that names the domain, or the nearest domain
- * above it (".example.org"), or that names none (or "*"). Else by MX.
+ * one, to the fallback relay, over TLS no weaker than the domain's section demands. Else by the section
+ * "route" that names the domain, or the nearest domain above it (".example.org"), or that names none (or
+ * "*"). Else by MX.
  */
 struct route route_find(const struct config *config, struct bytes domain, bool fallback);
 

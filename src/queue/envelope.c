@@ -25,7 +25,8 @@ enum {
     RECIPIENT_DELAY_TOLD = 16,
     RECIPIENT_BOUNCE_WANTED = 32,
     RECIPIENT_RELAYED = 64,
-    RECIPIENT_FLAGS = 7
+    RECIPIENT_EXPIRED = 128,
+    RECIPIENT_FLAGS = 8 /* bits; the kind of success stands above them */
 };
 
 bool queue_id_is_valid(struct bytes id)
@@ -57,7 +58,9 @@ static void add_recipient(struct buf *out, const struct queue_recipient *recipie
     add_number(out, (recipient->notify & RECIPIENT_NOTIFY) |
                         (recipient->delay_told ? RECIPIENT_DELAY_TOLD : 0) |
                         (recipient->bounce_wanted ? RECIPIENT_BOUNCE_WANTED : 0) |
-                        (recipient->relayed ? RECIPIENT_RELAYED : 0));
+                        (recipient->relayed ? RECIPIENT_RELAYED : 0) |
+                        (recipient->expired ? RECIPIENT_EXPIRED : 0) |
+                        ((unsigned)recipient->success << RECIPIENT_FLAGS));
     add_text(out, recipient->address);
     add_text(out, recipient->original);
     add_number(out, recipient->attempts);
@@ -137,11 +140,13 @@ static struct bytes take_text(struct cursor *c)
 
 static void take_recipient(struct cursor *c, struct queue_recipient *recipient)
 {
-    uint64_t flags = take_number_to(c, (1 << RECIPIENT_FLAGS) - 1);
+    uint64_t flags = take_number_to(c, (QUEUE_SUCCESSES << RECIPIENT_FLAGS) - 1);
     recipient->notify = flags & RECIPIENT_NOTIFY;
     recipient->delay_told = flags & RECIPIENT_DELAY_TOLD;
     recipient->bounce_wanted = flags & RECIPIENT_BOUNCE_WANTED;
     recipient->relayed = flags & RECIPIENT_RELAYED;
+    recipient->expired = flags & RECIPIENT_EXPIRED;
+    recipient->success = (enum queue_success)(flags >> RECIPIENT_FLAGS);
     recipient->address = take_text(c);
     recipient->original = take_text(c);
     recipient->attempts = (uint32_t)take_number_to(c, UINT32_MAX);

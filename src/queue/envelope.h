@@ -27,6 +27,14 @@ enum queue_origin {
     QUEUE_ORIGINS
 };
 
+/* What became of a message for a recipient whose sender wants to hear of success. */
+enum queue_success {
+    QUEUE_RELAYED,         /* it went where no notification comes from */
+    QUEUE_DELIVERED,       /* it is in the mailbox, or with the list */
+    QUEUE_EXPANDED,        /* the address stands for several, to which it went on */
+    QUEUE_SUCCESSES
+};
+
 struct queue_recipient {
     struct bytes address;      /* local@domain */
     unsigned notify;           /* of enum smtp_notify (smtp/server.h); 0: none asked for */
@@ -40,7 +48,9 @@ struct queue_recipient {
     int64_t tried_at;          /* epoch seconds of the last attempt; 0: not tried yet */
     bool delay_told;           /* a warning of the delay was sent */
     bool bounce_wanted;        /* it failed for good, and the report has not been queued yet */
-    bool relayed;              /* delivered, and a report of success has not been queued yet */
+    bool relayed;              /* it arrived, and a report of success has not been queued yet */
+    enum queue_success success; /* … which one */
+    bool expired;              /* given up for its age: the last reply was a temporary one */
 };
 
 struct queue_envelope {

@@ -190,34 +190,37 @@ static bool put_off(struct edge_mail *mail, const struct measure *exceeded, uint
     return false;
 }
 
-/* Decides by what take() found: slower and slower, then not now, then held. */
-static bool enforce(struct edge_mail *mail, const struct measure *exceeded, uint64_t value, unsigned share,
+/* A limit is exceeded: not now, or held. */
+static bool enforce(struct edge_mail *mail, const struct measure *exceeded, uint64_t value,
                     struct smtp_reply *reply)
 {
-    const struct config *config = mail->gather.config;
-    unsigned soft = config->submission.soft_percent;
-    if (exceeded) {
-        bool theft = exceeded->tells_theft || value / 2 >= exceeded->most;
-        struct bytes why = arena_printf(mail->gather.arena, "%s: %llu, with a limit of %llu", exceeded->name,
-                                        (unsigned long long)value, (unsigned long long)exceeded->most);
-        if (theft && config->submission.hold && !mail->account->machine)
-            hold(mail, why, reply);
-        return reply->code / 100 == 2 ? put_off(mail, exceeded, value, why, reply) : false;
-    }
-    if (share >= soft && share <= 100 && soft < 100)
-        fiber_sleep((int64_t)(share - soft + 1) * DELAY_MAX_SECONDS * SECOND / (101 - soft));
-    return true;
+    bool theft = exceeded->tells_theft || value / 2 >= exceeded->most;
+    struct bytes why = arena_printf(mail->gather.arena, "%s: %llu, with a limit of %llu", exceeded->name,
+                                    (unsigned long long)value, (unsigned long long)exceeded->most);
+    if (theft && mail->gather.config->submission.hold && !mail->account->machine)
+        hold(mail, why, reply);
+    return reply->code / 100 == 2 ? put_off(mail, exceeded, value, why, reply) : false;
 }
 
-/* The store must be there to count: a limit that a crash lifts is none. */
-static bool check(struct edge_mail *mail, const struct measure *measures, size_t count,
+/* The fuller a limit is, the longer; `share` in percent. Once a reply, or its time-out would pass. */
+static void slow_down(struct edge_mail *mail, unsigned share)
+{
+    unsigned soft = mail->gather.config->submission.soft_percent;
+    if (share >= soft && share <= 100 && soft < 100)
+        fiber_sleep((int64_t)(share - soft + 1) * DELAY_MAX_SECONDS * SECOND / (101 - soft));
+}
+
+/* The store must be there to count: a limit that a crash lifts is none. *share becomes the largest so far. */
+static bool check(struct edge_mail *mail, const struct measure *measures, size_t count, unsigned *share,
                   struct smtp_reply *reply)
 {
     const struct measure *exceeded;
     uint64_t value = 0;
-    unsigned share;
-    if (take(mail, measures, count, &exceeded, &value, &share))
-        return enforce(mail, exceeded, value, share, reply);
+    unsigned used;
+    if (take(mail, measures, count, &exceeded, &value, &used)) {
+        *share = used > *share ? used : *share;
+        return !exceeded || enforce(mail, exceeded, value, reply);
+    }
     smtp_reply_set(reply, mail->gather.arena, 451, "4.3.0",
                    "Temporarily unable to handle mail. Please try again.");
     return false;
@@ -237,12 +240,14 @@ bool edge_account_mail(struct edge_mail *mail, struct smtp_session *session, str
     /* A host has its list of senders and one place. */
     if (mail->account->machine)
         return true;
-    if (!hold(mail, BYTES(""), reply))
+    unsigned share = 0;
+    if (!hold(mail, BYTES(""), reply) || !check(mail, measures, countof(measures), &share, reply))
         return false;
-    return check(mail, measures, countof(measures), reply);
+    slow_down(mail, share);
+    return true;
 }
 
-static bool check_domains(struct edge_mail *mail, const struct smtp_session *session,
+static bool check_domains(struct edge_mail *mail, const struct smtp_session *session, unsigned *share,
                           struct smtp_reply *reply)
 {
     const struct smtp_transaction *transaction = session->transaction;
@@ -254,7 +259,7 @@ static bool check_domains(struct edge_mail *mail, const struct smtp_session *ses
                 "recipient domains a day", COUNT_DISTINCT, 1,
                 arena_lower(mail->gather.arena, transaction->recipients[i].domain), DAY,
                 mail->gather.config->submission.domains_day, false};
-        if (!check(mail, measures, count, reply))
+        if (!check(mail, measures, count, share, reply))
             return false;
     }
     return true;
@@ -273,7 +278,12 @@ bool edge_account_message(struct edge_mail *mail, struct smtp_session *session, 
         {"recipients a day", COUNT_ADD, recipients, BYTES(""), DAY, config->submission.recipients_day, false},
         {"octets a day", COUNT_ADD, octets, BYTES(""), DAY, config->submission.octets_day, false},
     };
-    return check(mail, measures, countof(measures), reply) && check_domains(mail, session, reply);
+    unsigned share = 0;
+    if (!check(mail, measures, countof(measures), &share, reply) ||
+        !check_domains(mail, session, &share, reply))
+        return false;
+    slow_down(mail, share);
+    return true;
 }
 
 /* Who has an old list of addresses, or guesses, meets many that do not exist. */

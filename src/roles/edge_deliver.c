@@ -39,6 +39,7 @@ bool edge_fingerprint(struct edge_mail *mail, const struct smtp_session *session
 
 struct parts {
     struct buf prefix, remote_prefix, content;
+    struct bytes resent; /* who resends it, if fields say so */
 };
 
 static const struct edge_recipient *recipient_of(const struct smtp_recipient *recipient)
@@ -63,13 +64,15 @@ static bool is_tls_optional(const struct edge_mail *mail)
 
 /* rfc4405:4.1: whoever is responsible for the message, where that is not its return path. What an account
  * put there that is not its own is not repeated. */
-static struct bytes submitter_of(const struct edge_mail *mail)
+static struct bytes submitter_of(const struct edge_mail *mail, struct bytes sender, struct bytes resent)
 {
     const struct gather *gather = &mail->gather;
     struct pra pra;
-    if (!gather->config->authentication.sender_id || !mail->leaves ||
-        pra_find(gather->arena, &gather->message, &pra) != OK ||
-        bytes_equal(pra.mailbox, gather->evidence.mail_from))
+    if (!gather->config->authentication.sender_id || !mail->leaves)
+        return BYTES("");
+    if (resent.len)
+        return resent;
+    if (pra_find(gather->arena, &gather->message, &pra) != OK || bytes_equal(pra.mailbox, sender))
         return BYTES("");
     if (mail->account && !identity_owns(&mail->identity, pra.local, pra.domain))
         return BYTES("");
@@ -120,7 +123,7 @@ static enum result build_delivery(struct edge_mail *mail, struct smtp_session *s
         .return_headers = transaction->return_headers,
         .require_tls = transaction->require_tls,
         .tls_optional = !transaction->require_tls && is_tls_optional(mail),
-        .submitter = submitter_of(mail),
+        .submitter = submitter_of(mail, remote.sender, parts->resent),
         .record = *record,
     };
     request->recipients =
@@ -173,22 +176,24 @@ static void send_delivery(struct edge_mail *mail, struct smtp_session *session,
 }
 
 /* In the name of the address here that the mail was sent to (rfc5322:3.6.6). */
-static void add_resent(struct edge_mail *mail, const struct smtp_session *session, struct buf *out)
+static void add_resent(struct edge_mail *mail, const struct smtp_session *session, struct parts *parts)
 {
     const struct gather *gather = &mail->gather;
     struct resent resent = {.from = session->transaction->recipients[0].mailbox,
                             .date = gather->now,
                             .id = gather->evidence.id,
                             .host = bytes_of(gather->config->hostname)};
-    if (!resent_breaks_signature(&gather->message))
-        resent_write(out, &resent);
+    if (resent_breaks_signature(&gather->message))
+        return;
+    resent_write(&parts->remote_prefix, &resent);
+    parts->resent = resent.from;
 }
 
 void edge_deliver(struct edge_mail *mail, struct smtp_session *session,
                     const struct verdict *verdict, const struct ledger_record *record,
                     struct smtp_reply *reply, struct bytes *summary)
 {
-    struct parts parts;
+    struct parts parts = {.resent = BYTES("")};
     buf_init(&parts.prefix, PREFIX_MAX);
     buf_init(&parts.remote_prefix, PREFIX_MAX);
     buf_init(&parts.content, session->transaction->content.len + 1024);
@@ -196,7 +201,7 @@ void edge_deliver(struct edge_mail *mail, struct smtp_session *session,
     enum result result = edge_sign(mail, &parts.prefix, reply);
     if (result == OK && mail->leaves) {
         if (mail->gather.config->forwarding.resent && mail->kind == RECIPIENT_KIND_FORWARD)
-            add_resent(mail, session, &parts.remote_prefix);
+            add_resent(mail, session, &parts);
         buf_add(&parts.remote_prefix, buf_bytes(&parts.prefix));
     }
     if (result == OK)
@@ -248,6 +253,16 @@ static size_t sort_recipients(struct smtp_transaction *transaction)
     return others;
 }
 
+/* All or none: once a copy is on its way a refusal would not be true any more (rfc5321:4.2.5). */
+static bool all_admit(struct edge_mail *mail, const struct smtp_recipient *lists, size_t count,
+                      struct smtp_reply *reply)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!edge_list_admits(mail, recipient_of(&lists[i])->list, reply))
+            return false;
+    return true;
+}
+
 void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
                          const struct verdict *verdict, const struct ledger_record *record,
                          struct smtp_reply *reply, struct bytes *summary)
@@ -255,6 +270,8 @@ void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
     struct smtp_transaction *transaction = session->transaction;
     struct smtp_recipient *all = transaction->recipients;
     size_t count = transaction->recipient_count, others = sort_recipients(transaction);
+    if (count > 1 && others < count && !all_admit(mail, &all[others], count - others, reply))
+        return;
     transaction->recipient_count = others;
     if (others)
         edge_deliver(mail, session, verdict, record, reply, summary);
@@ -262,10 +279,6 @@ void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
         transaction->recipients = &all[i];
         transaction->recipient_count = 1;
         deliver_to_list(mail, session, verdict, record, reply, summary);
-        if (reply->code / 100 != 2 && i > 0)
-            smtp_reply_set(reply, transaction->arena, reply->code, reply->enhanced,
-                           "Not to " BYTES_FMT " (to the recipients before it in this message: yes): " BYTES_FMT,
-                           BYTES_ARG(all[i].mailbox), BYTES_ARG(reply->text));
     }
     transaction->recipients = all;
     transaction->recipient_count = count;

@@ -55,6 +55,10 @@ bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, stru
 enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *session,
                                 struct verdict *verdict, struct smtp_reply *reply) must_check;
 
+/* STORE_OWNER: OK or NONE; TEMP: *reply is set. */
+enum result edge_ask_owner(struct edge_mail *mail, const struct owner_question *question,
+                           struct smtp_reply *reply) must_check;
+
 /* edge_account.c: how much an account sends. False: *reply is set. */
 bool edge_account_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
 bool edge_account_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
@@ -69,6 +73,8 @@ struct edge_remote {
 /* OK; TEMP: *reply is set. */
 enum result edge_remote(struct edge_mail *mail, const struct smtp_session *session,
                         struct edge_remote *out, struct smtp_reply *reply) must_check;
+/* Whether a list takes this message, before any copy leaves. False: *reply says why not. */
+bool edge_list_admits(struct edge_mail *mail, const struct config_list *list, struct smtp_reply *reply);
 /* Turns a message to a list into the list's: fields added, ours removed. False: *reply says why not. */
 bool edge_list_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);
 /* The message from now on is what was written to mail->mended. False: *reply is set. */

@@ -169,6 +169,13 @@ static void log_refused_recipient(const struct edge_mail *mail, const struct smt
     log_end(&line);
 }
 
+/* rfc6409:4.2. What "sales" means here nobody knows elsewhere. */
+static bool is_unqualified(const struct smtp_recipient *recipient)
+{
+    return recipient->domain.len && recipient->domain.ptr[0] != '[' &&
+           bytes_find_byte(recipient->domain, '.') == BYTES_NOT_FOUND;
+}
+
 static void decide_recipient(struct edge_mail *mail, struct smtp_session *session,
                              struct smtp_recipient *recipient, struct smtp_reply *reply)
 {
@@ -195,6 +202,10 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
     bool first = transaction->recipient_count <= 1;
     if (found.reply.code / 100 != 2) {
         edge_set_reply(reply, transaction->arena, &found.reply);
+    } else if (found.kind == RECIPIENT_KIND_REMOTE && is_unqualified(recipient)) {
+        smtp_reply_set(reply, transaction->arena, 554, "5.1.2",
+                       "The domain " BYTES_FMT " is not a full one. Please write the whole address.",
+                       BYTES_ARG(recipient->domain));
     } else if (!first && !fits(mail, recipient, &found)) {
         smtp_reply_set(reply, transaction->arena, 452, "4.5.3",
                        "This recipient has rules of its own. Please send it a separate copy.");

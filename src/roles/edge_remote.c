@@ -59,12 +59,26 @@ static enum delivery_origin origin_of(const struct edge_mail *mail)
     return !evidence->own_network && is_verified(gather) ? ORIGIN_VERIFIED : ORIGIN_STRANGER;
 }
 
+/* Whoever stands in From where that is the account's, else the account: a From of others may have been let
+ * through (foreign-from), but proves nothing. */
+static struct bytes author_of_account(const struct edge_mail *mail)
+{
+    const struct from_field *from = &mail->gather.from;
+    bool owns = from->status == FROM_OK;
+    for (size_t i = 0; i < from->mailboxes.count && owns; i++)
+        owns = identity_owns(&mail->identity, from->mailboxes.mailboxes[i].local,
+                             from->mailboxes.mailboxes[i].domain);
+    return owns ? from->address : mail->identity.account;
+}
+
 /* The author, where the domain of From answers for the message: DMARC, or what would be DMARC with a record. */
 static struct bytes author_of(const struct edge_mail *mail)
 {
     const struct gather *gather = &mail->gather;
     struct bytes domain = gather->from.status == FROM_OK ? gather->from.domain : BYTES("");
-    bool known = mail->account || gather->dmarc.result == AUTH_PASS;
+    bool known = gather->dmarc.result == AUTH_PASS;
+    if (mail->account)
+        return author_of_account(mail);
     if (!domain.len)
         return BYTES("");
     known |= gather->spf.result == AUTH_PASS && bytes_equal_nocase(gather->spf.domain, domain) &&
@@ -72,7 +86,7 @@ static struct bytes author_of(const struct edge_mail *mail)
     for (size_t i = 0; i < gather->dkim.count; i++)
         known |= gather->dkim.signatures[i].result == AUTH_PASS &&
                  bytes_equal_nocase(gather->dkim.signatures[i].domain, domain);
-    if (gather->dmarc.result == AUTH_FAIL && !mail->account)
+    if (gather->dmarc.result == AUTH_FAIL)
         known = false;
     return known ? gather->from.address : BYTES("");
 }
@@ -158,9 +172,8 @@ enum result edge_remote(struct edge_mail *mail, const struct smtp_session *sessi
 
 /* Lists */
 
-static struct list_fields fields_of(const struct edge_mail *mail)
+static struct list_fields fields_of(const struct edge_mail *mail, const struct config_list *list)
 {
-    const struct config_list *list = mail->list;
     struct bytes address = bytes_of(list->address), domain = domain_of(address);
     struct bytes local = bytes_first(address, address.len - domain.len - 1);
     struct bytes owner = arena_printf(mail->gather.arena, BYTES_FMT "-owner@" BYTES_FMT, BYTES_ARG(local),
@@ -175,19 +188,40 @@ static struct list_fields fields_of(const struct edge_mail *mail)
     };
 }
 
+static bool refuse_list(struct edge_mail *mail, const struct list_fields *fields, struct smtp_reply *reply)
+{
+    enum list_refusal refusal = list_fields_check(fields, NULL) == OK
+                                    ? list_fields_refuse(fields, &mail->gather.message)
+                                    : LIST_FINE;
+    if (refusal != LIST_FINE)
+        smtp_reply_set(reply, mail->gather.arena, refusal == LIST_LOOP ? 554 : 550,
+                       refusal == LIST_LOOP ? "5.4.6" : "5.7.1", "%s", list_refusal_text(refusal));
+    return refusal != LIST_FINE;
+}
+
+bool edge_list_admits(struct edge_mail *mail, const struct config_list *list, struct smtp_reply *reply)
+{
+    struct list_fields fields = fields_of(mail, list);
+    struct owner_question question = {
+        .account = mail->account->name, .address = author_of(mail), .list = bytes_of(list->name)};
+    if (refuse_list(mail, &fields, reply))
+        return false;
+    enum result admitted = edge_ask_owner(mail, &question, reply);
+    if (admitted == NONE)
+        smtp_reply_set(reply, mail->gather.arena, 550, "5.7.2",
+                       "You may not write to the list %s. The message was sent to nobody.", list->address);
+    return admitted == OK;
+}
+
 bool edge_list_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
 {
     struct gather *gather = &mail->gather;
-    struct list_fields fields = fields_of(mail);
+    struct list_fields fields = fields_of(mail, mail->list);
     struct look_alikes removed;
     struct error error = {{0}};
     enum result result = list_fields_check(&fields, &error);
-    enum list_refusal refusal = result == OK ? list_fields_refuse(&fields, &gather->message) : LIST_FINE;
-    if (refusal != LIST_FINE) {
-        smtp_reply_set(reply, gather->arena, refusal == LIST_LOOP ? 554 : 550,
-                       refusal == LIST_LOOP ? "5.4.6" : "5.7.1", "%s", list_refusal_text(refusal));
+    if (refuse_list(mail, &fields, reply))
         return false;
-    }
     if (result == OK)
         result = list_fields_find(gather->arena, &fields, &gather->message, &removed, &error);
     if (result != OK) {

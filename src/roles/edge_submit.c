@@ -11,19 +11,19 @@
 
 enum { OWNER_TIMEOUT_SECONDS = 10, ALIASES_MAX = 20, MENDED_ROOM = 64 * 1024 };
 
-/* Whether mail to the address comes to the account's mailbox alone: then it may send as that, too. */
-static bool leads_to_account(struct edge_mail *mail, struct bytes address, struct smtp_reply *reply)
+enum result edge_ask_owner(struct edge_mail *mail, const struct owner_question *question,
+                           struct smtp_reply *reply)
 {
-    struct owner_question question = {mail->account->name, address};
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
-    owner_question_write(&payload, &question);
+    owner_question_write(&payload, question);
     struct ipc_message request = {STORE_OWNER, buf_bytes(&payload), {-1, -1, -1, -1}}, answer;
-    bool owns = edge_ask_store(mail->edge, mail->gather.arena, &request, &answer,
-                               loop_deadline(OWNER_TIMEOUT_SECONDS * SECOND), reply) &&
-                answer.payload.len == 1 && answer.payload.ptr[0] == 1;
+    bool asked = edge_ask_store(mail->edge, mail->gather.arena, &request, &answer,
+                                loop_deadline(OWNER_TIMEOUT_SECONDS * SECOND), reply);
     buf_free(&payload);
-    return owns;
+    if (!asked)
+        return TEMP;
+    return answer.payload.len == 1 && answer.payload.ptr[0] == 1 ? OK : NONE;
 }
 
 static bool add_entry(struct edge_mail *mail, struct bytes address)
@@ -40,28 +40,41 @@ static bool add_entry(struct edge_mail *mail, struct bytes address)
     return true;
 }
 
+/* What is asked of the store for one message. */
+struct learning {
+    unsigned asked;
+    struct smtp_reply *reply;
+};
+
 /* Adds an address to what the account owns, if an alias makes it so. The store is asked only for what is in
- * no entry, and not often: a message with many authors is not worth it. */
-static void learn(struct edge_mail *mail, struct bytes local, struct bytes domain, struct bytes address)
+ * no entry, and not often: a message with many authors is not worth it. False: it does not answer, and then
+ * nobody is told that an address of his is not his. */
+static bool learn(struct edge_mail *mail, struct bytes local, struct bytes domain, struct bytes address,
+                  struct learning *learning)
 {
-    struct smtp_reply ignored = {.code = 0};
-    size_t known = mail->account->identity.entry_count;
+    struct owner_question question = {.account = mail->account->name, .address = address};
     if (mail->account->machine || !domain.len || identity_owns(&mail->identity, local, domain) ||
-        mail->identity.entry_count - known >= ALIASES_MAX)
-        return;
-    if (leads_to_account(mail, address, &ignored) && !add_entry(mail, address))
-        mail->identity.entry_count = known;
+        learning->asked >= ALIASES_MAX)
+        return true;
+    learning->asked++;
+    enum result result = edge_ask_owner(mail, &question, learning->reply);
+    /* Without memory it is not learnt, and refused. */
+    if (result == OK)
+        (void)!add_entry(mail, address);
+    return result != TEMP;
 }
 
-static void learn_mailbox(struct edge_mail *mail, const struct mailbox *mailbox)
+static bool learn_mailbox(struct edge_mail *mail, const struct mailbox *mailbox, struct learning *learning)
 {
     struct buf text;
+    bool fine = true;
     buf_init(&text, PATH_MAX_OCTETS * 2);
     mailbox_write(&text, mailbox->local, mailbox->domain);
     struct bytes address = arena_copy(mail->gather.arena, buf_bytes(&text));
     if (address.ptr && !text.failed)
-        learn(mail, mailbox->local, mailbox->domain, address);
+        fine = learn(mail, mailbox->local, mailbox->domain, address, learning);
     buf_free(&text);
+    return fine;
 }
 
 static void refuse(struct edge_mail *mail, struct smtp_reply *reply,
@@ -75,9 +88,11 @@ bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, stru
 {
     const struct smtp_transaction *transaction = session->transaction;
     struct identity_decision decision;
+    struct learning learning = {.reply = reply};
     mail->identity = mail->account->identity;
-    if (transaction->sender.len)
-        learn(mail, transaction->sender_local, transaction->sender_domain, transaction->sender);
+    if (transaction->sender.len && !learn(mail, transaction->sender_local, transaction->sender_domain,
+                                          transaction->sender, &learning))
+        return false;
     if (identity_check_sender(mail->gather.arena, &mail->identity, transaction->sender, &decision, NULL) !=
         OK) {
         edge_out_of_memory(session, reply);
@@ -90,16 +105,19 @@ bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, stru
     return edge_account_mail(mail, session, reply);
 }
 
-/* All who stand in From and Sender. */
-static void learn_authors(struct edge_mail *mail)
+/* All who stand in From and Sender. False: *reply is set. */
+static bool learn_authors(struct edge_mail *mail, struct smtp_reply *reply)
 {
+    struct learning learning = {.reply = reply};
     const struct gather *gather = &mail->gather;
     struct address_list senders;
     const struct header_field *sender = message_field(&gather->message, "Sender", 0);
     for (size_t i = 0; i < gather->from.mailboxes.count; i++)
-        learn_mailbox(mail, &gather->from.mailboxes.mailboxes[i]);
+        if (!learn_mailbox(mail, &gather->from.mailboxes.mailboxes[i], &learning))
+            return false;
     if (sender && address_list_parse(gather->arena, sender->value, &senders, NULL) == OK && senders.count)
-        learn_mailbox(mail, &senders.mailboxes[0]);
+        return learn_mailbox(mail, &senders.mailboxes[0], &learning);
+    return true;
 }
 
 bool edge_read_mended(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
@@ -122,7 +140,8 @@ bool edge_read_mended(struct edge_mail *mail, struct smtp_session *session, stru
     return false;
 }
 
-static bool mend(struct edge_mail *mail, struct smtp_session *session, bool set_sender,
+/* *long_lines: the body has lines that no server need take (rfc5321:4.5.3.1.6). */
+static bool mend(struct edge_mail *mail, struct smtp_session *session, bool set_sender, bool *long_lines,
                  struct smtp_reply *reply)
 {
     struct gather *gather = &mail->gather;
@@ -146,6 +165,7 @@ static bool mend(struct edge_mail *mail, struct smtp_session *session, bool set_
         edge_out_of_memory(session, reply);
         return false;
     }
+    *long_lines = submission.notes & SUBMISSION_LONG_LINES;
     if (!submission.changes)
         return true;
     buf_init(&mail->mended, session->transaction->content.len + MENDED_ROOM);
@@ -206,12 +226,14 @@ enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *ses
     const struct config *config = gather->config;
     struct identity_decision decision;
     struct error error;
+    bool long_lines = false;
     enum result result = gather_read(gather, transaction->content, &error);
     if (result == PERM)
         smtp_reply_set(reply, gather->arena, 552, "5.3.4", "%s", error.text);
     if (result != OK)
         goto out;
-    learn_authors(mail);
+    if (!learn_authors(mail, reply))
+        return TEMP;
     result = identity_check(gather->arena, &mail->identity, transaction->sender, &gather->message,
                             config->submission.foreign_from == CONFIG_FROM_ADD_SENDER ? IDENTITY_ADD_SENDER
                                                                                       : IDENTITY_REFUSE,
@@ -222,8 +244,8 @@ enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *ses
         refuse(mail, reply, &decision);
         return TEMP;
     }
-    if (!mend(mail, session, decision.set_sender, reply) ||
-        (config->submission.seven_bit && !make_seven_bit(mail, session, reply)) ||
+    if (!mend(mail, session, decision.set_sender, &long_lines, reply) ||
+        ((config->submission.seven_bit || long_lines) && !make_seven_bit(mail, session, reply)) ||
         !edge_account_message(mail, session, reply))
         return TEMP;
     if (judge_submission(mail, session, verdict))

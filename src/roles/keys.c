@@ -140,7 +140,7 @@ static void serve_edge(void *context, struct ipc_request *request)
     ipc_request_free(request);
 }
 
-/* It has notifications signed. */
+/* It has notifications signed, and asks whose address stands behind a tag. */
 static void serve_store(void *context, struct ipc_request *request)
 {
     struct keys *keys = context;
@@ -150,6 +150,8 @@ static void serve_store(void *context, struct ipc_request *request)
         fine = answer_selectors(keys, request);
     else if (request->message.type == KEYS_SIGN)
         fine = answer_signatures(keys, request);
+    else if (request->message.type == KEYS_ADDRESS)
+        fine = answer_address(keys, request);
     if (!fine)
         log_warning("keys", "a malformed request of type %u", request->message.type);
     ipc_request_free(request);

@@ -193,9 +193,11 @@ struct hold_question {
 void hold_question_write(struct buf *out, const struct hold_question *question);
 bool hold_question_read(struct bytes payload, struct hold_question *question);
 
-/* STORE_OWNER: the answer is a u8: whether mail to `address` comes to the account's mailbox alone. */
+/* STORE_OWNER: the answer is a u8: whether mail to `address` comes to the account's mailbox alone; or, with a
+ * list, whether the author `address` may write to it. */
 struct owner_question {
     struct bytes account, address;
+    struct bytes list;          /* name of a list section, or empty */
 };
 void owner_question_write(struct buf *out, const struct owner_question *question);
 bool owner_question_read(struct bytes payload, struct owner_question *question);

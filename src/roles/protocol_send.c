@@ -76,14 +76,6 @@ static void write_pair(struct buf *out, struct bytes a, struct bytes b)
     ipc_add_bytes(out, b);
 }
 
-static bool read_pair(struct bytes payload, struct bytes *a, struct bytes *b)
-{
-    struct cursor cursor = cursor_over(payload);
-    *a = ipc_take_bytes(&cursor);
-    *b = ipc_take_bytes(&cursor);
-    return finished(&cursor);
-}
-
 void hold_question_write(struct buf *out, const struct hold_question *question)
 {
     write_pair(out, question->account, question->reason);
@@ -102,11 +94,16 @@ bool hold_question_read(struct bytes payload, struct hold_question *question)
 void owner_question_write(struct buf *out, const struct owner_question *question)
 {
     write_pair(out, question->account, question->address);
+    ipc_add_bytes(out, question->list);
 }
 
 bool owner_question_read(struct bytes payload, struct owner_question *question)
 {
-    return read_pair(payload, &question->account, &question->address) && question->account.len > 0;
+    struct cursor cursor = cursor_over(payload);
+    question->account = ipc_take_bytes(&cursor);
+    question->address = ipc_take_bytes(&cursor);
+    question->list = ipc_take_bytes(&cursor);
+    return finished(&cursor) && (question->account.len > 0 || question->list.len > 0);
 }
 
 void send_request_write(struct buf *out, const struct send_request *request, bool in_descriptor)

@@ -208,6 +208,10 @@ void store_answer_owner(struct store *store, struct ipc_request *request)
     if (!owner_question_read(request->message.payload, &question))
         return;
     buf_init(&payload, 16);
-    ipc_add_u8(&payload, recipients_owns(store->recipients, question.account, question.address));
+    const struct mailing_list *list =
+        question.list.len ? recipients_list(store->recipients, question.list) : NULL;
+    ipc_add_u8(&payload, question.list.len
+                             ? list && mailing_list_admits(list, question.address)
+                             : recipients_owns(store->recipients, question.account, question.address));
     store_reply(request, &payload);
 }

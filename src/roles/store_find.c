@@ -105,9 +105,7 @@ bool store_may_post(const struct delivering *delivering, struct protocol_reply *
         *refusal = (struct protocol_reply){451, BYTES("4.3.5"), BYTES("This list has just gone. Please try again.")};
         return false;
     }
-    bool owner = bytes_equal_nocase(request->author, list->owner);
-    bool fine = list->post == CONFIG_LIST_ANYONE || owner ||
-                (list->post == CONFIG_LIST_MEMBERS && request->author.len && mailing_list_has(list, request->author));
+    bool fine = mailing_list_admits(list, request->author);
     if (!fine)
         *refusal = (struct protocol_reply){
             550, BYTES("5.7.2"),

@@ -8,6 +8,8 @@
 
 static struct bytes status_of(struct live *live, const struct queue_recipient *recipient)
 {
+    if (recipient->expired)
+        return BYTES(QUEUE_EXPIRED_STATUS);
     if (recipient->enhanced.len)
         return recipient->enhanced;
     return arena_printf(live->arena, "%u.0.0", recipient->code / 100);
@@ -50,9 +52,8 @@ bool queue_expired(const struct live *live, unsigned tries)
     return loop_epoch() >= live->envelope.expires_at && tries >= QUEUE_TRIES_LEAST;
 }
 
-static void settle_failure(struct live *live, struct queue_recipient *recipient)
+static void settle_failure(struct queue_recipient *recipient)
 {
-    (void)live;
     recipient->bounce_wanted = true;
     recipient->next_try = 0;
 }
@@ -66,17 +67,26 @@ void queue_fail(struct store_queue *queue, struct live *live, size_t index, cons
     recipient->code = 550;
     recipient->text = live_keep(live, text);
     recipient->host = BYTES("");
-    settle_failure(live, recipient);
+    settle_failure(recipient);
     log_recipient(live, index, NULL, status);
 }
 
+/* The words of the last attempt stay as they were said: they are the reason (rfc3464:2.3.6). */
 static void expire(struct live *live, size_t index, const struct send_answer *answer)
 {
     struct queue_recipient *recipient = &live->envelope.recipients[index];
-    /* The words of the last attempt stay: they are the reason. */
-    recipient->enhanced = BYTES("4.4.7");
-    settle_failure(live, recipient);
+    recipient->expired = true;
+    settle_failure(recipient);
     log_recipient(live, index, answer, "expired");
+}
+
+void queue_expire(struct store_queue *queue, struct live *live, size_t index)
+{
+    if (live->envelope.recipients[index].code)
+        expire(live, index, NULL);
+    else
+        queue_fail(queue, live, index, QUEUE_EXPIRED_STATUS,
+                   BYTES("No server for this domain could be reached in time."), "expired");
 }
 
 static void take_reply(struct live *live, struct queue_recipient *recipient,
@@ -119,7 +129,7 @@ size_t queue_outcome(struct store_queue *queue, struct live *live, const struct 
             else
                 live_done(live, index);
         } else if (recipient->code / 100 == 5) {
-            settle_failure(live, recipient);
+            settle_failure(recipient);
             log_recipient(live, index, attempt->answer, "bounced");
         } else if (queue_expired(live, attempt->tries)) {
             expire(live, index, attempt->answer);

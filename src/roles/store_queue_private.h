@@ -22,6 +22,7 @@
 /* Mail that was hardly tried is not given up, whatever the clock says. */
 enum { QUEUE_TRIES_LEAST = 4, QUEUE_TEXT_MAX = 1000 };
 #define QUEUE_PATIENCE (20 * MINUTE)
+#define QUEUE_EXPIRED_STATUS "4.4.7" /* rfc3463:3.5: message expired */
 /* The destination of reports that have to be made yet: no domain has such a name. */
 #define QUEUE_REPORTS "(reports)"
 
@@ -132,6 +133,8 @@ struct queue_attempt {
 /* Notes and logs what became of each recipient. The number of those delivered. */
 size_t queue_outcome(struct store_queue *queue, struct live *live, const struct queue_attempt *attempt);
 bool queue_expired(const struct live *live, unsigned tries);
+/* Gives a recipient up for the age of the message; what was said of him last stays as it is. */
+void queue_expire(struct store_queue *queue, struct live *live, size_t index);
 /* Has a recipient fail for a reason of ours; `status` is for the log. */
 void queue_fail(struct store_queue *queue, struct live *live, size_t index, const char *enhanced,
                 struct bytes text, const char *status);

@@ -40,9 +40,7 @@ static void expire_all(struct store_queue *queue, struct live *live)
         const struct queue_recipient *recipient = &live->envelope.recipients[i];
         if (live->done[i] || recipient->bounce_wanted || recipient->relayed)
             continue;
-        struct bytes text = recipient->text.len ? recipient->text
-                                                : BYTES("No server for this domain could be reached in time.");
-        queue_fail(queue, live, i, "4.4.7", text, "expired");
+        queue_expire(queue, live, i);
     }
 }
 

@@ -180,6 +180,7 @@ static void pass_on(struct store *store, struct arena *arena, const struct store
         .smtputf8 = request->smtputf8,
         .require_tls = request->require_tls,
         .tls_optional = request->tls_optional,
+        .submitter = request->submitter,
         .patience = remote->deadline - ANSWER_MARGIN - loop_now(),
         .content = arena_concat(arena, parts, countof(parts)),
     };

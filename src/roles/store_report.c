@@ -82,13 +82,20 @@ static void tell(struct report *report, size_t index, enum dsn_action action)
         .final = recipient->address,
         .original = recipient->original,
         .action = action,
-        .status = recipient->enhanced,
+        .status = recipient->expired && action == DSN_FAILED ? BYTES(QUEUE_EXPIRED_STATUS) : recipient->enhanced,
         .diagnostic = reply_text(report, recipient),
         .smtp = recipient->host.len > 0,
         .remote_mta = recipient->host,
         .last_attempt = recipient->tried_at,
         .retry_until = action == DSN_DELAYED ? envelope->expires_at : 0,
     };
+}
+
+static enum dsn_action success_action(const struct queue_recipient *recipient)
+{
+    return recipient->success == QUEUE_DELIVERED  ? DSN_DELIVERED
+           : recipient->success == QUEUE_EXPANDED ? DSN_EXPANDED
+                                                  : DSN_RELAYED;
 }
 
 static void sort_recipient(struct report *report, size_t index, bool delays)
@@ -103,7 +110,7 @@ static void sort_recipient(struct report *report, size_t index, bool delays)
     else if (recipient->bounce_wanted && report_wants_failure(envelope, recipient))
         tell(report, index, DSN_FAILED);
     else if (recipient->relayed && report_wants_success(envelope, recipient))
-        tell(report, index, DSN_RELAYED);
+        tell(report, index, success_action(recipient));
     else if (recipient->bounce_wanted || recipient->relayed)
         report->silent[report->silent_count++] = index;
     else if (delays && report_wants_delay(report->queue->store, envelope, recipient) && is_late(report))

@@ -125,6 +125,48 @@ static enum result sign(struct notification *notification, struct bytes from, st
     return OK;
 }
 
+static bool is_listed(const struct config_strings *names, struct bytes domain)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (bytes_equal_nocase(domain, bytes_of(names->items[i])))
+            return true;
+    return false;
+}
+
+/* A return path of ours may be a tagged form of a mailbox's address, or stand for one elsewhere. */
+static bool find_codec(const struct config *config, struct bytes address, enum keys_codec *codec)
+{
+    struct bytes domain = domain_of(address);
+    if (config->srs.domain[0] && bytes_equal_nocase(domain, bytes_of(config->srs.domain)))
+        *codec = KEYS_SRS;
+    else if (is_listed(&config->batv.domains, domain) && bytes_starts_with_nocase(address, BYTES("prvs=")))
+        *codec = KEYS_BATV;
+    else if (is_listed(&config->ses.domains, domain) && bytes_starts_with_nocase(address, BYTES("SES=")))
+        *codec = KEYS_SES;
+    else
+        return false;
+    return true;
+}
+
+static enum result untag(struct notification *notification, struct error *error)
+{
+    struct store *store = notification->queue->store;
+    struct keys_address_request request = {
+        .decode = true, .address = notification->to, .now = loop_epoch()};
+    struct bytes plain;
+    if (!find_codec(&store->role->config, notification->to, &request.codec))
+        return OK;
+    int64_t deadline = loop_deadline(KEYS_TIMEOUT);
+    struct ipc_channel *keys = store_keys(store, deadline);
+    if (!keys)
+        return error_set(error, TEMP, "the keys role does not answer");
+    enum result result = keys_address(keys, notification->arena, &request, deadline, &plain, error);
+    if (result == OK)
+        notification->to = plain;
+    /* Not tagged, or too long ago: then it is looked up as it is. */
+    return result == TEMP ? TEMP : OK;
+}
+
 static enum result write_text(struct notification *notification, struct live *live, struct dsn *dsn,
                               struct error *error)
 {
@@ -135,7 +177,7 @@ static enum result write_text(struct notification *notification, struct live *li
     dsn->reporting_mta = bytes_of(config->hostname);
     dsn->from_name = BYTES("Mail Delivery System");
     dsn->from = arena_printf(arena, "postmaster@" BYTES_FMT, BYTES_ARG(own_domain(config)));
-    dsn->to = about->sender;
+    dsn->to = notification->to;
     dsn->id = notification->id;
     dsn->date = loop_epoch();
     dsn->arrival = about->queued_at;
@@ -207,6 +249,8 @@ static enum result enqueue(struct notification *notification, struct bytes addre
         .id = make_id(notification->arena),
         .origin = QUEUE_ORIGIN_OURS,
         .smtputf8 = notification->about->smtputf8,
+        /* rfc8689:5: the header in it is to be protected as the message was. */
+        .require_tls = notification->about->require_tls,
         .recipients = &recipient,
         .recipient_count = 1,
     };
@@ -229,30 +273,6 @@ static enum result deliver(struct notification *notification, const struct desti
         return put_aside(notification, destination->address, outcome.text, error);
     struct spool_entry entry = entry_for(notification, destination->address, outcome.text);
     return store_spool(store, notification->arena, &message, &entry, false, error) == OK ? OK : TEMP;
-}
-
-/* A return path of ours may be a tagged form of the mailbox's address. */
-static enum result untag(struct notification *notification, struct error *error)
-{
-    struct store *store = notification->queue->store;
-    const struct config *config = &store->role->config;
-    struct bytes domain = domain_of(notification->to), plain;
-    bool tags = false;
-    for (size_t i = 0; i < config->batv.domains.count; i++)
-        tags |= bytes_equal_nocase(domain, bytes_of(config->batv.domains.items[i]));
-    if (!tags)
-        return OK;
-    int64_t deadline = loop_deadline(KEYS_TIMEOUT);
-    struct ipc_channel *keys = store_keys(store, deadline);
-    if (!keys)
-        return error_set(error, TEMP, "the keys role does not answer");
-    struct keys_address_request request = {
-        .codec = KEYS_BATV, .decode = true, .address = notification->to, .now = loop_epoch()};
-    enum result result = keys_address(keys, notification->arena, &request, deadline, &plain, error);
-    if (result == OK)
-        notification->to = plain;
-    /* Not tagged, or too long ago: then it is looked up as it is. */
-    return result == TEMP ? TEMP : OK;
 }
 
 static enum result find_owner(const struct recipients *recipients, struct arena *arena,
@@ -324,9 +344,9 @@ enum result report_send(struct store_queue *queue, struct live *live, struct are
                                         .to = live->envelope.sender};
     if (!notification.id.len)
         return error_set(error, TEMP, "out of memory");
-    enum result result = write_text(&notification, live, dsn, error);
+    enum result result = untag(&notification, error);
     if (result == OK)
-        result = untag(&notification, error);
+        result = write_text(&notification, live, dsn, error);
     if (result == OK)
         result = dispatch(&notification, error);
     if (result != OK)

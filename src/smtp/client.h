@@ -39,11 +39,21 @@
 
 struct client;
 
+/* What a reply was said to. */
+enum client_stage {
+    CLIENT_STAGE_OTHER, /* the greeting, EHLO, STARTTLS, AUTH; or nothing: it is our own */
+    CLIENT_STAGE_MAIL,
+    CLIENT_STAGE_RECIPIENT,
+    CLIENT_STAGE_DATA,
+    CLIENT_STAGE_CONTENT /* what comes behind it */
+};
+
 struct client_reply {
     unsigned code;     /* 200 to 599; 0: none */
     char enhanced[12]; /* "5.1.1" of the code's class, or "" */
     struct bytes text; /* without codes; lines joined by a blank */
     bool local;        /* our own finding, not the server's words */
+    enum client_stage stage;
 };
 
 /* Microseconds, from the start of each step to its end. 0: what rfc5321:4.5.3.2 asks for. */
@@ -105,7 +115,7 @@ struct client_envelope {
 struct client_recipient {
     struct bytes mailbox;
     unsigned notify;       /* of enum smtp_notify (smtp/server.h); 0: nothing said */
-    struct bytes original; /* ORCPT with its type, "rfc822;…", decoded; empty: none */
+    struct bytes original; /* ORCPT with its type, "rfc822;…", without xtext; empty: none */
 };
 
 /* Greeting and EHLO, HELO where the server does not know that (rfc5321:3.2). Takes over the

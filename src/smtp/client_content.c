@@ -13,6 +13,11 @@ enum {
 /* For what a server says while it stops reading. */
 #define LAST_WORDS_TIMEOUT (5 * SECOND)
 
+bool client_uses_chunking(const struct client *client)
+{
+    return client->extensions.chunking && !client->without_chunking;
+}
+
 /* ---- looking at it ---- */
 
 /* Bare CR or LF would be read by the server as it likes: none is ever sent (smuggling). `cr`: the
@@ -128,6 +133,7 @@ static enum result read_last_words(struct client *client, size_t count, int fail
             OK &&
         reply.code >= 400) {
         client->broken = true;
+        reply.stage = CLIENT_STAGE_CONTENT;
         give_all(replies, count, &reply);
         return OK;
     }
@@ -148,6 +154,9 @@ static enum result read_final_replies(struct client *client, size_t count, struc
             result = TEMP;
         if (result != OK)
             return result;
+        replies[i].stage = CLIENT_STAGE_CONTENT;
+        /* Where a transaction stands whose BDAT was refused nobody knows (rfc3030:2). */
+        client->in_transaction |= client_uses_chunking(client) && replies[i].code >= 400;
         if (!client->lmtp || client->broken) {
             give_all(replies + i + 1, count - i - 1, &replies[i]);
             break;
@@ -155,11 +164,6 @@ static enum result read_final_replies(struct client *client, size_t count, struc
     }
     client->in_doubt = false;
     return OK;
-}
-
-bool client_uses_chunking(const struct client *client)
-{
-    return client->extensions.chunking && !client->without_chunking;
 }
 
 /* The one chunk follows its command at once: that there is a recipient is known (rfc3030:2). */

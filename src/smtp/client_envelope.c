@@ -174,10 +174,45 @@ static uint32_t code_point(struct bytes character)
     return point;
 }
 
-/* rfc6533:3: as UTF-8 where the server takes that, else in ASCII; specials as code points. */
-static void encode_utf8_address(struct buf *out, struct bytes address, bool utf8)
+/* "\x{HEXPOINT}" at the start: its length, or 0. Those of ASCII stay as they are, so must they be. */
+static size_t escape_length(struct bytes text, uint32_t *point)
 {
+    size_t i = 3;
+    *point = 0;
+    if (!bytes_starts_with_nocase(text, BYTES("\\x{")))
+        return 0;
+    while (i < text.len && i < 9 && ascii_hex_value(text.ptr[i]) >= 0)
+        *point = *point << 4 | (uint32_t)ascii_hex_value(text.ptr[i++]);
+    bool surrogate = *point >= 0xd800 && *point <= 0xdfff;
+    if (i < 5 || i == text.len || text.ptr[i] != '}' || *point > 0x10ffff || surrogate)
+        return 0;
+    return i + 1;
+}
+
+static void add_code_point(struct buf *out, uint32_t point)
+{
+    static const uint8_t marks[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+    buf_add_byte(out, (uint8_t)(marks[more] | point >> (6 * more)));
+    while (more--)
+        buf_add_byte(out, (uint8_t)(0x80 | (point >> (6 * more) & 0x3f)));
+}
+
+/* rfc6533:3: as UTF-8 where the server takes that, else in ASCII; specials as code points. What is
+ * written with code points already (`escaped`) is not to be so twice. */
+static void encode_utf8_address(struct buf *out, struct bytes address, bool escaped, bool utf8)
+{
+    uint32_t point;
     while (address.len) {
+        size_t escape = escaped ? escape_length(address, &point) : 0;
+        if (escape) {
+            if (utf8 && point >= 0x80)
+                add_code_point(out, point);
+            else
+                buf_add(out, bytes_first(address, escape));
+            address = bytes_skip(address, escape);
+            continue;
+        }
         size_t length = utf8_sequence(address);
         struct bytes character = bytes_first(address, length);
         uint8_t c = address.ptr[0];
@@ -198,7 +233,8 @@ static bool is_atom(struct bytes type)
     return type.len > 0;
 }
 
-/* "rfc822;user@domain"; an address that is not ASCII has the type of RFC 6533. */
+/* "rfc822;user@domain"; an address that is not ASCII has the type of RFC 6533. One that came with that
+ * type may still be in its ASCII form. */
 static void write_original(struct buf *out, struct bytes original, bool utf8)
 {
     struct bytes address = original, type;
@@ -215,7 +251,7 @@ static void write_original(struct buf *out, struct bytes original, bool utf8)
     buf_add(&encoded, ascii ? type : BYTES("utf-8"));
     buf_add_byte(&encoded, ';');
     if (is_utf8 || !ascii)
-        encode_utf8_address(&encoded, address, utf8);
+        encode_utf8_address(&encoded, address, is_utf8, utf8);
     else
         xtext_encode(&encoded, address);
     if (!encoded.failed) {

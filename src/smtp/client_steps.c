@@ -25,6 +25,7 @@ enum result client_mail(struct client *client, const struct client_envelope *env
                          : client_command(client, buf_bytes(&line), false, client->timeouts.mail,
                                           &reading, error);
     client->in_transaction = result == OK;
+    reply->stage = CLIENT_STAGE_MAIL;
     buf_free(&line);
     return result;
 }
@@ -46,6 +47,7 @@ enum result client_recipient(struct client *client, const struct client_recipien
                          : client_command(client, buf_bytes(&line), false,
                                           client->timeouts.recipient, &reading, error);
     buf_free(&line);
+    reply->stage = CLIENT_STAGE_RECIPIENT;
     if (reply->code) {
         client_mend_recipient(reply);
         result = client_result(client, reply, error);
@@ -89,6 +91,7 @@ enum result client_data(struct client *client, const struct bytes *parts, size_t
                                 error);
     if (result == OK)
         return client_content_send(client, &content, count, arena, replies, error);
+    reply.stage = reply.local ? CLIENT_STAGE_OTHER : CLIENT_STAGE_DATA;
     for (size_t i = 0; i < count; i++)
         replies[i] = reply;
     return reply.code ? OK : result;

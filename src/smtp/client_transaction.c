@@ -43,6 +43,15 @@ static enum command command_at(const struct exchange *x, size_t index)
     return index <= x->asked_count ? RECIPIENT : DATA;
 }
 
+static enum client_stage stage_of(enum command command)
+{
+    static const enum client_stage stages[] = {[RESET] = CLIENT_STAGE_OTHER,
+                                               [MAIL] = CLIENT_STAGE_MAIL,
+                                               [RECIPIENT] = CLIENT_STAGE_RECIPIENT,
+                                               [DATA] = CLIENT_STAGE_DATA};
+    return stages[command];
+}
+
 /* Which recipient the command is about. */
 static size_t recipient_at(const struct exchange *x, size_t index)
 {
@@ -166,6 +175,7 @@ static enum result read_answer(struct exchange *x, int64_t deadline)
     result = client_judge(x->client, &reply, command == DATA, x->error);
     if (!reply.code)
         return result;
+    reply.stage = stage_of(command);
     x->under_way -= x->lengths[index];
     x->answered++;
     if (command == MAIL || reply.code == 421)

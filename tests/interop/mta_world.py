@@ -2,6 +2,7 @@
 """Other people's mail servers, each on an address of its own of 127.0.0.0/8, for the tests of sending.
 
     mta_world.Postfix(port, ...)     Debian's, with private folders; one smtpd an address
+    mta_world.DovecotAuth(user, password)  its SASL
     mta_world.Exim(...), Opensmtpd(...)   unpacked by tools/unpack-deb, in a root folder of their own
     mta_world.Authority()            issues certificates
     mta_world.SignedNsd, Unbound     a signed root zone and who validates it
@@ -195,8 +196,8 @@ class Postfix:
                 os.chown("%s/%s" % (self.place, part), pwd.getpwnam(owner).pw_uid, -1)
         self.greylisting = False
         world.write_file(self.place + "/domains", "".join("%s x\n" % domain for domain in domains))
-        world.write_file(self.place + "/users", "".join(
-            "%s@%s %s/\n" % (user, domain, user) for domain in domains for user in USERS))
+        self.domains, self.users = domains, list(USERS)
+        self.write_users()
         tls = "" if not certificate else """
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = %s %s
@@ -245,6 +246,15 @@ notify_classes =
         world.close_later(self)
         self.start()
 
+    def write_users(self):
+        world.write_file(self.place + "/users", "".join(
+            "%s@%s %s/\n" % (user, domain, user) for domain in self.domains for user in self.users))
+
+    def forget(self, user):
+        """Known from its next start."""
+        self.users.remove(user)
+        self.write_users()
+
     def serve_policy(self):
         """Answers what smtpd asks of each recipient (SMTPD_POLICY_README)."""
         listener = world.socket.create_server(("127.0.0.1", 0))
@@ -285,6 +295,13 @@ notify_classes =
         self.run("start")
         wait_smtp(self.address, self.port)
 
+    def answers(self):
+        try:
+            world.socket.create_connection((self.address, self.port), 5).close()
+            return True
+        except OSError:
+            return False
+
     def stop(self):
         self.run("stop")
 
@@ -296,6 +313,45 @@ notify_classes =
 
     def mails(self, user):
         return world.list_maildir("%s/mail/%s" % (self.place, user))
+
+
+class DovecotAuth(world.Daemon):
+    """The SASL service alone: `socket` is for Postfix."""
+
+    def __init__(self, user, password, name="dovecot"):
+        program = world.needs("dovecot")
+        place = "%s/%s" % (world.folder(), name)
+        self.socket = place + "/auth"
+        world.write_file(place + "/users", "%s:{PLAIN}%s\n" % (user, password))
+        world.write_file(place + "/dovecot.conf", """
+base_dir = {0}/run
+state_dir = {0}/run
+log_path = {0}/log
+auth_verbose = yes
+protocols =
+ssl = no
+auth_mechanisms = plain login scram-sha-256
+passdb {{
+  driver = passwd-file
+  args = {0}/users
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home=/
+}}
+service auth {{
+  unix_listener {1} {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+""".format(place, self.socket))
+        super().__init__(name, [program, "-F", "-c", place + "/dovecot.conf"], place + "/out")
+        world.wait_until("Dovecot's socket", lambda: self.ended() or os.path.exists(self.socket))
+        if self.ended():
+            raise AssertionError("Dovecot does not start: " + self.log_text())
 
 
 def wait_smtp(address, port, daemon=None):
@@ -361,8 +417,9 @@ class Root:
                 re.findall(r"(\S+) => not found", found))))
         for library in re.findall(r"(/\S+) \(0x", found):
             inside = library if not library.startswith(self.place) else library[len(self.place):]
-            # The loader looks in /lib64, libraries are found in its standard path.
-            target = self.place + inside if inside.startswith("/lib64/") else \
+            # The loader has a fixed place, libraries are found in its standard path.
+            is_loader = os.path.basename(inside).startswith("ld-linux")
+            target = self.place + inside if is_loader else \
                 "%s/usr/lib/%s-linux-gnu/%s" % (self.place, os.uname().machine, os.path.basename(inside))
             if not os.path.exists(target):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -552,6 +609,19 @@ class Signing:
         if done.returncode:
             raise AssertionError(done.stderr.decode())
         return json.loads(done.stdout)
+
+
+    def opendkim(self, octets):
+        """What OpenDKIM says of a message in a file."""
+        program = world.needs("opendkim")
+        base = world.folder() + "/opendkim"
+        data = "".join("%s %s\n" % record for record in self.records.items())
+        config = world.write_file(base + ".conf", "Mode v\nUserID %s\nTestDNSData file:%s\n" % (
+            pwd.getpwuid(os.getuid()).pw_name, world.write_file(base + ".data", data)))
+        file = world.write_file(base + ".eml", re.sub(rb"(?<!\r)\n", b"\r\n", octets))
+        done = subprocess.run([program, "-x", config, "-v", "-v", "-t", file], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        return done.stdout.decode("utf-8", "replace")
 
 
 # ---- the queue of a gateway ----

@@ -48,6 +48,10 @@ def setUpModule():
                             sections=SECTIONS % (PORT, authority.file))
 
 
+def tearDownModule():
+    gateway.stop()
+
+
 class Receivers:
     """Each test for each server; made by the classes at the end."""
 
@@ -106,6 +110,8 @@ class Receivers:
         self.assertIn("mx.here.example", mail.fields("Received")[0])
         self.assertEqual(mail.body.replace(b"\r\n", b"\n").rstrip(b"\n"), b"Hello.\n.\n..two")
         self.check_signed(mail)
+        self.assertEqual(len(re.findall("dkim=pass", signing.opendkim(mail.octets))), 2,
+                         signing.opendkim(mail.octets))
         self.assertEqual(queued(gateway), [])
 
     def test_eight_bit(self):
@@ -130,7 +136,7 @@ class Receivers:
             return
         line = wait_delivery(gateway, recipient, "(bounced|failed)", start=start)
         self.assertRegex(line["dsn"], r"^5\.6\.[79]$")  # rfc6531:3.6, rfc6532
-        self.notification("gr(ün|.x.FC.n)@")
+        self.notification("gr(ün|=C3=BCn)@")
 
     def test_large(self):
         """{0} takes 2 MB, and is not offered what is larger than its SIZE"""

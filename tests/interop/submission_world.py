@@ -14,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import mta_world
 import world
@@ -32,6 +33,8 @@ class Sink:
     def __init__(self, words=("8BITMIME", "ENHANCEDSTATUSCODES", "PIPELINING"), port=None):
         self.words, self.replies = list(words), {}
         self.mails = []     # (MAIL line, [RCPT line], octets)
+        self.times = []     # when each was taken
+        self.pause = 0      # before it is
         self.port = port or world.free_port()
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -96,7 +99,9 @@ class Sink:
                         return
                     octets += piece[1:] if piece.startswith(b".") else piece
                 told = self.replies.get(".", "250 2.0.0 taken")
+                time.sleep(self.pause)
                 if told.startswith("2"):
+                    self.times.append(time.monotonic())
                     self.mails.append((sender, recipients, octets))
                 say(told)
             elif verb == "QUIT":

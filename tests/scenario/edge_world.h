@@ -65,6 +65,7 @@ struct script {
     bool cannot_count;
     bool babbles;                  /* answers with what is no answer */
     bool knows_nobody;             /* owners are not told */
+    bool closed_list;              /* nobody may write to it */
     unsigned owner_questions, holds, tells;
     bool held;                     /* the account, until a test says else */
     char reason[256];              /* of the last hold, or of what postmaster was told */
@@ -277,7 +278,8 @@ static void answer_owner(struct ipc_request *request)
     world.script.owner_questions++;
     if (world.script.knows_nobody)
         return;
-    for (size_t i = 0; i < ALIASES_HERE && world.script.owned[i]; i++)
+    owns = question.list.len && !world.script.closed_list;
+    for (size_t i = 0; !question.list.len && i < ALIASES_HERE && world.script.owned[i]; i++)
         owns |= bytes_is(question.address, world.script.owned[i]);
     answer_yes_or_no(request, owns);
 }
