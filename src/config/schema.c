@@ -405,8 +405,8 @@ const struct config_section config_sections[] = {
     {"signing", "DOMAIN ...", .many_arguments = true, .example = "example.org",
      ARRAY(struct config_signing, signings, signing_count),
      .argument = offsetof(struct config_signing, domains),
-     .meaning = "Domains whose mail from own-networks is signed with DKIM, by the active keys in "
-                "key-directory.",
+     .meaning = "Domains whose mail is signed with DKIM, by the active keys in key-directory: what accounts and "
+                "hosts (section host) send, and what own-networks send to users here.",
      KEYS(signing_keys)},
     {"accounts", .meaning = "Who may submit mail, and how it is verified.", KEYS(config_accounts_keys)},
     {"submission", .meaning = "Mail of own users and machines: what is asked of it, and how much there may "

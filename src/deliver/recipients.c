@@ -310,12 +310,21 @@ bool mailing_list_admits(const struct mailing_list *list, struct bytes author)
     return list->post == CONFIG_LIST_MEMBERS && author.len && mailing_list_has(list, author);
 }
 
+/* Reports to it are about the list's mail: nobody writes from there himself. */
+static bool is_bounces_address(const struct recipients *recipients, const struct mailbox *mailbox)
+{
+    const struct place *place = recipients_place(recipients, mailbox->domain);
+    struct bytes plain = bytes_first(mailbox->local, bytes_find_byte(mailbox->local, '+'));
+    return place && place->lists && recipients_local(place->lists, plain) && bytes_ends_with(plain, BYTES("-bounces"));
+}
+
 bool recipients_owns(const struct recipients *recipients, struct bytes account, struct bytes address)
 {
     struct arena *scratch = arena_create(1 << 20);
     struct recipient_lookup found;
     struct mailbox mailbox;
     bool owns = scratch && mailbox_parse(scratch, address, MAILBOX_UTF8, &mailbox, NULL) == OK &&
+                !is_bounces_address(recipients, &mailbox) &&
                 recipients_lookup(recipients, scratch, mailbox.local, mailbox.domain, &found) == OK &&
                 found.status == RECIPIENT_HERE && !found.relay && found.destination_count == 1 &&
                 found.destinations[0].kind != CONFIG_DELIVER_REMOTE &&

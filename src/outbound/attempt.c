@@ -11,6 +11,8 @@ struct attempt {
     struct tls_policy policy;
     bool others;   /* addresses or hosts behind this one */
     bool weakened; /* the policy failed and is forgiving */
+    const char *finding; /* for the report of each session, in place of success; NULL: none */
+    const char *finding_reason;
 };
 
 /* What one transaction led to. */
@@ -25,28 +27,36 @@ static size_t chunk_size(const struct job *job, const struct connection *connect
     return job->pending_count < limit ? job->pending_count : limit;
 }
 
-static struct client_envelope envelope_of(const struct job *job)
+/* A report of failure has it where it can (rfc8689:5). */
+static bool may_require_tls(const struct job *job, const struct connection *connection)
+{
+    return job->require_tls_if_offered && client_is_encrypted(connection->client) &&
+           client_extensions(connection->client)->require_tls;
+}
+
+static struct client_envelope envelope_of(const struct job *job, const struct connection *connection)
 {
     const struct send_request *request = job->request;
     return (struct client_envelope){.sender = request->sender,
                                     .smtputf8 = job->smtputf8,
-                                    .require_tls = job->require_tls,
+                                    .require_tls = job->require_tls || may_require_tls(job, connection),
                                     .return_full = request->return_full,
                                     .return_headers = request->return_headers,
+                                    /* Else the mail would be taken for that of the route's user
+                                     * (rfc4954:5). */
+                                    .auth_unknown = job->with_credentials,
                                     .envelope_id = request->envelope_id,
                                     .submitter = request->submitter};
 }
 
-/* The reply was to MAIL, or as good as that: nothing about a recipient, the server as such cannot. */
-static bool is_about_server(const struct client_reply *replies, size_t count)
+/* The next server may do better (rfc5321:5.1): this one cannot now, or it refuses the mail before any
+ * recipient or behind them all, and has not taken it. What it says of a recipient is not to be asked
+ * elsewhere (greylisting). */
+static bool leads_to_next(const struct client_reply *reply)
 {
-    struct bytes enhanced = bytes_of(replies[0].enhanced);
-    if (replies[0].code < 400 || replies[0].code >= 500 || replies[0].local)
-        return false;
-    for (size_t i = 1; i < count; i++)
-        if (replies[i].code != replies[0].code || !bytes_equal(replies[i].text, replies[0].text))
-            return false;
-    return bytes_starts_with(enhanced, BYTES("4.3.")) || bytes_starts_with(enhanced, BYTES("4.4."));
+    if (reply->local)
+        return reply->code >= 500;
+    return reply->code == 421 || (reply->code / 100 == 4 && reply->stage != CLIENT_STAGE_RECIPIENT);
 }
 
 /* "Too many recipients" after some were taken: the others go with the next transaction. */
@@ -77,7 +87,7 @@ static enum progress read_replies(struct attempt *attempt, struct connection *co
 {
     struct job *job = attempt->job;
     bool doubt = client_is_in_doubt(connection->client);
-    bool taken = any_taken(replies, count), server = is_about_server(replies, count);
+    bool taken = any_taken(replies, count);
     bool surplus = false, left = false;
     for (size_t i = 0; i < count; i++) {
         struct client_reply *reply = &replies[i];
@@ -87,8 +97,8 @@ static enum progress read_replies(struct attempt *attempt, struct connection *co
             left = true;
         } else if (is_surplus(reply, taken)) {
             surplus = true;
-        } else if (reply->code == 421 || server || (reply->local && reply->code >= 500)) {
-            job_refused(job, reply); /* the next server may do better */
+        } else if (leads_to_next(reply)) {
+            job_refused(job, reply, connection);
             left = true;
         } else {
             job_settle(job, job->pending[i], reply, connection);
@@ -105,7 +115,7 @@ static enum progress read_replies(struct attempt *attempt, struct connection *co
 static enum progress transact(struct attempt *attempt, struct connection *connection, bool kept)
 {
     struct job *job = attempt->job;
-    struct client_envelope envelope = envelope_of(job);
+    struct client_envelope envelope = envelope_of(job, connection);
     struct error error = {{0}};
     size_t count = chunk_size(job, connection);
     struct client_recipient *recipients = arena_alloc_array(job->arena, count, sizeof(*recipients));
@@ -202,7 +212,7 @@ static void handle_failure(struct attempt *attempt, enum connection_outcome outc
     switch (outcome) {
     case CONNECTION_BUSY:
     case CONNECTION_REFUSED:
-        job_refused(job, &failure->reply);
+        job_refused(job, &failure->reply, NULL);
         break;
     case CONNECTION_LOOP:
         job->over = true;
@@ -221,14 +231,17 @@ static void handle_failure(struct attempt *attempt, enum connection_outcome outc
 
 /* ---- connections ---- */
 
-/* A new connection, and how it went for the reports. */
-static void report_success(struct attempt *attempt, const struct connection *connection)
+/* A new connection, and how it went for the reports: once, well or not (rfc8460:4.2). */
+static void report_session(struct attempt *attempt, const struct connection *connection)
 {
     if (attempt->weakened || attempt->policy.level == TLS_LEVEL_PLAIN)
         return;
     bool encrypted = client_is_encrypted(connection->client);
-    job_event(attempt->job, &attempt->policy, attempt->host->name, attempt->ip,
-              encrypted ? NULL : "starttls-not-supported", NULL);
+    const char *result = attempt->finding ? attempt->finding
+                         : encrypted      ? NULL
+                                          : "starttls-not-supported";
+    job_event(attempt->job, &attempt->policy, attempt->host->name, attempt->ip, result,
+              attempt->finding ? attempt->finding_reason : NULL);
 }
 
 static const struct ip *source_for(const struct config *config, const struct ip *to)
@@ -286,7 +299,7 @@ static bool try_address(struct attempt *attempt)
             handle_failure(attempt, outcome, &failure);
             return false;
         }
-        report_success(attempt, connection);
+        report_session(attempt, connection);
     }
     if (!is_fit(attempt, connection)) {
         connection_pool_give(&job->outbound->pool, connection);
@@ -338,7 +351,10 @@ void attempt_host(struct job *job, const struct mx_host *host, size_t others)
     const char *failure;
     struct error error = {{0}};
     enum result result = tls_policy_find(&question, job->arena, &attempt.policy, &failure, &error);
-    if (failure)
+    /* A host that is used all the same has it on its sessions. */
+    attempt.finding = failure;
+    attempt.finding_reason = error.text;
+    if (failure && result != OK)
         job_event(job, &attempt.policy, host->name, NULL, failure, error.text);
     if (result == OK)
         try_addresses(&attempt, others);

@@ -3,6 +3,7 @@
 
 #include "fiber/loop.h"
 #include "os/socket.h"
+#include "outbound/address.h"
 #include "outbound/job.h"
 
 #include <stdlib.h>
@@ -27,20 +28,6 @@ static uint32_t random_number(void *context, uint32_t below)
     return below ? number % below : number;
 }
 
-/* Addresses that a stranger's record may not send us to. */
-static bool is_public(const struct ip *ip)
-{
-    static const struct ip_network special[] = {
-        {{4, {0}}, 8},         {{4, {10}}, 8},         {{4, {100, 64}}, 10}, {{4, {127}}, 8},
-        {{4, {169, 254}}, 16}, {{4, {172, 16}}, 12},   {{4, {192, 168}}, 16}, {{4, {224}}, 3},
-        {{6, {0}}, 127},       {{6, {0xfc}}, 7},       {{6, {0xfe, 0x80}}, 10}, {{6, {0xff}}, 8},
-    };
-    for (size_t i = 0; i < countof(special); i++)
-        if (ip_in_network(ip, &special[i]))
-            return false;
-    return true;
-}
-
 static enum result fetch_from(struct outbound *outbound, struct arena *arena, struct bytes host,
                               enum dns_type type, int64_t deadline, struct https_response *out,
                               enum tls_failure *failure, struct error *error)
@@ -51,7 +38,7 @@ static enum result fetch_from(struct outbound *outbound, struct arena *arena, st
     enum result result = NONE;
     for (size_t i = 0; i < answer->count && i < HTTPS_ADDRESSES_MAX; i++) {
         const struct ip *ip = &answer->records[i].ip;
-        if (port == HTTPS_PORT && !is_public(ip)) {
+        if (port == HTTPS_PORT && !address_is_public(ip)) {
             result = error_set(error, PERM, "its address is none of the public internet");
             continue;
         }
@@ -140,7 +127,7 @@ static bool find_hosts(struct job *job)
                                  .hostname = bytes_of(config->hostname),
                                  .own = outbound->own,
                                  .own_count = outbound->own_count,
-                                 .allow_loopback = port != SMTP_PORT};
+                                 .allow_private = port != SMTP_PORT};
     int64_t deadline = loop_deadline(DNS_TIMEOUT);
     if (deadline > job->deadline)
         deadline = job->deadline;
@@ -153,7 +140,8 @@ static bool find_hosts(struct job *job)
         return true;
     /* Hosts that the configuration names must be somewhere: their absence is no verdict on the mail. */
     bool permanent = result == PERM && !job->route.host_count;
-    job_problem(job, permanent ? SEND_ANSWERED : SEND_UNREACHABLE, permanent ? 550 : 451,
+    unsigned code = problem.null_mx ? 556 : 550; /* rfc7505:4.1 */
+    job_problem(job, permanent ? SEND_ANSWERED : SEND_UNREACHABLE, permanent ? code : 451,
                 result == PERM && !permanent ? "4.4.4" : problem.enhanced, "%s", problem.error.text);
     return false;
 }

@@ -2,9 +2,10 @@
 /*
  * deliver: sends one message to one destination (send.h), by whatever servers it has.
  *
- * The next server is tried as soon as one does not answer, is too busy (421, 4xx before any recipient),
- * says in its greeting that it serves nobody, or is not as secure as must be. What a server says of a
- * recipient, good or bad, is final for this attempt. A connection is kept a while and used again.
+ * The next server is tried as soon as one does not answer, is too busy (421), says 4xx to anything but a
+ * recipient (rfc5321:5.1) or in its greeting that it serves nobody, or is not as secure as must be. What a
+ * server says of a recipient, good or bad, is final for this attempt, and so is the loss of a connection
+ * behind the content. A connection is kept a while and used again.
  * Security: outbound/tls_policy.h. Never to ourselves: a server that greets with our name is a loop.
  *
  * All waits (fibers). Any number of messages may be under way at once.

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "outbound/job.h"
 
-#include "base/utf8.h"
 #include "fiber/loop.h"
+#include "outbound/internationalized.h"
 
 #include <stdio.h>
 
 enum { POLICY_TEXT_MAX = 4096 };
 #define PATIENCE_DEFAULT (20 * MINUTE)
-
-/* rfc6531:3.5; addresses the client looks at itself. Raw octets in a header that came without SMTPUTF8 are
- * just somebody's bad habit. */
-static bool has_unicode_header(const struct send_request *request)
-{
-    if (!request->smtputf8)
-        return false;
-    size_t end = bytes_find(request->content, BYTES("\r\n\r\n"));
-    return !utf8_is_ascii(bytes_first(request->content, end));
-}
 
 bool job_start(struct job *job, struct outbound *outbound, const struct send_request *request,
                struct arena *arena, struct send_answer *answer)
@@ -35,17 +25,20 @@ bool job_start(struct job *job, struct outbound *outbound, const struct send_req
     job->deadline = loop_deadline(request->patience > 0 ? request->patience : PATIENCE_DEFAULT);
     /* Reports of failures go unprotected rather than not at all (rfc8689:4.2.1, 5). */
     job->require_tls = request->require_tls && request->sender.len;
-    job->tls_optional = request->tls_optional && !job->require_tls;
-    job->smtputf8 = has_unicode_header(request);
+    job->require_tls_if_offered = request->require_tls && !request->sender.len;
+    job->tls_optional = request->tls_optional && !request->require_tls;
+    /* Addresses the client looks at itself. Raw octets in a header that came without SMTPUTF8 are just
+     * somebody's bad habit. */
+    job->smtputf8 = request->smtputf8 && internationalized_header(arena, request->content);
     return true;
 }
 
-/* Which of two temporary findings says more about the destination. */
-static int gravity(enum send_status status)
+/* Which of two findings says more: a server's own words before those that there was none. */
+static int gravity(enum send_status status, bool permanent)
 {
     static const int gravities[SEND_STATUSES] = {
-        [SEND_INSECURE] = 1, [SEND_ANSWERED] = 1, [SEND_UNREACHABLE] = 2, [SEND_BUSY] = 3};
-    return gravities[status];
+        [SEND_INSECURE] = 1, [SEND_ANSWERED] = 3, [SEND_UNREACHABLE] = 2, [SEND_BUSY] = 3};
+    return permanent ? 0 : gravities[status];
 }
 
 static void keep_problem(struct job *job, enum send_status status, const struct send_reply *reply)
@@ -53,7 +46,7 @@ static void keep_problem(struct job *job, enum send_status status, const struct 
     bool permanent = reply->code >= 500;
     struct send_reply *kept = permanent ? &job->permanent : &job->temporary;
     enum send_status *kept_status = permanent ? &job->permanent_status : &job->temporary_status;
-    if (kept->code && gravity(status) < gravity(*kept_status))
+    if (kept->code && gravity(status, permanent) < gravity(*kept_status, permanent))
         return;
     *kept = *reply;
     *kept_status = status;
@@ -78,22 +71,28 @@ static struct send_reply reply_of(struct job *job, const struct client_reply *re
                                .local = reply->local};
 }
 
-void job_refused(struct job *job, const struct client_reply *reply)
-{
-    struct send_reply copy = reply_of(job, reply);
-    keep_problem(job, reply->code < 500 ? SEND_BUSY : SEND_ANSWERED, &copy);
-}
-
 static void note_server(struct job *job, const struct connection *connection)
 {
     struct send_answer *answer = job->answer;
     char ip[IP_TEXT_SIZE];
+    struct ip literal;
     ip_format(&connection->ip, ip);
-    answer->host = arena_copy(job->arena, connection->host);
+    /* In fields of mail an address is no name without its brackets (rfc5321:4.1.3). */
+    answer->host = !ip_parse(connection->host, &literal) ? arena_copy(job->arena, connection->host)
+                   : arena_printf(job->arena, literal.family == 6 ? "[IPv6:%s]" : "[%s]", ip);
     answer->address = arena_printf(job->arena, connection->ip.family == 6 ? "[%s]:%u" : "%s:%u", ip,
                                    connection->port);
     answer->tls = arena_copy(job->arena, bytes_of(connection->tls_version));
     answer->security = bytes_of(connection->security);
+}
+
+void job_refused(struct job *job, const struct client_reply *reply, const struct connection *connection)
+{
+    struct send_reply copy = reply_of(job, reply);
+    bool message = reply->stage >= CLIENT_STAGE_DATA && reply->code != 421;
+    keep_problem(job, reply->code < 500 && !message ? SEND_BUSY : SEND_ANSWERED, &copy);
+    if (connection && !reply->local && !job->answered)
+        note_server(job, connection);
 }
 
 void job_settle(struct job *job, size_t index, const struct client_reply *reply,

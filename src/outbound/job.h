@@ -24,6 +24,7 @@ struct job {
     struct mta_sts_found sts;
     struct client_credentials credentials;
     bool with_credentials, require_tls, tls_optional, smtputf8;
+    bool require_tls_if_offered; /* it is a report about such mail */
     size_t *pending; /* indexes of recipients without a final reply, in order */
     size_t pending_count;
     bool answered;   /* a server had a word for a recipient */
@@ -42,8 +43,9 @@ bool job_start(struct job *job, struct outbound *outbound, const struct send_req
  * reply. */
 void job_problem(struct job *job, enum send_status status, unsigned code, const char *enhanced,
                  const char *format, ...) printf_like(5, 6);
-/* The same in a server's words; the status is SEND_BUSY for 4xx. */
-void job_refused(struct job *job, const struct client_reply *reply);
+/* The same in a server's words. The status is SEND_BUSY for 4xx, but SEND_ANSWERED if that is about the
+ * message (to DATA, or behind it). `connection` (may be NULL): with whom. */
+void job_refused(struct job *job, const struct client_reply *reply, const struct connection *connection);
 
 /* A final reply for the recipient at request->recipients[index], which is pending no more once
  * job_compact() has been called. */

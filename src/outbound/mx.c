@@ -3,6 +3,7 @@
 
 #include "base/domain.h"
 #include "fiber/group.h"
+#include "outbound/address.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct finding {
     struct candidate candidates[RECORDS_KEPT];
     size_t count;
     uint32_t own_preference; /* hosts from this one on lead back to us; above 65535: none */
+    bool private;            /* some address was passed over because it is none of the internet */
 };
 
 enum { NO_PREFERENCE = 65536 };
@@ -44,15 +46,13 @@ bool mx_parse_literal(struct bytes text, struct ip *out)
     return ip_parse_v4(text, out);
 }
 
-/* Addresses at which no server of somebody else can be. */
-static bool is_bogus(const struct ip *ip, bool allow_loopback)
+/* Addresses at which no server can be at all. */
+static bool is_bogus(const struct ip *ip)
 {
     static const struct ip_network never[] = {
         {{4, {0}}, 8},    {{4, {224}}, 4},        {{4, {240}}, 4},
         {{6, {0}}, 128},  {{6, {0xff}}, 8},       {{6, {0xfe, 0x80}}, 10},
     };
-    if (ip_is_loopback(ip))
-        return !allow_loopback;
     for (size_t i = 0; i < countof(never); i++)
         if (ip_in_network(ip, &never[i]))
             return true;
@@ -124,32 +124,36 @@ static const struct dns_record *next_record(const struct dns_answer *answer, siz
 }
 
 static void add_address(struct finding *finding, struct candidate *candidate, const struct ip *ip,
-                        size_t most, bool allow_loopback)
+                        size_t most, bool allow_private)
 {
     struct mx_host *host = &candidate->host;
     if (is_own_address(finding->options, ip) && host->preference < finding->own_preference)
         finding->own_preference = host->preference;
-    if (!is_bogus(ip, allow_loopback) && host->address_count < most)
+    if (!allow_private && !address_is_public(ip)) {
+        finding->private = true;
+        return;
+    }
+    if (!is_bogus(ip) && host->address_count < most)
         host->addresses[host->address_count++] = *ip;
 }
 
 /* By turns, IPv6 first, so that a family that does not work costs one attempt and not all. */
 static void add_addresses(struct finding *finding, struct candidate *candidate, size_t most,
-                          bool allow_loopback)
+                          bool allow_private)
 {
     size_t v6 = 0, v4 = 0;
     const struct dns_record *six, *four;
     do {
         six = next_record(candidate->v6, &v6);
         if (six)
-            add_address(finding, candidate, &six->ip, most, allow_loopback);
+            add_address(finding, candidate, &six->ip, most, allow_private);
         four = next_record(candidate->v4, &v4);
         if (four)
-            add_address(finding, candidate, &four->ip, most, allow_loopback);
+            add_address(finding, candidate, &four->ip, most, allow_private);
     } while (six || four);
 }
 
-static void read_answers(struct finding *finding, struct candidate *candidate, bool allow_loopback)
+static void read_answers(struct finding *finding, struct candidate *candidate, bool allow_private)
 {
     const struct dns_answer *answers[] = {candidate->v6, candidate->v4};
     struct mx_host *host = &candidate->host;
@@ -167,7 +171,7 @@ static void read_answers(struct finding *finding, struct candidate *candidate, b
         host->canonical = answers[i]->canonical;
     }
     host->secure = found && authenticated == found;
-    add_addresses(finding, candidate, most < 2 ? 2 : most, allow_loopback);
+    add_addresses(finding, candidate, most < 2 ? 2 : most, allow_private);
 }
 
 /* An alias that is signed itself, though what it leads to is not, may have TLSA records
@@ -185,14 +189,14 @@ static void check_alias(struct finding *finding, struct mx_host *host)
     host->canonical = host->name;
 }
 
-static void resolve(struct finding *finding, bool allow_loopback, bool aliases)
+static void resolve(struct finding *finding, bool allow_private, bool aliases)
 {
     ask_addresses(finding);
     for (size_t i = 0; i < finding->count; i++) {
         struct candidate *candidate = &finding->candidates[i];
         if (candidate->host.literal)
             continue;
-        read_answers(finding, candidate, allow_loopback);
+        read_answers(finding, candidate, allow_private);
         if (aliases)
             check_alias(finding, &candidate->host);
     }
@@ -269,7 +273,8 @@ static enum result ask_mx(struct finding *finding, struct bytes domain, struct m
         else
             read_record(finding, &answer->records[i]);
     }
-    if (null_count && null_count == answer->count)
+    problem->null_mx = null_count && null_count == answer->count;
+    if (problem->null_mx)
         return refuse(problem, PERM, "5.1.10", "The domain " BYTES_FMT " takes no mail (null MX).",
                       domain);
     return OK;
@@ -296,6 +301,9 @@ static enum result conclude(struct finding *finding, struct bytes domain, struct
     if (finding->own_preference != NO_PREFERENCE)
         return refuse(problem, PERM, "5.4.6", "Mail for " BYTES_FMT " loops back to this server.",
                       domain);
+    if (finding->private)
+        return refuse(problem, PERM, "5.4.4",
+                      "The mail servers of " BYTES_FMT " have no address of the public internet.", domain);
     if (out->implicit)
         return refuse(problem, PERM, "5.1.2", "The domain " BYTES_FMT " has no mail server.", domain);
     return refuse(problem, PERM, "5.4.4", "The mail servers of " BYTES_FMT " have no usable address.",
@@ -308,6 +316,7 @@ static struct finding *start(const struct mx_options *options, struct arena *are
     struct finding *finding = arena_new(arena, struct finding);
     memset(out, 0, sizeof(*out));
     problem->enhanced = "4.3.0";
+    problem->null_mx = false;
     if (!finding) {
         error_set(&problem->error, TEMP, "out of memory");
         return NULL;
@@ -320,13 +329,13 @@ static struct finding *start(const struct mx_options *options, struct arena *are
 }
 
 static void add_literal(struct finding *finding, const struct ip *ip, uint16_t port,
-                        bool allow_loopback)
+                        bool allow_private)
 {
     struct candidate candidate = {.host = {.port = port, .literal = true}};
     char text[IP_TEXT_SIZE];
     candidate.host.name = arena_copy(finding->arena, bytes_of(ip_format(ip, text)));
     candidate.host.canonical = candidate.host.name;
-    add_address(finding, &candidate, ip, 1, allow_loopback);
+    add_address(finding, &candidate, ip, 1, allow_private);
     add_candidate(finding, &candidate);
 }
 
@@ -339,7 +348,7 @@ enum result mx_find(const struct mx_options *options, struct arena *arena, struc
         return TEMP;
     if (mx_parse_literal(domain, &ip)) {
         out->canonical = domain;
-        add_literal(finding, &ip, options->port, options->allow_loopback);
+        add_literal(finding, &ip, options->port, options->allow_private);
         return conclude(finding, domain, out, problem);
     }
     domain = arena_lower(arena, domain_strip_dot(domain));
@@ -348,7 +357,7 @@ enum result mx_find(const struct mx_options *options, struct arena *arena, struc
     enum result result = ask_mx(finding, domain, out, problem);
     if (result != OK)
         return result;
-    resolve(finding, options->allow_loopback, true);
+    resolve(finding, options->allow_private, true);
     return conclude(finding, domain, out, problem);
 }
 

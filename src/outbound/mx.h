@@ -42,24 +42,27 @@ struct mx_options {
     struct bytes hostname;        /* ourselves by name … */
     const struct ip *own;         /* … and by address */
     size_t own_count;
-    bool allow_loopback;          /* hosts at loopback addresses count (tests) */
+    bool allow_private;           /* hosts at loopback and private addresses count (tests) */
 };
 
 /* Why a domain cannot be reached, to be said of its recipients. */
 struct mx_problem {
     const char *enhanced; /* "5.1.10" */
+    bool null_mx;
     struct error error;
 };
 
 /*
  * OK: the list has at least one host. TEMP: the DNS did not answer. PERM: there is no such domain
  * (5.1.2), it takes no mail (null MX, 5.1.10; rfc7505), we are its best host ourselves (5.4.6), or its
- * records lead nowhere (5.4.4). `domain` may be an address literal (rfc5321:4.1.3).
+ * records lead nowhere, or nowhere public (5.4.4; outbound/address.h). `domain` may be an address literal
+ * (rfc5321:4.1.3), for which the same holds.
  */
 enum result mx_find(const struct mx_options *options, struct arena *arena, struct bytes domain,
                     int64_t deadline, struct mx_list *out, struct mx_problem *problem) must_check;
 
-/* The same for hosts that the configuration names, in its order. Loopback is fine here. */
+/* The same for hosts that the configuration names, in its order. Loopback and private addresses are fine
+ * here. */
 enum result mx_resolve(const struct mx_options *options, struct arena *arena,
                        const struct config_host *hosts, size_t count, int64_t deadline,
                        struct mx_list *out, struct mx_problem *problem) must_check;

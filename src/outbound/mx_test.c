@@ -193,7 +193,7 @@ fiber_test(targets_that_are_no_servers_are_passed_over)
     assert_int_equal(find("d.example"), OK);
     assert_string_equal(found(), "a.example:192.0.2.1");
     assert_problem("bogus.example", PERM, "5.4.4");
-    options.allow_loopback = true;
+    options.allow_private = true;
     assert_int_equal(find("bogus.example"), OK);
     close_zone();
 }

@@ -39,6 +39,9 @@ static void apply_route(const struct tls_policy_question *question, struct tls_p
         demand(policy, policy->least = TLS_LEVEL_ENCRYPT, "opportunistic");
     else if (tls == CONFIG_ROUTE_VERIFY)
         verify_name(policy, name.len ? name : question->host->name, "verified");
+    if (tls == CONFIG_ROUTE_VERIFY)
+        policy->least = TLS_LEVEL_VERIFY;
+    policy->least_peer = policy->peer;
 }
 
 static void apply_dane(const struct tls_policy_question *question, const struct dane *dane,
@@ -49,7 +52,8 @@ static void apply_dane(const struct tls_policy_question *question, const struct 
     policy->peer.name = dane->base;
     policy->forgiving = question->tls_optional;
     if (!dane->usable) { /* rfc7672:2.2: TLS must be, but nobody is known */
-        demand(policy, TLS_LEVEL_ENCRYPT, "opportunistic");
+        if (policy->level < TLS_LEVEL_ENCRYPT)
+            demand(policy, TLS_LEVEL_ENCRYPT, "opportunistic");
         return;
     }
     demand(policy, TLS_LEVEL_VERIFY, "dane");
@@ -66,8 +70,7 @@ static void apply_dane(const struct tls_policy_question *question, const struct 
 static bool wants_dane(const struct tls_policy_question *question, const struct tls_policy *policy)
 {
     return question->dane && !question->route->host_count && question->list->secure &&
-           question->host->secure && !question->host->literal && policy->level != TLS_LEVEL_PLAIN &&
-           question->route->tls != CONFIG_ROUTE_VERIFY;
+           question->host->secure && !question->host->literal && policy->level != TLS_LEVEL_PLAIN;
 }
 
 static bool is_allowed(const struct mta_sts_policy *policy, struct bytes host)
@@ -76,6 +79,12 @@ static bool is_allowed(const struct mta_sts_policy *policy, struct bytes host)
         if (mta_sts_pattern_matches(policy->patterns[i], host))
             return true;
     return false;
+}
+
+static bool wants_sts(const struct tls_policy_question *question)
+{
+    return question->sts && question->sts->policy && !question->route->host_count &&
+           !question->host->literal && question->route->tls != CONFIG_ROUTE_NONE;
 }
 
 static enum result apply_sts(const struct tls_policy_question *question, struct tls_policy *policy,
@@ -96,20 +105,28 @@ static enum result apply_sts(const struct tls_policy_question *question, struct 
     return policy->forgiving ? OK : PERM;
 }
 
+/* Who says that the mail is for this host (rfc8689:4.2.1, step 2). */
+static bool is_vouched_for(const struct tls_policy_question *question)
+{
+    return question->route->host_count || question->list->secure ||
+           (wants_sts(question) && is_allowed(question->sts->policy, question->host->name));
+}
+
 /* rfc8689:4.2.1: the server must be known by its name, and the name by DNSSEC or MTA-STS. */
 static enum result require_tls(const struct tls_policy_question *question, struct tls_policy *policy,
                                struct error *error)
 {
     policy->forgiving = false;
-    if (policy->level == TLS_LEVEL_VERIFY)
-        return OK;
-    if (policy->level != TLS_LEVEL_PLAIN &&
-        (question->route->host_count || question->list->secure)) {
+    if (policy->level == TLS_LEVEL_PLAIN || !is_vouched_for(question))
+        return error_set(error, PERM, "nothing vouches for the name " BYTES_FMT,
+                         BYTES_ARG(question->host->name));
+    /* A name that a route without hosts gives says nothing of the one that the MX record gives. */
+    bool other_name = !question->route->host_count && policy->peer.verify == TLS_VERIFY_NAME;
+    if (policy->level != TLS_LEVEL_VERIFY)
         verify_name(policy, question->host->name, "verified");
-        return OK;
-    }
-    return error_set(error, PERM, "nothing vouches for the name " BYTES_FMT,
-                     BYTES_ARG(question->host->name));
+    else if (other_name)
+        verify_name(policy, question->host->name, policy->security);
+    return OK;
 }
 
 static enum result apply_domain(const struct tls_policy_question *question, struct arena *arena,
@@ -130,10 +147,7 @@ static enum result apply_domain(const struct tls_policy_question *question, stru
         apply_dane(question, &dane, arena, out);
         return OK;
     }
-    bool sts = question->sts && question->sts->policy && !question->route->host_count &&
-               !question->host->literal && question->route->tls != CONFIG_ROUTE_NONE &&
-               question->route->tls != CONFIG_ROUTE_VERIFY;
-    return sts ? apply_sts(question, out, failure, error) : OK;
+    return wants_sts(question) ? apply_sts(question, out, failure, error) : OK;
 }
 
 enum result tls_policy_find(const struct tls_policy_question *question, struct arena *arena,
@@ -154,13 +168,15 @@ enum result tls_policy_find(const struct tls_policy_question *question, struct a
 bool tls_policy_weaken(struct tls_policy *policy)
 {
     enum tls_level weaker = policy->least > TLS_LEVEL_MAY ? policy->least : TLS_LEVEL_MAY;
+    bool verified = weaker == TLS_LEVEL_VERIFY; /* as the route says, which the policy had replaced */
     if (policy->level == TLS_LEVEL_MAY)
         demand(policy, TLS_LEVEL_PLAIN, "none");
-    else if (policy->forgiving && policy->level > weaker)
-        demand(policy, weaker, "opportunistic");
+    else if (policy->forgiving && (policy->level > weaker || verified))
+        demand(policy, weaker, verified ? "verified" : "opportunistic");
     else
         return false;
-    policy->peer.verify = TLS_VERIFY_NOTHING;
+    policy->forgiving = false;
+    policy->peer = policy->least_peer;
     return true;
 }
 

@@ -2,8 +2,9 @@
 /*
  * tls_policy: how secure a connection to one mail server must be, and why.
  *
- * In this order: what the route says; DANE (rfc7672); MTA-STS (rfc8461), which DANE overrides (rfc8461:2);
- * else TLS if it can be had (rfc7435). REQUIRETLS (rfc8689) makes more of it, "TLS-Required: No" less.
+ * The route says the least, or that there is to be no TLS. Where it names no hosts, DANE (rfc7672) or else
+ * MTA-STS (rfc8461:2) may demand more; else it is TLS if it can be had (rfc7435). REQUIRETLS (rfc8689) makes
+ * more of it, "TLS-Required: No" less, but not less than the route says.
  */
 #ifndef VOUCH_OUTBOUND_TLS_POLICY_H
 #define VOUCH_OUTBOUND_TLS_POLICY_H
@@ -22,7 +23,8 @@ enum tls_level {
 
 struct tls_policy {
     enum tls_level level;
-    enum tls_level least; /* never less than this, forgiving or not */
+    enum tls_level least; /* never less than this, forgiving or not … */
+    struct tls_peer least_peer; /* … and with whom */
     bool forgiving;       /* what is wrong is reported, and mail goes all the same */
     struct tls_peer peer;
     const char *security; /* what a connection is called that is as the policy says: "dane", … */

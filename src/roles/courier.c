@@ -5,10 +5,10 @@
  * and used again.
  */
 #include "base/log.h"
-#include "base/utf8.h"
 #include "os/files.h"
 #include "os/socket.h"
 #include "outbound/deliver.h"
+#include "outbound/internationalized.h"
 #include "roles/courier.h"
 #include "smtp/client.h"
 
@@ -127,14 +127,6 @@ static struct protocol_reply to_reply(const struct client_reply *reply, struct a
                                    reply->text};
 }
 
-/* rfc6531:3.5: the header of a message that came with SMTPUTF8. (Raw octets in a header that came without it
- * are just somebody's bad habit.) That an address is not ASCII the client sees for itself. */
-static bool needs_smtputf8(const struct courier_request *request)
-{
-    struct bytes header = bytes_first(request->content, bytes_find(request->content, BYTES("\r\n\r\n")));
-    return request->smtputf8 && !utf8_is_ascii(header);
-}
-
 static bool has_reply(const struct client_reply *replies, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -147,7 +139,10 @@ static bool has_reply(const struct client_reply *replies, size_t count)
 static enum result transact(struct client *client, const struct courier_request *request, bool deliver,
                             struct arena *arena, struct protocol_reply *replies, struct error *error)
 {
-    struct client_envelope envelope = {.sender = request->sender, .smtputf8 = needs_smtputf8(request)};
+    /* Raw octets in a header that came without SMTPUTF8 are just somebody's bad habit. That an address is
+     * not ASCII the client sees for itself. */
+    bool header = request->smtputf8 && internationalized_header(arena, request->content);
+    struct client_envelope envelope = {.sender = request->sender, .smtputf8 = header};
     size_t count = request->recipient_count;
     struct client_recipient *recipients = arena_alloc_array(arena, count, sizeof(*recipients));
     struct client_reply *finals = arena_alloc_array(arena, count, sizeof(*finals));

@@ -55,9 +55,11 @@ static struct bytes original_of(const struct smtp_session *session, const struct
                         BYTES_ARG(recipient->original_type), BYTES_ARG(recipient->original));
 }
 
-/* Asked for by the author, where the way matters less than the arrival (rfc8689:5). */
+/* Asked for by the author, where the way matters less than the arrival (rfc8689:5); if it is he. */
 static bool is_tls_optional(const struct edge_mail *mail)
 {
+    if (!edge_author(mail).len)
+        return false;
     const struct header_field *field = message_field(&mail->gather.message, "TLS-Required", 0);
     return field && bytes_is_nocase(bytes_trim(field->value), "no");
 }

@@ -73,6 +73,9 @@ struct edge_remote {
 /* OK; TEMP: *reply is set. */
 enum result edge_remote(struct edge_mail *mail, const struct smtp_session *session,
                         struct edge_remote *out, struct smtp_reply *reply) must_check;
+/* The author, where the domain of From answers for the message: DMARC, or what would be DMARC with a record; and
+ * of an account's mail, if he is the account. Else empty. */
+struct bytes edge_author(const struct edge_mail *mail);
 /* Whether a list takes this message, before any copy leaves. False: *reply says why not. */
 bool edge_list_admits(struct edge_mail *mail, const struct config_list *list, struct smtp_reply *reply);
 /* Turns a message to a list into the list's: fields added, ours removed. False: *reply says why not. */

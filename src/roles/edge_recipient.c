@@ -202,6 +202,9 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
     bool first = transaction->recipient_count <= 1;
     if (found.reply.code / 100 != 2) {
         edge_set_reply(reply, transaction->arena, &found.reply);
+    } else if (found.kind == RECIPIENT_KIND_LIST && !transaction->sender.len) {
+        smtp_reply_set(reply, transaction->arena, 550, "5.7.1",
+                       "This is a mailing list, which takes no reports (with the null sender).");
     } else if (found.kind == RECIPIENT_KIND_REMOTE && is_unqualified(recipient)) {
         smtp_reply_set(reply, transaction->arena, 554, "5.1.2",
                        "The domain " BYTES_FMT " is not a full one. Please write the whole address.",

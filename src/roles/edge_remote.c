@@ -7,6 +7,7 @@
 
 #include "base/domain.h"
 #include "base/log.h"
+#include "message/dsn.h"
 #include "message/list_fields.h"
 #include "roles/keys_client.h"
 
@@ -33,7 +34,7 @@ static bool is_verified(const struct gather *gather)
     struct bytes domain = domain_of(gather->evidence.mail_from);
     if (!domain.len)
         return false;
-    if (gather->spf.result == AUTH_PASS)
+    if (gather->spf.result == AUTH_PASS && bytes_equal_nocase(gather->spf.domain, domain))
         return true;
     for (size_t i = 0; i < gather->dkim.count; i++)
         if (gather->dkim.signatures[i].result == AUTH_PASS &&
@@ -72,7 +73,7 @@ static struct bytes author_of_account(const struct edge_mail *mail)
 }
 
 /* The author, where the domain of From answers for the message: DMARC, or what would be DMARC with a record. */
-static struct bytes author_of(const struct edge_mail *mail)
+struct bytes edge_author(const struct edge_mail *mail)
 {
     const struct gather *gather = &mail->gather;
     struct bytes domain = gather->from.status == FROM_OK ? gather->from.domain : BYTES("");
@@ -155,7 +156,7 @@ enum result edge_remote(struct edge_mail *mail, const struct smtp_session *sessi
                         struct smtp_reply *reply)
 {
     struct bytes sender = session->transaction->sender;
-    *out = (struct edge_remote){.sender = sender, .origin = origin_of(mail), .author = author_of(mail)};
+    *out = (struct edge_remote){.sender = sender, .origin = origin_of(mail), .author = edge_author(mail)};
     if (mail->list) {
         struct bytes address = bytes_of(mail->list->address), domain = domain_of(address);
         out->sender = arena_printf(mail->gather.arena, BYTES_FMT "-bounces@" BYTES_FMT,
@@ -188,8 +189,29 @@ static struct list_fields fields_of(const struct edge_mail *mail, const struct c
     };
 }
 
+/* Members would believe it, and our signature would say that it is true. */
+static bool pretends_to_be_ours(const struct edge_mail *mail)
+{
+    const struct from_field *from = &mail->gather.from;
+    bool ours = from->status != FROM_OK && from->status != FROM_SEVERAL_DOMAINS;
+    for (size_t i = 0; i < from->domain_count; i++)
+        ours |= is_our_domain(mail->gather.config, from->domains[i]);
+    return ours && !edge_author(mail).len;
+}
+
 static bool refuse_list(struct edge_mail *mail, const struct list_fields *fields, struct smtp_reply *reply)
 {
+    enum message_report report;
+    if (pretends_to_be_ours(mail)) {
+        smtp_reply_set(reply, mail->gather.arena, 550, "5.7.1",
+                       "A message to this list in the name of our users must be submitted by them, with AUTH.");
+        return true;
+    }
+    if (message_report_read(mail->gather.arena, &mail->gather.message, &report, NULL) != OK ||
+        report != REPORT_NONE) {
+        smtp_reply_set(reply, mail->gather.arena, 550, "5.7.1", "This list takes no reports.");
+        return true;
+    }
     enum list_refusal refusal = list_fields_check(fields, NULL) == OK
                                     ? list_fields_refuse(fields, &mail->gather.message)
                                     : LIST_FINE;
@@ -203,7 +225,7 @@ bool edge_list_admits(struct edge_mail *mail, const struct config_list *list, st
 {
     struct list_fields fields = fields_of(mail, list);
     struct owner_question question = {
-        .account = mail->account->name, .address = author_of(mail), .list = bytes_of(list->name)};
+        .account = mail->account->name, .address = edge_author(mail), .list = bytes_of(list->name)};
     if (refuse_list(mail, &fields, reply))
         return false;
     enum result admitted = edge_ask_owner(mail, &question, reply);

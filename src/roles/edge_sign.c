@@ -42,9 +42,13 @@ static const struct config_signing *signer_of(const struct edge_mail *mail, stru
     const struct gather *gather = &mail->gather;
     const struct config_signing *section = NULL;
     if (mail->list) {
+        static const struct identity nobody;
         struct bytes address = bytes_of(mail->list->address);
-        return keys_signing_find(gather->config,
-                                 bytes_skip(address, bytes_rfind_byte(address, '@') + 1), domain);
+        section = keys_signing_find(gather->config,
+                                    bytes_skip(address, bytes_rfind_byte(address, '@') + 1), domain);
+        /* Not under the name of one of ours who is not known to have written it. */
+        bool known = edge_author(mail).len > 0;
+        return known || (section && identity_may_sign(&nobody, &gather->from, *domain)) ? section : NULL;
     }
     if (gather->from.status == FROM_OK)
         section = keys_signing_find(gather->config, gather->from.domain, domain);
@@ -116,7 +120,9 @@ static enum result seal(struct edge_mail *mail, struct buf *out, struct smtp_rep
 
 enum result edge_sign(struct edge_mail *mail, struct buf *out, struct smtp_reply *reply)
 {
-    if (mail->gather.evidence.own_network || mail->account)
+    /* A host in own-networks may say that it is anybody, so its mail is signed for readers here alone; host
+     * sections name what one may be. */
+    if (mail->account || (mail->gather.evidence.own_network && !mail->leaves))
         return sign(mail, out, reply);
     if (mail->list && sign(mail, out, reply) != OK)
         return TEMP;

@@ -193,6 +193,56 @@ static bool make_seven_bit(struct edge_mail *mail, struct smtp_session *session,
     return edge_read_mended(mail, session, reply);
 }
 
+static bool is_ours(const struct config *config, struct bytes domain)
+{
+    for (size_t i = 0; i < config->domain_count; i++)
+        for (size_t n = 0; n < config->domains[i].names.count; n++)
+            if (bytes_equal_nocase(bytes_of(config->domains[i].names.items[n]), domain))
+                return true;
+    return false;
+}
+
+/* A Sender field tells people who sent it, but DMARC would take our own return path for the author's: a
+ * colleague cannot be written for. */
+static bool borrows_a_colleague(struct edge_mail *mail, struct smtp_reply *reply)
+{
+    const struct from_field *from = &mail->gather.from;
+    for (size_t i = 0; i < from->mailboxes.count; i++) {
+        const struct mailbox *mailbox = &from->mailboxes.mailboxes[i];
+        if (identity_owns(&mail->identity, mailbox->local, mailbox->domain) ||
+            !is_ours(mail->gather.config, mailbox->domain))
+            continue;
+        smtp_reply_set(reply, mail->gather.arena, 550, "5.7.1",
+                       "The From address " BYTES_FMT "@" BYTES_FMT " is somebody else's here.",
+                       BYTES_ARG(mailbox->local), BYTES_ARG(mailbox->domain));
+        return true;
+    }
+    return false;
+}
+
+/* Who resends a message says so of himself only (rfc5322:3.6.6). */
+static bool resends_as_another(struct edge_mail *mail, struct smtp_reply *reply)
+{
+    static const char *const names[] = {"Resent-From", "Resent-Sender"};
+    const struct message *message = &mail->gather.message;
+    struct arena *arena = mail->gather.arena;
+    for (size_t n = 0; n < countof(names); n++) {
+        const struct header_field *field = message_field(message, names[n], 0);
+        for (; field; field = message_field(message, names[n], (size_t)(field - message->fields) + 1)) {
+            struct address_list list;
+            bool fine = address_list_parse(arena, field->value, &list, NULL) == OK;
+            for (size_t i = 0; fine && i < list.count; i++)
+                fine = identity_owns(&mail->identity, list.mailboxes[i].local, list.mailboxes[i].domain);
+            if (fine)
+                continue;
+            smtp_reply_set(reply, arena, 550, "5.7.1", "The %s field names somebody else than this account.",
+                           names[n]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool list_recipients(struct edge_mail *mail, const struct smtp_session *session)
 {
     struct evidence *evidence = &mail->gather.evidence;
@@ -244,6 +294,8 @@ enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *ses
         refuse(mail, reply, &decision);
         return TEMP;
     }
+    if ((decision.set_sender && borrows_a_colleague(mail, reply)) || resends_as_another(mail, reply))
+        return TEMP;
     if (!mend(mail, session, decision.set_sender, &long_lines, reply) ||
         ((config->submission.seven_bit || long_lines) && !make_seven_bit(mail, session, reply)) ||
         !edge_account_message(mail, session, reply))
