@@ -216,7 +216,7 @@ static void handle_failure(struct attempt *attempt, enum connection_outcome outc
         break;
     case CONNECTION_LOOP:
         job->over = true;
-        job->temporary.code = 0;
+        job->temporary.reply.code = 0;
         job_problem(job, SEND_ANSWERED, 554, "5.4.6", "Mail for " BYTES_FMT " loops back to this server.",
                     BYTES_ARG(job->request->domain));
         break;

@@ -41,15 +41,12 @@ static int gravity(enum send_status status, bool permanent)
     return permanent ? 0 : gravities[status];
 }
 
-static void keep_problem(struct job *job, enum send_status status, const struct send_reply *reply)
+static void keep_finding(struct job *job, const struct job_finding *finding)
 {
-    bool permanent = reply->code >= 500;
-    struct send_reply *kept = permanent ? &job->permanent : &job->temporary;
-    enum send_status *kept_status = permanent ? &job->permanent_status : &job->temporary_status;
-    if (kept->code && gravity(status, permanent) < gravity(*kept_status, permanent))
-        return;
-    *kept = *reply;
-    *kept_status = status;
+    bool permanent = finding->reply.code >= 500;
+    struct job_finding *kept = permanent ? &job->permanent : &job->temporary;
+    if (!kept->reply.code || gravity(finding->status, permanent) >= gravity(kept->status, permanent))
+        *kept = *finding;
 }
 
 void job_problem(struct job *job, enum send_status status, unsigned code, const char *enhanced,
@@ -60,7 +57,7 @@ void job_problem(struct job *job, enum send_status status, unsigned code, const 
     va_start(args, format);
     reply.text = arena_vprintf(job->arena, format, args);
     va_end(args);
-    keep_problem(job, status, &reply);
+    keep_finding(job, &(struct job_finding){.reply = reply, .status = status});
 }
 
 static struct send_reply reply_of(struct job *job, const struct client_reply *reply)
@@ -71,28 +68,42 @@ static struct send_reply reply_of(struct job *job, const struct client_reply *re
                                .local = reply->local};
 }
 
-static void note_server(struct job *job, const struct connection *connection)
+static struct job_server server_of(struct job *job, const struct connection *connection)
 {
-    struct send_answer *answer = job->answer;
-    char ip[IP_TEXT_SIZE];
+    struct arena *arena = job->arena;
     struct ip literal;
+    char ip[IP_TEXT_SIZE];
     ip_format(&connection->ip, ip);
     /* In fields of mail an address is no name without its brackets (rfc5321:4.1.3). */
-    answer->host = !ip_parse(connection->host, &literal) ? arena_copy(job->arena, connection->host)
-                   : arena_printf(job->arena, literal.family == 6 ? "[IPv6:%s]" : "[%s]", ip);
-    answer->address = arena_printf(job->arena, connection->ip.family == 6 ? "[%s]:%u" : "%s:%u", ip,
-                                   connection->port);
-    answer->tls = arena_copy(job->arena, bytes_of(connection->tls_version));
-    answer->security = bytes_of(connection->security);
+    bool is_name = !ip_parse(connection->host, &literal);
+    return (struct job_server){
+        .host = is_name ? arena_copy(arena, connection->host)
+                        : arena_printf(arena, connection->ip.family == 6 ? "[IPv6:%s]" : "[%s]", ip),
+        .address = arena_printf(arena, connection->ip.family == 6 ? "[%s]:%u" : "%s:%u", ip,
+                                connection->port),
+        .tls = arena_copy(arena, bytes_of(connection->tls_version)),
+        .security = bytes_of(connection->security)};
+}
+
+static void note_server(struct job *job, const struct job_server *server)
+{
+    struct send_answer *answer = job->answer;
+    answer->host = server->host;
+    answer->address = server->address;
+    answer->tls = server->tls;
+    answer->security = server->security;
 }
 
 void job_refused(struct job *job, const struct client_reply *reply, const struct connection *connection)
 {
-    struct send_reply copy = reply_of(job, reply);
     bool message = reply->stage >= CLIENT_STAGE_DATA && reply->code != 421;
-    keep_problem(job, reply->code < 500 && !message ? SEND_BUSY : SEND_ANSWERED, &copy);
-    if (connection && !reply->local && !job->answered)
-        note_server(job, connection);
+    struct job_finding finding = {
+        .reply = reply_of(job, reply),
+        .status = reply->code < 500 && !message ? SEND_BUSY : SEND_ANSWERED,
+    };
+    if (connection && !reply->local)
+        finding.server = server_of(job, connection);
+    keep_finding(job, &finding);
 }
 
 void job_settle(struct job *job, size_t index, const struct client_reply *reply,
@@ -102,8 +113,10 @@ void job_settle(struct job *job, size_t index, const struct client_reply *reply,
     *out = reply_of(job, reply);
     out->relayed_without_dsn =
         out->code < 300 && !client_extensions(connection->client)->dsn && !job->request->verify_only;
-    if (!job->answered)
-        note_server(job, connection);
+    if (!job->answered) {
+        struct job_server server = server_of(job, connection);
+        note_server(job, &server);
+    }
     job->answered = true;
 }
 
@@ -138,15 +151,16 @@ void job_event(struct job *job, const struct tls_policy *policy, struct bytes ho
 
 void job_finish(struct job *job)
 {
-    if (!job->temporary.code && !job->permanent.code)
+    if (!job->temporary.reply.code && !job->permanent.reply.code)
         job_problem(job, SEND_UNREACHABLE, 451, "4.4.1", "No mail server of " BYTES_FMT " answers.",
                     BYTES_ARG(job->request->domain));
     /* What one server would never do another may, once it is there again. */
-    bool temporary = job->temporary.code != 0;
-    enum send_status status = temporary ? job->temporary_status : job->permanent_status;
-    const struct send_reply *reply = temporary ? &job->temporary : &job->permanent;
+    const struct job_finding *finding = job->temporary.reply.code ? &job->temporary : &job->permanent;
+    enum send_status status = finding->status;
     for (size_t i = 0; i < job->pending_count; i++)
-        job->answer->replies[job->pending[i]] = *reply;
+        job->answer->replies[job->pending[i]] = finding->reply;
+    if (!job->answered)
+        note_server(job, &finding->server);
     if (job->pending_count == 0 || (job->answered && status != SEND_BUSY))
         status = SEND_ANSWERED;
     job->answer->status = status;

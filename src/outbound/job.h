@@ -14,6 +14,18 @@ struct outbound {
     struct mta_sts_cache *policies;
 };
 
+/* Who said something, as struct send_answer has it; empty: nobody. */
+struct job_server {
+    struct bytes host, address, tls, security;
+};
+
+/* What those that stay pending are told: the gravest so far. Code 0: nothing. */
+struct job_finding {
+    struct send_reply reply;
+    enum send_status status;
+    struct job_server server;
+};
+
 struct job {
     struct outbound *outbound;
     const struct send_request *request;
@@ -30,9 +42,7 @@ struct job {
     bool answered;   /* a server had a word for a recipient */
     bool over;       /* nothing more is to be tried */
     int64_t deadline;
-    /* What those that stay pending are told: the gravest so far. */
-    struct send_reply temporary, permanent;
-    enum send_status temporary_status, permanent_status;
+    struct job_finding temporary, permanent;
 };
 
 /* False at the arena's cap. */

@@ -10,6 +10,7 @@
  * store_mailbox.c one message to one mailbox
  * store_spool.c  what could not be delivered at once
  * store_ledger.c writes the ledger in batches
+ * store_tell.h   what senders are told of copies that came to rest here, or failed here
  * store_remote.c copies that leave us, and recipients of domains that we relay for
  * store_counts.c counters, and accounts that are held
  * store_queue.h  the queue; store_control.h commands of the administrator
@@ -78,6 +79,9 @@ struct store_outcome {
     enum result result;       /* OK, TEMP, PERM */
     unsigned code;            /* SMTP code to give for it */
     struct bytes enhanced, text;
+    struct protocol_reply said; /* by a server elsewhere, in its own words; code 0: none */
+    struct bytes host;          /* its name */
+    bool aside;                 /* OK, but not delivered: spooled, in quarantine, or the sender is told */
 };
 
 /* A message on its way to one or several destinations. Slices are the caller's. */
@@ -110,6 +114,9 @@ void store_set_outcome(struct store_outcome *outcome, enum result result, unsign
 void store_deliver_lmtp(struct store *store, struct arena *arena, struct store_message *message,
                         const struct destination *const *destinations,
                         struct store_outcome *const *outcomes, size_t count);
+/* What a server beyond says, as we may say it to our client: no code that would speak of the session with us
+ * (421, 530 …), and an enhanced code of the same class (rfc5321:3.8, 4.2). Texts stay where they are. */
+struct protocol_reply store_reply_for_client(const struct protocol_reply *said);
 /* Delivers to one destination and waits. Texts of the outcome live in the arena. */
 void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
                       const struct destination *destination, struct store_outcome *outcome);

@@ -214,6 +214,19 @@ enum result store_queue_add(struct store *store, struct arena *arena,
     return OK;
 }
 
+enum result store_queue_add_copy(struct store *store, struct arena *arena,
+                                 const struct queue_envelope *envelope, const struct bytes *parts,
+                                 size_t part_count, struct error *error)
+{
+    struct queue_envelope copy = *envelope;
+    enum result result = store_queue_add(store, arena, &copy, parts, part_count, error);
+    for (char letter = 'a'; result == NONE && letter <= 'z'; letter++) {
+        copy.id = arena_printf(arena, BYTES_FMT "%c", BYTES_ARG(envelope->id), letter);
+        result = store_queue_add(store, arena, &copy, parts, part_count, error);
+    }
+    return result;
+}
+
 /* Opening */
 
 static void found_message(void *context, uint32_t number, const struct queue_envelope *envelope)
