@@ -3,6 +3,7 @@
 #include "base/domain.h"
 #include "dns/zone.h"
 #include "fiber/loop.h"
+#include "outbound/address.h"
 #include "outbound/mx.h"
 
 #include <string.h>
@@ -27,7 +28,7 @@ static void check_host(const struct mx_list *list, size_t i, const struct ip *ow
     require(host->literal || domain_is_valid(host->name));
     for (size_t j = 0; j < host->address_count; j++) {
         require(!ip_equal(&host->addresses[j], own));
-        require(!ip_is_loopback(&host->addresses[j]) && host->addresses[j].family);
+        require(address_is_public(&host->addresses[j]));
     }
 }
 

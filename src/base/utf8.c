@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/utf8.h"
 
+#include <string.h>
+
 #include "base/ascii.h"
 
 size_t utf8_sequence(struct bytes bytes)
@@ -54,10 +56,17 @@ bool utf8_is_valid(struct bytes bytes)
     return true;
 }
 
-bool utf8_is_ascii(struct bytes bytes)
+bool utf8_is_ascii(struct bytes text)
 {
-    for (size_t i = 0; i < bytes.len; i++)
-        if (bytes.ptr[i] >= 0x80)
+    size_t i = 0;
+    /* By words: whole messages are looked at. */
+    for (uint64_t word; text.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, text.ptr + i, sizeof(word));
+        if (word & UINT64_C(0x8080808080808080))
+            return false;
+    }
+    for (; i < text.len; i++)
+        if (text.ptr[i] & 0x80)
             return false;
     return true;
 }

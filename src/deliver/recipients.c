@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { ALIAS_TARGETS_MAX = 1000, ALIAS_DEPTH_MAX = 20 };
+enum { ALIAS_TARGETS_MAX = 1000, ADDRESS_MAX = 2048 };
 
 struct place *recipients_place(const struct recipients *recipients, struct bytes domain)
 {
@@ -42,10 +42,26 @@ static struct bytes without_detail(const struct place *place, struct bytes local
     return local;
 }
 
+/* An alias, or a list's owner, whose targets are being followed. It is its own key: once in a look-up. */
+struct step {
+    struct {
+        const struct place *place;
+        const void *meaning;   /* struct alias or struct list_address */
+    } key;
+    const struct user *user;   /* of the alias's name */
+    const struct bytes *targets;
+    size_t count, next;
+    struct step *from;
+    bool open;
+};
+
 struct expansion {
     const struct recipients *recipients;
     struct arena *arena;
     struct recipient_lookup *out;
+    struct map *steps;         /* all that were begun */
+    struct map *known;         /* lower-cased addresses of the destinations */
+    struct step *innermost;
     bool exhausted;
 };
 
@@ -72,13 +88,34 @@ static char *fill_template(struct arena *arena, struct bytes template, struct by
     return result;
 }
 
-/* Quoted where it must be: where no file lists the users, the local part is the client's choice. */
-static struct bytes write_address(struct arena *arena, struct bytes local, struct bytes domain)
+/* True: it is there already, or there is no memory to tell. */
+static bool is_known(struct expansion *expansion, struct bytes address)
 {
+    struct buf lower;
+    buf_init(&lower, ADDRESS_MAX);
+    buf_add_lower(&lower, address);
+    if (!expansion->known)
+        expansion->known = map_create();
+    bool known = expansion->known && map_get(expansion->known, buf_bytes(&lower));
+    if (!known && (lower.failed || !expansion->known ||
+                   !map_put(expansion->known, buf_bytes(&lower), expansion, NULL)))
+        expansion->exhausted = known = true;
+    buf_free(&lower);
+    return known;
+}
+
+/* Quoted where it must be: where no file lists the users, the local part is the client's choice. Empty: it is
+ * among the destinations already. */
+static struct bytes new_address(struct expansion *expansion, struct bytes local, struct bytes domain)
+{
+    struct bytes address = {NULL, 0};
     struct buf text;
-    buf_init(&text, 2048);
+    buf_init(&text, ADDRESS_MAX);
     mailbox_write(&text, local, domain);
-    struct bytes address = text.failed ? (struct bytes){NULL, 0} : arena_copy(arena, buf_bytes(&text));
+    if (text.failed)
+        expansion->exhausted = true;
+    else if (!is_known(expansion, buf_bytes(&text)))
+        address = arena_copy(expansion->arena, buf_bytes(&text));
     buf_free(&text);
     return address;
 }
@@ -87,10 +124,9 @@ static void add_destination(struct expansion *expansion, const struct place *pla
                         const struct user *user, struct bytes name)
 {
     struct recipient_lookup *out = expansion->out;
-    struct bytes address = write_address(expansion->arena, name, place->name);
-    for (size_t i = 0; i < out->destination_count; i++)
-        if (bytes_equal_nocase(out->destinations[i].address, address))
-            return;
+    struct bytes address = new_address(expansion, name, place->name);
+    if (!address.ptr)
+        return;
     if (out->destination_count % 4 == 0) {
         struct destination *more =
             arena_alloc_array(expansion->arena, out->destination_count + 4, sizeof(*more));
@@ -111,63 +147,6 @@ static void add_destination(struct expansion *expansion, const struct place *pla
                                : fill_template(expansion->arena, place->maildir_template, name, place->name);
         expansion->exhausted |= !mailbox->maildir;
     }
-    expansion->exhausted |= !address.ptr;
-}
-
-static bool expand(struct expansion *expansion, const struct place *place, struct bytes local,
-                   unsigned depth);
-
-/* Another site's mailbox: it is forwarded. */
-static bool add_remote(struct expansion *expansion, struct bytes target)
-{
-    struct mailbox mailbox;
-    if (mailbox_parse(expansion->arena, target, MAILBOX_UTF8, &mailbox, NULL) != OK || !mailbox.domain.len)
-        return false;
-    struct place elsewhere = {.kind = CONFIG_DELIVER_REMOTE, .name = mailbox.domain};
-    static const struct config_domain none;
-    elsewhere.config = &none;
-    add_destination(expansion, &elsewhere, NULL, mailbox.local);
-    return true;
-}
-
-static bool expand_target(struct expansion *expansion, const struct place *place,
-                          struct bytes target, unsigned depth)
-{
-    size_t at = bytes_rfind_byte(target, '@');
-    if (at == BYTES_NOT_FOUND)
-        return expand(expansion, place, target, depth);
-    const struct place *other = recipients_place(expansion->recipients, bytes_skip(target, at + 1));
-    if (!other || other->relay)
-        return add_remote(expansion, target);
-    return expand(expansion, other, bytes_first(target, at), depth);
-}
-
-/* A user wins over an alias of the same name: "alice: alice, archive" would otherwise never end. */
-static bool expand_exactly(struct expansion *expansion, const struct place *place,
-                           struct bytes local, unsigned depth)
-{
-    const struct alias *alias = recipients_local(place->aliases, local);
-    const struct user *user = recipients_local(place->users, local);
-    if (alias && depth < ALIAS_DEPTH_MAX) {
-        bool found = false;
-        for (size_t i = 0; i < alias->count; i++) {
-            /* An alias that names itself means the user of that name. */
-            if (bytes_equal_nocase(alias->targets[i], local)) {
-                if (user)
-                    add_destination(expansion, place, user, user->name);
-                found |= user != NULL;
-            } else {
-                found |= expand_target(expansion, place, alias->targets[i], depth + 1);
-            }
-        }
-        return found;
-    }
-    if (user)
-        add_destination(expansion, place, user, user->name);
-    const struct list_address *list = place->lists ? recipients_local(place->lists, local) : NULL;
-    if (!user && list && list->is_owner && depth < ALIAS_DEPTH_MAX)
-        return expand_target(expansion, place, list->list->owner, depth + 1);
-    return user != NULL;
 }
 
 /* "announce-bounces+user=example.net": what a list's mail comes back to (message/verp.h), also where there are
@@ -178,17 +157,137 @@ static struct bytes without_verp(const struct place *place, struct bytes local)
     return place->lists && bytes_ends_with(plain, BYTES("-bounces")) ? plain : local;
 }
 
-static bool expand(struct expansion *expansion, const struct place *place, struct bytes local,
-                   unsigned depth)
+static bool find_exactly(const struct place *place, struct bytes local, struct meaning *out)
 {
-    if (depth > ALIAS_DEPTH_MAX)
-        return false;
-    if (expand_exactly(expansion, place, local, depth))
+    const struct list_address *list = place->lists ? recipients_local(place->lists, local) : NULL;
+    out->place = place;
+    out->user = recipients_local(place->users, local);
+    out->alias = recipients_local(place->aliases, local);
+    out->owner = !out->alias && !out->user && list && list->is_owner ? list : NULL;
+    return out->user || out->alias || out->owner;
+}
+
+static bool find_local(const struct place *place, struct bytes local, struct meaning *out)
+{
+    if (find_exactly(place, local, out))
         return true;
     struct bytes plain = without_verp(place, local);
     if (plain.len == local.len)
         plain = without_detail(place, local);
-    return plain.len < local.len && expand_exactly(expansion, place, plain, depth);
+    return plain.len < local.len && find_exactly(place, plain, out);
+}
+
+bool recipients_meaning(const struct recipients *recipients, struct arena *arena, const struct place *place,
+                        struct bytes target, struct meaning *out)
+{
+    size_t at = bytes_rfind_byte(target, '@');
+    *out = (struct meaning){0};
+    if (at == BYTES_NOT_FOUND)
+        return find_local(place, target, out);
+    const struct place *other = recipients_place(recipients, bytes_skip(target, at + 1));
+    if (other && !other->relay)
+        return find_local(other, bytes_first(target, at), out);
+    out->remote = mailbox_parse(arena, target, MAILBOX_UTF8, &out->mailbox, NULL) == OK &&
+                  out->mailbox.domain.len > 0;
+    return out->remote;
+}
+
+/* Another site's mailbox: it is forwarded. */
+static void add_remote(struct expansion *expansion, const struct mailbox *mailbox)
+{
+    static const struct config_domain none;
+    struct place elsewhere = {.kind = CONFIG_DELIVER_REMOTE, .name = mailbox->domain, .config = &none};
+    add_destination(expansion, &elsewhere, NULL, mailbox->local);
+}
+
+/* Each alias once. One that leads back to itself means the user of that name: "alice: alice, archive". */
+static void begin_step(struct expansion *expansion, const struct step *step)
+{
+    if (!expansion->steps)
+        expansion->steps = map_create();
+    struct bytes key = bytes_from(&step->key, sizeof(step->key));
+    const struct step *old = expansion->steps ? map_get(expansion->steps, key) : NULL;
+    if (old) {
+        if (old->open && old->user)
+            add_destination(expansion, old->key.place, old->user, old->user->name);
+        return;
+    }
+    struct step *added = arena_new(expansion->arena, struct step);
+    if (!added || !expansion->steps || !map_put(expansion->steps, key, added, NULL)) {
+        expansion->exhausted = true;
+        return;
+    }
+    *added = *step;
+    added->from = expansion->innermost;
+    added->open = true;
+    expansion->innermost = added;
+}
+
+/* An alias wins over a user of the same name. */
+static void add_meaning(struct expansion *expansion, const struct meaning *meaning)
+{
+    struct step step = {.key.place = meaning->place, .user = meaning->user};
+    if (meaning->remote) {
+        add_remote(expansion, &meaning->mailbox);
+    } else if (meaning->alias) {
+        step.key.meaning = meaning->alias;
+        step.targets = meaning->alias->targets;
+        step.count = meaning->alias->count;
+        begin_step(expansion, &step);
+    } else if (meaning->user) {
+        add_destination(expansion, meaning->place, meaning->user, meaning->user->name);
+    } else {
+        step.key.meaning = meaning->owner;
+        step.targets = &meaning->owner->list->owner;
+        step.count = 1;
+        begin_step(expansion, &step);
+    }
+}
+
+/* Follows what was begun to its ends. However aliases name each other, this takes no longer than the table is;
+ * and no stack. */
+static void follow(struct expansion *expansion)
+{
+    struct meaning meaning;
+    while (expansion->innermost && !expansion->exhausted) {
+        struct step *step = expansion->innermost;
+        if (step->next == step->count) {
+            step->open = false;
+            expansion->innermost = step->from;
+        } else if (recipients_meaning(expansion->recipients, expansion->arena, step->key.place,
+                                      step->targets[step->next++], &meaning)) {
+            add_meaning(expansion, &meaning);
+        }
+    }
+}
+
+/* False: it leads nowhere. */
+static bool expand_target(struct expansion *expansion, const struct place *place, struct bytes target)
+{
+    struct meaning meaning;
+    size_t before = expansion->out->destination_count;
+    if (!recipients_meaning(expansion->recipients, expansion->arena, place, target, &meaning))
+        return false;
+    add_meaning(expansion, &meaning);
+    follow(expansion);
+    return expansion->exhausted || expansion->out->destination_count > before;
+}
+
+static bool expand(struct expansion *expansion, const struct place *place, struct bytes local)
+{
+    struct meaning meaning = {0};
+    if (!find_local(place, local, &meaning))
+        return false;
+    add_meaning(expansion, &meaning);
+    follow(expansion);
+    return expansion->exhausted || expansion->out->destination_count > 0;
+}
+
+static enum result end_expansion(struct expansion *expansion)
+{
+    map_destroy(expansion->steps, NULL);
+    map_destroy(expansion->known, NULL);
+    return expansion->exhausted || arena_exhausted(expansion->arena) ? TEMP : OK;
 }
 
 static struct bytes policy_of(const struct place *place, struct bytes local)
@@ -209,9 +308,9 @@ static bool is_role_name(struct bytes local)
 static void expand_role(struct expansion *expansion, const struct place *place)
 {
     struct bytes postmaster = expansion->recipients->postmaster;
-    if (postmaster.len && expand_target(expansion, place, postmaster, 1))
+    if (postmaster.len && expand_target(expansion, place, postmaster))
         return;
-    if (expand(expansion, place, BYTES("postmaster"), 1))
+    if (expand(expansion, place, BYTES("postmaster")))
         return;
     add_destination(expansion, place, NULL, BYTES("postmaster"));
 }
@@ -233,7 +332,7 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
                               struct bytes local, struct bytes domain, struct recipient_lookup *out)
 {
     *out = (struct recipient_lookup){.status = RECIPIENT_FOREIGN};
-    struct expansion expansion = {recipients, arena, out, false};
+    struct expansion expansion = {.recipients = recipients, .arena = arena, .out = out};
     const struct place *place = domain.len ? recipients_place(recipients, domain) : recipients->first;
     if (!place || local.len == 0)
         return OK;
@@ -242,7 +341,7 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
     out->status = RECIPIENT_HERE;
     if (place->relay) {
         lookup_relay(&expansion, place, local);
-        return expansion.exhausted ? TEMP : OK;
+        return end_expansion(&expansion);
     }
     const struct list_address *list = place->lists ? recipients_local(place->lists, local) : NULL;
     if (list && !list->is_owner) {
@@ -250,7 +349,7 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
         out->list = list->list->name;
         return OK;
     }
-    if (!expand(&expansion, place, local, 0)) {
+    if (!expand(&expansion, place, local)) {
         struct bytes catch_all = bytes_of(place->config->catch_all);
         if (place->ask) {
             add_destination(&expansion, place, NULL, arena_copy(arena, local));
@@ -259,24 +358,24 @@ enum result recipients_lookup(const struct recipients *recipients, struct arena 
             out->status = RECIPIENT_ASK;
         } else if (out->exempt) {
             expand_role(&expansion, place);
-        } else if (!catch_all.len || !expand_target(&expansion, place, catch_all, 1)) {
+        } else if (!catch_all.len || !expand_target(&expansion, place, catch_all)) {
             out->status = RECIPIENT_UNKNOWN;
         }
     }
-    return expansion.exhausted ? TEMP : OK;
+    return end_expansion(&expansion);
 }
 
 enum result recipients_postmaster(const struct recipients *recipients, struct arena *arena,
                                   struct recipient_lookup *out)
 {
     *out = (struct recipient_lookup){.status = RECIPIENT_HERE, .exempt = true, .policy = BYTES("default")};
-    struct expansion expansion = {recipients, arena, out, false};
+    struct expansion expansion = {.recipients = recipients, .arena = arena, .out = out};
     if (!recipients->first) {
         out->status = RECIPIENT_UNKNOWN;
         return OK;
     }
     expand_role(&expansion, recipients->first);
-    return expansion.exhausted ? TEMP : OK;
+    return end_expansion(&expansion);
 }
 
 bool recipients_leads(const struct recipients *recipients, const struct place *place,
@@ -284,8 +383,10 @@ bool recipients_leads(const struct recipients *recipients, const struct place *p
 {
     struct arena *scratch = arena_create(1 << 20);
     struct recipient_lookup found = {0};
-    struct expansion expansion = {recipients, scratch, &found, false};
-    bool leads = !scratch || expand_target(&expansion, place, target, 1);
+    struct expansion expansion = {.recipients = recipients, .arena = scratch, .out = &found};
+    bool leads = !scratch || expand_target(&expansion, place, target);
+    if (scratch && end_expansion(&expansion) != OK)
+        leads = true;
     arena_destroy(scratch);
     return leads;
 }

@@ -269,44 +269,6 @@ static void read_domain(struct loading *loading, const struct config *config,
     }
 }
 
-static void check_alias(struct loading *loading, const struct place *place, struct bytes name,
-                        const struct alias *alias)
-{
-    loading->file = alias->file;
-    loading->line = alias->line;
-    for (size_t i = 0; i < alias->count; i++) {
-        bool self = bytes_equal_nocase(alias->targets[i], name);
-        bool leads = self ? recipients_local(place->users, name) != NULL
-                          : recipients_leads(loading->recipients, place, alias->targets[i]);
-        if (!leads)
-            recipients_fault(loading,
-                             "'" BYTES_FMT "' leads nowhere: '" BYTES_FMT
-                             "' is no user or alias of ours, nor an address",
-                  BYTES_ARG(name), BYTES_ARG(alias->targets[i]));
-    }
-    loading->file = (struct bytes){NULL, 0};
-}
-
-/* Every alias and catch-all must lead somewhere of ours: a dangling one is found here, not at RCPT. */
-static void check_targets(struct loading *loading)
-{
-    size_t places = 0;
-    struct bytes domain, name;
-    void *value, *alias;
-    while (map_next(loading->recipients->places, &places, &domain, &value)) {
-        const struct place *place = value;
-        struct bytes catch_all = bytes_of(place->config->catch_all);
-        size_t position = 0;
-        if (place->ask || place->relay)
-            continue;
-        if (catch_all.len && !recipients_leads(loading->recipients, place, catch_all))
-            recipients_fault(loading, "domain " BYTES_FMT ": catch-all '" BYTES_FMT "' is no user or alias of ours",
-                  BYTES_ARG(domain), BYTES_ARG(catch_all));
-        while (map_next(place->aliases, &position, &name, &alias))
-            check_alias(loading, place, name, alias);
-    }
-}
-
 enum result recipients_load(const struct config *config, struct recipients **out,
                             struct buf *errors)
 {
@@ -330,7 +292,7 @@ enum result recipients_load(const struct config *config, struct recipients **out
     if (!loading.failed)
         recipients_load_lists(&loading, config);
     if (!loading.failed)
-        check_targets(&loading);
+        recipients_check_targets(&loading);
     if (loading.failed) {
         recipients_free(recipients);
         return PERM;

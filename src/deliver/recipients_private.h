@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "deliver/recipients.h"
+#include "message/mailbox.h"
 
 struct user {
     struct bytes name;
@@ -19,6 +20,8 @@ struct alias {
     size_t count;
     struct bytes file;
     unsigned line;
+    bool leads;            /* recipients_check.c: it ends in a mailbox */
+    struct pointer *pointers; /* recipients_check.c: aliases that name it */
 };
 
 struct place {             /* a domain of ours */
@@ -69,6 +72,8 @@ bool recipients_insert(struct loading *loading, struct map *map, struct bytes na
 void recipients_read_lines(struct loading *loading, const char *file, const char *what,
                            void (*read)(struct loading *loading, struct bytes line, void *context),
                            void *context);
+/* Every alias and catch-all must lead somewhere: a dangling one is found here, not at RCPT. */
+void recipients_check_targets(struct loading *loading);
 /* The relay and list sections. */
 void recipients_load_relays(struct loading *loading, const struct config *config);
 void recipients_load_lists(struct loading *loading, const struct config *config);
@@ -77,6 +82,18 @@ void recipients_load_lists(struct loading *loading, const struct config *config)
 struct place *recipients_place(const struct recipients *recipients, struct bytes domain);
 /* A user or alias of that local part in one of a place's maps; NULL if there is none. */
 void *recipients_local(struct map *map, struct bytes local);
+/* What a target names, not yet what that leads to; also with a detail. */
+struct meaning {
+    const struct place *place;
+    const struct user *user;
+    struct alias *alias;              /* wins over the user */
+    const struct list_address *owner; /* of a list: neither user nor alias */
+    bool remote;                      /* somebody elsewhere: `mailbox` */
+    struct mailbox mailbox;
+};
+/* False: nothing. */
+bool recipients_meaning(const struct recipients *recipients, struct arena *arena, const struct place *place,
+                        struct bytes target, struct meaning *out);
 /* Whether a target of an alias or a catch-all ends in a mailbox of ours. */
 bool recipients_leads(const struct recipients *recipients, const struct place *place,
                       struct bytes target);

@@ -153,6 +153,66 @@ static void alias_loops_end(void **state)
     assert_true(bytes_find(buf_bytes(&errors), BYTES("leads nowhere")) != BYTES_NOT_FOUND);
 }
 
+/* Without a memory of what was followed these take 3^20 steps, at load and at RCPT. */
+static void aliases_that_name_each_other_end_at_once(void **state)
+{
+    static const char *const names[] = {"a1", "a2", "a3", "a4", "A4+detail"};
+    (void)state;
+    load("anna\nbert\n",
+         "a1: a2, a3, a4, anna\na2: a1, a3, a4, anna\na3: a4@other.example, a1, bert, a2\n"
+         "a4: a1, a2@example.org, a3, anna, friend@else.example, FRIEND@else.example\n", "");
+    for (size_t i = 0; i < countof(names); i++) {
+        struct recipient_lookup found = look_up(names[i], "example.org");
+        size_t here = 0, elsewhere = 0;
+        assert_int_equal(found.status, RECIPIENT_HERE);
+        for (size_t d = 0; d < found.destination_count; d++) {
+            elsewhere += found.destinations[d].kind == CONFIG_DELIVER_REMOTE;
+            here += bytes_ends_with(found.destinations[d].address, BYTES("@example.org"));
+        }
+        assert_int_equal(elsewhere, 1);
+        assert_int_equal(here, 2); /* anna and bert; and the same of the other domain */
+        assert_int_equal(found.destination_count, 5);
+    }
+}
+
+static void an_alias_loop_through_a_users_name_reaches_the_user(void **state)
+{
+    (void)state;
+    load("alice\nbob\n", "alice: team, alice@example.org\nteam: alice, bob\n", "");
+    assert_int_equal(look_up("alice", "example.org").destination_count, 2);
+    assert_int_equal(look_up("team", "example.org").destination_count, 2);
+}
+
+static void aliases_that_only_name_each_other_are_found_at_load(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with("alice\n", "a: b\nb: c, a\nc: a\ngood: alice, b\n", "", ""), PERM);
+    static const char *const faults[] = {"aliases:1: 'a' leads nowhere: 'b'",
+                                         "aliases:2: 'b' leads nowhere: 'c'",
+                                         "aliases:2: 'b' leads nowhere: 'a'",
+                                         "aliases:4: 'good' leads nowhere: 'b'"};
+    for (size_t i = 0; i < countof(faults); i++)
+        assert_true(bytes_find(buf_bytes(&errors), bytes_of(faults[i])) != BYTES_NOT_FOUND);
+    assert_true(bytes_find(buf_bytes(&errors), BYTES("'alice'")) == BYTES_NOT_FOUND);
+}
+
+/* Each of 50,000 aliases leads to the next one: a walk for each would take a thousand million steps. */
+static void a_long_chain_of_aliases_is_no_deeper_than_memory(void **state)
+{
+    enum { LENGTH = 50000 };
+    struct buf text;
+    (void)state;
+    buf_init(&text, 4 << 20);
+    for (unsigned i = 0; i < LENGTH; i++)
+        buf_printf(&text, "a%u: a%u\n", i, i + 1);
+    buf_printf(&text, "a%u: alice\n", LENGTH);
+    buf_add_byte(&text, '\0');
+    assert_false(text.failed);
+    load("alice\n", (const char *)text.ptr, "");
+    leads_to("a0", "example.org", "/mail/example.org/alice");
+    buf_free(&text);
+}
+
 static void postmaster_and_abuse_always_work(void **state)
 {
     (void)state;
@@ -251,6 +311,10 @@ int main(void)
         CASE(aliases_expand_and_each_mailbox_comes_once),
         CASE(an_alias_that_names_itself_means_the_user),
         CASE(alias_loops_end),
+        CASE(aliases_that_name_each_other_end_at_once),
+        CASE(an_alias_loop_through_a_users_name_reaches_the_user),
+        CASE(aliases_that_only_name_each_other_are_found_at_load),
+        CASE(a_long_chain_of_aliases_is_no_deeper_than_memory),
         CASE(postmaster_and_abuse_always_work),
         CASE(postmaster_goes_where_the_configuration_says),
         CASE(catch_all_takes_the_rest),

@@ -240,6 +240,43 @@ fiber_test(a_server_that_is_out_of_order_is_not_the_last)
     stop();
 }
 
+fiber_test(a_temporary_refusal_of_all_but_a_recipient_leads_to_the_next_rfc5321_5_1)
+{
+    static const char *const replies[] = {"451 later", "450 4.7.1 later", "452 4.2.2 later"};
+    for (size_t i = 0; i < countof(replies); i++) {
+        for (int stage = 0; stage < 4; stage++) {
+            struct fake_server all[] = {{.ip = "192.0.2.1"}, {.ip = "192.0.2.2"}};
+            const char **refusals[] = {&all[0].mail, &all[0].data, &all[0].content, &all[0].recipient};
+            *refusals[stage] = replies[i];
+            start(TWO_HOSTS, false, all, 2);
+            deliver();
+            assert_int_equal(answer.replies[0].code, stage < 3 ? 250 : atoi(replies[i]));
+            assert_true(bytes_is(answer.host, stage < 3 ? "b.example" : "a.example"));
+            assert_int_equal(all[1].messages, stage < 3);
+            stop();
+        }
+    }
+}
+
+fiber_test(who_refused_last_is_named_and_busy_is_not_said_of_one_message)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .content = "451 4.7.1 later"},
+                                {.ip = "192.0.2.2", .refuses = true}};
+    start(TWO_HOSTS, false, all, 2);
+    deliver();
+    assert_reply(0, 451, "4.7.1");
+    assert_false(answer.replies[0].local);
+    assert_int_equal(answer.status, SEND_ANSWERED);
+    assert_true(bytes_is(answer.host, "a.example"));
+    all[0].content = NULL;
+    all[0].mail = "451 4.3.2 overload";
+    deliver();
+    assert_reply(0, 451, "4.3.2");
+    assert_int_equal(answer.status, SEND_BUSY);
+    assert_true(bytes_is(answer.host, "a.example"));
+    stop();
+}
+
 fiber_test(mail_that_may_have_been_taken_is_not_sent_to_another)
 {
     struct fake_server all[] = {{.ip = "192.0.2.1", .hangs_up_after_data = true}, {.ip = "192.0.2.2"}};
@@ -266,7 +303,7 @@ fiber_test(findings_of_the_dns_are_told_with_their_codes)
 {
     start("d.example MX 0 .\nslow.example MX FAIL\n", false, NULL, 0);
     deliver();
-    assert_reply(0, 550, "5.1.10");
+    assert_reply(0, 556, "5.1.10"); /* rfc7505:4.1 */
     assert_int_equal(answer.status, SEND_ANSWERED);
     assert_true(answer.replies[0].local);
     request.domain = BYTES("slow.example");
@@ -390,6 +427,28 @@ fiber_test(an_address_beyond_ascii_needs_a_server_that_knows_them_rfc6531)
     stop();
 }
 
+fiber_test(a_part_whose_header_is_not_ascii_needs_such_a_server_too_rfc6531_3_5)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .extensions = "8BITMIME"},
+                                {.ip = "192.0.2.2", .extensions = "SMTPUTF8,8BITMIME"}};
+    start(TWO_HOSTS, false, all, 2);
+    request.smtputf8 = true;
+    request.content = BYTES("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+                            "Content-Disposition: attachment; filename=\"\303\266.txt\"\r\n\r\nx\r\n--b--\r\n");
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_true(bytes_is(answer.host, "b.example"));
+    assert_non_null(strstr(all[1].mail_line, "SMTPUTF8"));
+    /* In a body that is just content, and in a message within. */
+    request.content = BYTES("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+                            "Content-Type: message/global\r\n\r\nSubject: \303\266\r\n\r\n\303\266\r\n--b--\r\n");
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_true(bytes_is(answer.host, "a.example"));
+    assert_null(strstr(all[0].mail_line, "SMTPUTF8"));
+    stop();
+}
+
 /* ---- TLS ---- */
 
 fiber_test(any_certificate_will_do_where_nobody_demands_one_rfc7435)
@@ -466,6 +525,7 @@ fiber_test(a_literal_goes_where_it_says_and_is_nobodys_report)
     recipients[0].address = BYTES("one@[192.0.2.1]");
     deliver();
     assert_reply(0, 250, "2.0.0");
+    assert_true(bytes_is(answer.host, "[192.0.2.1]")); /* no name without brackets (rfc5321:4.1.3) */
     assert_int_equal(answer.event_count, 0);
     stop();
 }
@@ -533,6 +593,10 @@ fiber_test(a_password_is_given_to_a_verified_server_only)
     deliver();
     assert_int_equal(all[0].logins, 1); /* the kept connection is logged in */
     assert_int_equal(all[0].messages, 2);
+    assert_non_null(strstr(all[0].mail_line, "AUTH=<>")); /* rfc4954:5 */
+    route_to(CONFIG_ROUTE_VERIFY, "", NULL);
+    deliver();
+    assert_null(strstr(all[0].mail_line, "AUTH"));
     stop();
 }
 
@@ -618,6 +682,24 @@ fiber_test(a_policy_in_testing_reports_and_lets_pass_rfc8461_5)
     stop();
 }
 
+fiber_test(a_session_counts_once_for_reports_rfc8460_4_2)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .tls = good_tls}};
+    start(ONE_HOST STS, false, all, 1);
+    policy = "version: STSv1\nmode: testing\nmx: elsewhere.example\nmax_age: 86400\n";
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_int_equal(answer.event_count, 1); /* and no success beside it */
+    assert_event(0, "sts", "validation-failure");
+    assert_true(bytes_is(answer.events[0].address, "192.0.2.1"));
+    assert_true(answer.events[0].reason.len > 0);
+    deliver(); /* over the same connection */
+    assert_reply(0, 250, "2.0.0");
+    assert_int_equal(all[0].connections, 1);
+    assert_int_equal(answer.event_count, 0);
+    stop();
+}
+
 fiber_test(dane_comes_before_mta_sts_rfc8461_2)
 {
     struct fake_server all[] = {{.ip = "192.0.2.1", .tls = other_tls}};
@@ -670,6 +752,47 @@ fiber_test(requiretls_needs_a_known_server_that_offers_it_rfc8689_4_2_1)
     stop();
 }
 
+fiber_test(reports_about_such_mail_require_tls_where_they_can_rfc8689_5)
+{
+    struct fake_server all[] = {{.ip = "192.0.2.1", .tls = other_tls, .extensions = "REQUIRETLS"},
+                                {.ip = "192.0.2.2", .extensions = "REQUIRETLS"},
+                                {.ip = "192.0.2.3", .tls = other_tls}};
+    static const char *const zones[] = {ONE_HOST, "d.example A 192.0.2.2\n", "d.example A 192.0.2.3\n"};
+    for (size_t i = 0; i < countof(all); i++) {
+        start(zones[i], false, all, 3);
+        request.require_tls = request.tls_optional = true;
+        request.sender = BYTES("");
+        deliver();
+        assert_reply(0, 250, "2.0.0");
+        assert_int_equal(strstr(all[i].mail_line, "REQUIRETLS") != NULL, i == 0);
+        stop();
+    }
+    start(ONE_HOST, false, all, 3); /* and other reports do not */
+    request.sender = BYTES("");
+    deliver();
+    assert_null(strstr(all[0].mail_line, "REQUIRETLS"));
+    stop();
+}
+
+fiber_test(strangers_records_lead_to_public_addresses_only)
+{
+    struct fake_server all[] = {{.ip = "10.0.0.1"}, {.ip = "127.0.0.1"}, {.ip = "169.254.169.254"}};
+    start("d.example MX 1 a.example\na.example A 10.0.0.1\na.example A 127.0.0.1\n"
+          "a.example A 169.254.169.254\na.example AAAA ::ffff:127.0.0.1\n", false, all, 3);
+    deliver();
+    assert_reply(0, 550, "5.4.4");
+    request.domain = BYTES("[10.0.0.1]");
+    deliver();
+    assert_reply(0, 550, "5.4.4");
+    assert_int_equal(all[0].connections + all[1].connections + all[2].connections, 0);
+    request.domain = BYTES("d.example"); /* who names them means them */
+    route_to(CONFIG_ROUTE_MAY, "", "10.0.0.1");
+    deliver();
+    assert_reply(0, 250, "2.0.0");
+    assert_true(bytes_is(answer.host, "[10.0.0.1]"));
+    stop();
+}
+
 fiber_test(the_fallback_relay_takes_what_failed)
 {
     struct fake_server all[] = {{.ip = "192.0.2.1", .refuses = true}, {.ip = "192.0.2.9"}};
@@ -694,6 +817,8 @@ int main(void)
         cmocka_unit_test(greetings_of_421_and_554_lead_to_the_next_and_what_is_left_says_so),
         cmocka_unit_test(what_is_said_of_a_recipient_is_final_for_this_attempt),
         cmocka_unit_test(a_server_that_is_out_of_order_is_not_the_last),
+        cmocka_unit_test(a_temporary_refusal_of_all_but_a_recipient_leads_to_the_next_rfc5321_5_1),
+        cmocka_unit_test(who_refused_last_is_named_and_busy_is_not_said_of_one_message),
         cmocka_unit_test(mail_that_may_have_been_taken_is_not_sent_to_another),
         cmocka_unit_test(a_server_that_greets_with_our_name_is_a_loop),
         cmocka_unit_test(findings_of_the_dns_are_told_with_their_codes),
@@ -704,6 +829,7 @@ int main(void)
         cmocka_unit_test(verifying_asks_for_the_recipients_and_sends_nothing),
         cmocka_unit_test(parameters_go_where_they_are_offered),
         cmocka_unit_test(an_address_beyond_ascii_needs_a_server_that_knows_them_rfc6531),
+        cmocka_unit_test(a_part_whose_header_is_not_ascii_needs_such_a_server_too_rfc6531_3_5),
         cmocka_unit_test(any_certificate_will_do_where_nobody_demands_one_rfc7435),
         cmocka_unit_test(a_broken_handshake_is_tried_once_more_without_tls_where_that_may_be),
         cmocka_unit_test(nonsense_instead_of_a_handshake_is_reported_and_retried_without_tls),
@@ -716,8 +842,11 @@ int main(void)
         cmocka_unit_test(tlsa_records_that_cannot_be_had_are_not_none_rfc7672_2_1_2),
         cmocka_unit_test(mta_sts_keeps_mail_from_other_hosts_and_other_certificates_rfc8461_5),
         cmocka_unit_test(a_policy_in_testing_reports_and_lets_pass_rfc8461_5),
+        cmocka_unit_test(a_session_counts_once_for_reports_rfc8460_4_2),
         cmocka_unit_test(dane_comes_before_mta_sts_rfc8461_2),
         cmocka_unit_test(requiretls_needs_a_known_server_that_offers_it_rfc8689_4_2_1),
+        cmocka_unit_test(reports_about_such_mail_require_tls_where_they_can_rfc8689_5),
+        cmocka_unit_test(strangers_records_lead_to_public_addresses_only),
         cmocka_unit_test(the_fallback_relay_takes_what_failed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which hosts take a domain's mail, and which route it goes. */
+#include "outbound/address.h"
 #include "outbound/mx.h"
 #include "outbound/route.h"
 #include "outbound/zone_fixture.h"
@@ -198,6 +199,48 @@ fiber_test(targets_that_are_no_servers_are_passed_over)
     close_zone();
 }
 
+static void only_addresses_of_the_internet_are_public(void **state)
+{
+    static const char *const private[] = {
+        "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.255.254",
+        "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.168.1.1", "224.0.0.1", "240.0.0.1",
+        "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+        "::ffff:0.0.0.0", "::ffff:169.254.169.254", "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1",
+        "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::1", "fc00::1", "fd12::1", "fe80::1", "febf::1",
+        "fec0::1", "ff02::1"};
+    static const char *const public[] = {
+        "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.0.1", "100.128.0.1", "126.0.0.1", "128.0.0.1",
+        "169.253.0.1", "172.15.0.1", "172.32.0.1", "192.0.2.1", "192.167.0.1", "223.255.255.255",
+        "::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "2002:c000:201::1", "2001:db8::1", "2a00::1", "fbff::1"};
+    struct ip ip;
+    (void)state;
+    for (size_t i = 0; i < countof(private); i++)
+        if (!ip_parse(bytes_of(private[i]), &ip) || address_is_public(&ip))
+            fail_msg("%s", private[i]);
+    for (size_t i = 0; i < countof(public); i++)
+        if (!ip_parse(bytes_of(public[i]), &ip) || !address_is_public(&ip))
+            fail_msg("%s", public[i]);
+    assert_false(address_is_public(&(struct ip){0}));
+}
+
+fiber_test(hosts_at_private_addresses_are_for_routes_to_name)
+{
+    start("d.example MX 1 in.example\nd.example MX 2 a.example\nin.example A 192.168.1.1\n"
+          "in.example AAAA fd00::1\na.example A 192.0.2.1\na.example A 10.0.0.1\n"
+          "in.example AAAA ::ffff:10.1.1.1\nonly.example MX 1 in.example\nimplicit.example A 10.0.0.1\n");
+    assert_int_equal(find("d.example"), OK);
+    assert_string_equal(found(), "a.example:192.0.2.1");
+    assert_problem("only.example", PERM, "5.4.4");
+    assert_non_null(strstr(problem.error.text, "public internet"));
+    assert_problem("implicit.example", PERM, "5.4.4");
+    assert_problem("[192.168.1.1]", PERM, "5.4.4");
+    assert_problem("[IPv6:::ffff:127.0.0.1]", PERM, "5.4.4");
+    struct config_host host = {.name = (char *)"in.example"};
+    assert_int_equal(mx_resolve(&options, arena, &host, 1, loop_deadline(MINUTE), &list, &problem), OK);
+    assert_int_equal(list.hosts[0].address_count, 3);
+    close_zone();
+}
+
 fiber_test(an_address_literal_is_its_own_host_rfc5321_4_1_3)
 {
     struct ip own;
@@ -319,6 +362,8 @@ int main(void)
         cmocka_unit_test(one_failed_family_leaves_the_other),
         cmocka_unit_test(from_ourselves_on_hosts_do_not_count_rfc5321_5_1),
         cmocka_unit_test(targets_that_are_no_servers_are_passed_over),
+        cmocka_unit_test(only_addresses_of_the_internet_are_public),
+        cmocka_unit_test(hosts_at_private_addresses_are_for_routes_to_name),
         cmocka_unit_test(an_address_literal_is_its_own_host_rfc5321_4_1_3),
         cmocka_unit_test(what_was_authenticated_is_known_for_each_host),
         cmocka_unit_test(hosts_that_are_configured_keep_their_order_and_ports),

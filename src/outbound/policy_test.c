@@ -317,7 +317,9 @@ fiber_test(dane_needs_signed_mx_and_signed_addresses_rfc7672_2_2)
     close_zone();
 }
 
-fiber_test(the_route_comes_before_all)
+static const struct config_host own_host = {.name = (char *)"a.example"};
+
+fiber_test(a_route_says_whether_there_is_tls_and_its_hosts_are_its_own_affair)
 {
     ask_policy(TLSA);
     sts_found.policy = &sts;
@@ -326,15 +328,61 @@ fiber_test(the_route_comes_before_all)
     assert_int_equal(policy.level, TLS_LEVEL_PLAIN);
     route.tls = CONFIG_ROUTE_VERIFY;
     route.tls_name = "cert.example";
+    route.hosts = &own_host;
+    route.host_count = 1;
     assert_int_equal(decide(), OK);
     assert_int_equal(policy.peer.verify, TLS_VERIFY_NAME);
     assert_true(bytes_is(policy.peer.names[0], "cert.example"));
+    assert_string_equal(policy.type, "no-policy-found");
+    route.host_count = 0;
     route.tls = CONFIG_ROUTE_MAY;
     question.credentials = true; /* a password wants more */
     list.hosts[0].secure = false;
     sts_found.policy = NULL;
     assert_int_equal(decide(), OK);
     assert_int_equal(policy.level, TLS_LEVEL_VERIFY);
+    close_zone();
+}
+
+fiber_test(verify_without_hosts_is_the_least_and_the_domains_policies_hold_rfc8461_5)
+{
+    ask_policy(TLSA);
+    route.tls = CONFIG_ROUTE_VERIFY;
+    assert_int_equal(decide(), OK); /* DANE */
+    assert_int_equal(policy.peer.verify, TLS_VERIFY_DANE);
+    list.secure = false;
+    sts_found.policy = &sts;
+    assert_int_equal(decide(), OK); /* MTA-STS */
+    assert_string_equal(policy.security, "mta-sts");
+    sts.patterns[0] = BYTES("other.example");
+    assert_int_equal(decide(), PERM);
+    sts_found.policy = NULL;
+    assert_int_equal(decide(), OK); /* nothing said: the route's word */
+    assert_int_equal(policy.peer.verify, TLS_VERIFY_NAME);
+    assert_string_equal(policy.security, "verified");
+    close_zone();
+    ask_policy("_25._tcp.a.example TLSA 010101" DIGEST "\n");
+    route.tls = CONFIG_ROUTE_VERIFY;
+    assert_int_equal(decide(), OK); /* records that cannot be used make it no less */
+    assert_int_equal(policy.level, TLS_LEVEL_VERIFY);
+    assert_int_equal(policy.peer.verify, TLS_VERIFY_NAME);
+    close_zone();
+}
+
+fiber_test(a_policy_that_may_fail_leaves_what_the_route_verifies)
+{
+    ask_policy("");
+    route.tls = CONFIG_ROUTE_VERIFY;
+    route.tls_name = "cert.example";
+    sts_found.policy = &sts;
+    sts.mode = MTA_STS_TESTING;
+    assert_int_equal(decide(), OK);
+    assert_true(bytes_is(policy.peer.names[0], "a.example"));
+    assert_true(tls_policy_weaken(&policy));
+    assert_int_equal(policy.level, TLS_LEVEL_VERIFY);
+    assert_int_equal(policy.peer.verify, TLS_VERIFY_NAME);
+    assert_true(bytes_is(policy.peer.names[0], "cert.example"));
+    assert_false(tls_policy_weaken(&policy));
     close_zone();
 }
 
@@ -397,9 +445,20 @@ fiber_test(requiretls_wants_a_name_that_somebody_vouches_for_rfc8689_4_2_1)
     assert_int_equal(policy.level, TLS_LEVEL_VERIFY);
     list.secure = false;
     assert_int_equal(decide(), PERM);
+    route.tls = CONFIG_ROUTE_VERIFY; /* a certificate does not say that the mail is for its owner */
+    assert_int_equal(decide(), PERM);
     sts_found.policy = &sts;
     assert_int_equal(decide(), OK);
     assert_string_equal(policy.security, "mta-sts");
+    sts_found.policy = NULL;
+    route.hosts = &own_host;
+    route.host_count = 1;
+    assert_int_equal(decide(), OK); /* the administrator says so */
+    route.host_count = 0;
+    list.secure = true;
+    route.tls_name = "cert.example";
+    assert_int_equal(decide(), OK);
+    assert_true(bytes_is(policy.peer.names[0], "a.example")); /* step 4: that of the MX record */
     close_zone();
 }
 
@@ -417,7 +476,9 @@ int main(void)
         cmocka_unit_test(fibers_that_want_the_same_policy_wait_for_one_fetch),
         cmocka_unit_test(the_expanded_name_comes_first_then_the_name_itself_rfc7672_2_2_2),
         cmocka_unit_test(dane_needs_signed_mx_and_signed_addresses_rfc7672_2_2),
-        cmocka_unit_test(the_route_comes_before_all),
+        cmocka_unit_test(a_route_says_whether_there_is_tls_and_its_hosts_are_its_own_affair),
+        cmocka_unit_test(verify_without_hosts_is_the_least_and_the_domains_policies_hold_rfc8461_5),
+        cmocka_unit_test(a_policy_that_may_fail_leaves_what_the_route_verifies),
         cmocka_unit_test(only_unusable_records_demand_tls_with_anybody_rfc7672_2_2),
         cmocka_unit_test(an_enforced_policy_shuts_other_hosts_out_and_testing_does_not),
         cmocka_unit_test(what_failed_is_weakened_step_by_step_and_never_below_the_route),

@@ -26,6 +26,7 @@ struct fake_server {
     bool breaks_tls;        /* takes STARTTLS and hangs up */
     bool speaks_nonsense;   /* takes STARTTLS and goes on without TLS */
     const char *mail, *recipient, *content; /* replies; NULL: 250 */
+    const char *data;       /* refuses; NULL: 354 */
     unsigned most_recipients; /* 452 4.5.3 beyond; 0: no limit */
     bool hangs_up_after_data; /* the content is taken and nobody says so */
     /* What happened. */
@@ -93,6 +94,10 @@ static inline bool serve_data(struct served *s)
     struct bytes line;
     if (!s->taken) {
         say(s, "554 5.5.1 no recipients");
+        return true;
+    }
+    if (s->server->data) {
+        say(s, s->server->data);
         return true;
     }
     say(s, "354 go ahead");

@@ -49,7 +49,7 @@ uint32_t queue_account_hash(struct bytes account)
 {
     uint32_t hash = 0x811c9dc5;
     for (size_t i = 0; i < account.len; i++)
-        hash = (hash ^ account.ptr[i]) * 0x01000193;
+        hash = (hash ^ ascii_lower(account.ptr[i])) * 0x01000193;
     return account.len && hash == 0 ? 1 : account.len ? hash : 0;
 }
 

@@ -22,6 +22,7 @@ struct edge_mail {
     const struct config_signing *seal; /* who seals it (ARC), or NULL; of the first recipient, too */
     struct bytes seal_domain;
     struct edge_account *account; /* who submits it, or NULL */
+    uint64_t released;         /* the account was, then (account_key.h) */
     struct identity identity;  /* the account's, with aliases that turned out to be its own */
     struct buf mended;         /* the message as it goes on, where it was changed */
     enum recipient_kind kind;  /* of the first recipient: a stranger's mail to lists and relayed domains goes

@@ -167,6 +167,8 @@ bool delivery_answer_read(struct bytes payload, struct delivery_answer *answer);
  * says what the value is then; GET only says it; FIRST gives it the value `delta` if it has none, and says
  * which it has; DISTINCT adds 1 to `key` if `member` was not seen within
  * the window, and says how many different ones there are. The answer: one u64 for each.
+ * If an ADD or DISTINCT with `most` would come to more, nothing of the question is counted, and the answer is
+ * what it would have come to: attempts that are refused do not count, nor fill the store with members.
  */
 enum count_kind { COUNT_GET, COUNT_ADD, COUNT_FIRST, COUNT_DISTINCT, COUNT_KINDS };
 struct count_item {
@@ -174,6 +176,7 @@ struct count_item {
     struct bytes key, member;
     uint64_t delta;
     int64_t window;             /* microseconds from the first */
+    uint64_t most;              /* 0: no limit */
 };
 struct count_question {
     struct count_item items[PROTOCOL_COUNTS_MAX];
@@ -185,7 +188,8 @@ void count_answer_write(struct buf *out, const uint64_t *values, size_t count);
 bool count_answer_read(struct bytes payload, uint64_t *values, size_t count);
 
 /* STORE_HOLD: the account is held from now on, and postmaster told why (once). No reason: is it held? With
- * `tell_only` postmaster is told (once a day), and nothing else. The answer is a u8: whether it is held now. */
+ * `tell_only` postmaster is told (once a day), and nothing else. The answer is a u8: whether it is held now,
+ * and a u64: when it was released last (account_key.h). */
 struct hold_question {
     struct bytes account, reason;
     bool tell_only;

@@ -34,6 +34,7 @@ void count_question_write(struct buf *out, const struct count_question *question
         ipc_add_bytes(out, item->member);
         ipc_add_u64(out, item->delta);
         ipc_add_u64(out, (uint64_t)item->window);
+        ipc_add_u64(out, item->most);
     }
 }
 
@@ -48,6 +49,7 @@ bool count_question_read(struct bytes payload, struct count_question *question)
         item->member = ipc_take_bytes(&cursor);
         item->delta = cursor_u64(&cursor);
         item->window = (int64_t)cursor_u64(&cursor);
+        item->most = cursor_u64(&cursor);
         if (item->kind >= COUNT_KINDS || item->key.len != PROTOCOL_FINGERPRINT_SIZE ||
             item->member.len != (item->kind == COUNT_DISTINCT ? PROTOCOL_FINGERPRINT_SIZE : 0) ||
             item->window < 0)

@@ -129,8 +129,9 @@ void store_answer_hold(struct store *store, struct ipc_request *request);
 void store_answer_owner(struct store *store, struct ipc_request *request);
 /* The account may send again. NONE: it was not held. */
 enum result store_account_release(struct store *store, struct bytes account, struct error *error) must_check;
-/* A server elsewhere does not know a recipient that the account wrote to. */
-void store_account_unknown(struct store *store, struct bytes account);
+/* A server elsewhere does not know a recipient in `domain` that the account wrote to. One server's word holds
+ * nobody: only when those of several domains say so. */
+void store_account_unknown(struct store *store, struct bytes account, struct bytes domain);
 
 /* store_remote.c: RCPT for a domain that we are backup MX for and have no list of. */
 struct protocol_reply store_ask_primary(struct store *store, struct arena *arena,

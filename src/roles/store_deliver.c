@@ -3,8 +3,9 @@
  * One message to its recipients, before the reply to the end of DATA.
  *
  * All destinations are tried at once. If all fail, the reply says so and nothing was kept. If some
- * succeed, the message is answered 250 and is ours: what failed for now goes to the spool, what failed for
- * good to quarantine, and postmaster is told. A reply that came too late for the peer is remembered by the
+ * succeed, the message is answered 250 and is ours: what failed for now goes to the spool. Of what failed for
+ * good the sender is told, where the return path is his own (store_tell.h); he has the message, so no copy of it
+ * is kept. Where nobody vouches for the return path it goes to quarantine, and postmaster is told. A reply that came too late for the peer is remembered by the
  * fingerprint of the message and the mailbox, so that the retry is not delivered twice.
  */
 #include "roles/store_deliver.h"
@@ -14,6 +15,7 @@
 #include "os/files.h"
 #include "roles/digest.h"
 #include "roles/parcel.h"
+#include "roles/store_tell.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +166,13 @@ static void take_delivered(struct delivering *delivering)
         delivering->taken[i] = was_delivered(delivering, i);
         if (delivering->taken[i])
             store_set_outcome(&delivering->outcomes[i], OK, 250, "2.0.0", BYTES("delivered before"));
+        delivering->before += delivering->taken[i];
+        if (delivering->taken[i] || delivering->gone[i] == OK)
+            continue;
+        bool temporary = delivering->gone[i] == TEMP;
+        delivering->taken[i] = true;
+        store_set_outcome(&delivering->outcomes[i], delivering->gone[i], temporary ? 451 : 550,
+                          temporary ? "4.2.4" : "5.1.1", BYTES("There is no such mailbox here any more."));
     }
 }
 
@@ -195,6 +204,20 @@ static size_t count_outcomes(const struct delivering *delivering, enum result re
     return count;
 }
 
+/* Who is to be told if it cannot be delivered in the end, and how. */
+static void note_sender(const struct delivering *delivering, size_t index, struct spool_entry *entry)
+{
+    const struct delivery_request *request = delivering->request;
+    const struct delivery_recipient *given = delivering->given[index];
+    entry->tell = store_may_tell(request);
+    entry->require_tls = request->require_tls;
+    if (request->origin != ORIGIN_OURS || !given)
+        return;
+    entry->notify = given->notify;
+    entry->original = given->original;
+    entry->envelope_id = request->envelope_id;
+}
+
 /* Into the spool or quarantine. False: it is not safe even there. */
 static bool keep_one(struct delivering *delivering, size_t index, struct spool_entry *entry)
 {
@@ -211,6 +234,8 @@ static bool keep_one(struct delivering *delivering, size_t index, struct spool_e
                                   .smtputf8 = delivering->message.smtputf8,
                                   .spooled_at = loop_epoch(),
                                   .reason = bytes_first(outcome->text, REASON_MAX)};
+    if (!quarantine)
+        note_sender(delivering, index, entry);
     if (store_spool(delivering->store, delivering->arena, &delivering->message, entry, quarantine,
                     &error) != OK) {
         log_error("deliver", "%s", error.text);
@@ -219,12 +244,18 @@ static bool keep_one(struct delivering *delivering, size_t index, struct spool_e
     outcome->text = quarantine ? BYTES("quarantined") : BYTES("spooled");
     /* This copy is safe with us: a retry of the mail must not make another. */
     outcome->result = OK;
+    outcome->aside = true;
     return true;
 }
 
 /* Some were delivered, so the message is ours: keep what failed. False if even that fails. */
 static bool keep_failed(struct delivering *delivering)
 {
+    struct error error;
+    if (count_outcomes(delivering, PERM) && store_may_tell(delivering->request) &&
+        store_tell_failures(delivering, &error) != OK)
+        log_warning("deliver", BYTES_FMT ": the sender cannot be told of a failure: %s",
+                    BYTES_ARG(delivering->message.id), error.text);
     struct spool_entry *quarantined =
         arena_alloc_array(delivering->arena, delivering->count, sizeof(*quarantined));
     size_t count = 0;
@@ -277,7 +308,7 @@ static struct bytes summarize(const struct delivering *delivering)
 static void quarantine_message(struct delivering *delivering, struct protocol_reply *reply)
 {
     struct spool_entry entry = {.id = delivering->message.id,
-                                .sender = delivering->message.sender,
+                                .sender = delivering->request->sender,
                                 .recipient = delivering->request->recipients[0].mailbox,
                                 .mailbox = delivering->destinations[0].address,
                                 .spooled_at = loop_epoch(),
@@ -303,15 +334,17 @@ static void run_delivery(struct delivering *delivering, struct protocol_reply *r
         return;
     }
     deliver_all(delivering);
-    if (count_outcomes(delivering, OK) == delivering->count)
-        return;
-    if (count_outcomes(delivering, OK) == 0) {
+    bool all = count_outcomes(delivering, OK) == delivering->count;
+    if (!all && count_outcomes(delivering, OK) == 0) {
         answer_failure(delivering, reply);
-    } else if (!keep_failed(delivering)) {
+    } else if (!all && !keep_failed(delivering)) {
         /* Not everybody's copy is safe: the peer has to send again, and who has it is remembered. */
         *reply = (struct protocol_reply){451, BYTES("4.3.0"),
                                          BYTES("Not all copies could be stored. Please try again.")};
         remember_delivered(delivering);
+    } else if (delivering->before < delivering->count) {
+        /* Else an earlier attempt has told, whose reply came too late. */
+        store_tell_success(delivering);
     }
 }
 
@@ -449,7 +482,9 @@ static bool take_request(struct delivering *delivering, struct ipc_request *requ
         !take_content(delivering, request))
         return false;
     delivering->message = (struct store_message){.id = asked->record.id,
-                                                 .sender = asked->sender,
+                                                 /* A list's copies bear its own (rfc5321:3.9.2). */
+                                                 .sender = asked->list.len ? asked->remote_sender
+                                                                           : asked->sender,
                                                  .prefix = asked->list.len ? asked->remote_prefix
                                                                            : asked->prefix,
                                                  .content = delivering->message.content,
@@ -478,7 +513,11 @@ void store_deliver(struct store *store, struct ipc_request *request)
     if (delivering.arena && take_request(&delivering, request)) {
         if (!store_may_post(&delivering, &refusal))
             answer = (struct delivery_answer){.reply = refusal};
-        else if (store_find_destinations(&delivering) && delivering.count > 0 && await_earlier(&delivering))
+        else if (!store_find_destinations(&delivering))
+            answer.reply = (struct protocol_reply){452, BYTES("4.3.1"), BYTES("Out of memory. Please try again later.")};
+        else if (!delivering.count)
+            answer.reply = (struct protocol_reply){550, BYTES("5.1.1"), BYTES("This list has no members.")};
+        else if (await_earlier(&delivering))
             deliver_message(&delivering, &answer);
         asked.record.code = answer.reply.code;
         store_record(store, &asked.record, answer.summary);

@@ -31,6 +31,7 @@ struct delivering {
     struct store_outcome *outcomes;
     bool *taken;         /* under way or done, maybe by an earlier attempt of the same mail */
     size_t count, capacity;
+    size_t before;       /* of them: delivered by an earlier attempt */
     struct recipients *recipients; /* held */
     size_t octets;       /* of store->content_octets */
 };

@@ -38,7 +38,24 @@ static bool make_local_form(struct arena *arena, struct store_message *message)
 void store_set_outcome(struct store_outcome *outcome, enum result result, unsigned code,
                        const char *enhanced, struct bytes text)
 {
-    *outcome = (struct store_outcome){result, code, bytes_of(enhanced), text};
+    *outcome = (struct store_outcome){
+        .result = result, .code = code, .enhanced = bytes_of(enhanced), .text = text};
+}
+
+struct protocol_reply store_reply_for_client(const struct protocol_reply *said)
+{
+    static const unsigned fit[] = {250, 450, 451, 452, 550, 552, 553, 554, 556};
+    static const struct bytes classes[] = {
+        [2] = BYTES_INIT("2.0.0"), [4] = BYTES_INIT("4.0.0"), [5] = BYTES_INIT("5.0.0")};
+    unsigned class = said->code / 100;
+    struct protocol_reply reply = {class == 2 ? 250 : class == 5 ? 550 : 451, said->enhanced, said->text};
+    for (size_t i = 0; i < countof(fit); i++)
+        if (said->code == fit[i])
+            reply.code = said->code;
+    class = reply.code / 100;
+    if (said->enhanced.len < 5 || said->enhanced.ptr[0] != '0' + class || said->enhanced.ptr[1] != '.')
+        reply.enhanced = classes[class];
+    return reply;
 }
 
 static void deliver_maildir(struct store *store, struct arena *arena, struct store_message *message,
@@ -121,9 +138,10 @@ void store_deliver_lmtp(struct store *store, struct arena *arena, struct store_m
                         BYTES("The mailbox server cannot be reached. Please try again later."));
             continue;
         }
-        unsigned class = replies[i].code / 100;
-        *outcomes[i] = (struct store_outcome){class == 2 ? OK : class == 5 ? PERM : TEMP,
-                                              replies[i].code, replies[i].enhanced, replies[i].text};
+        struct protocol_reply reply = store_reply_for_client(&replies[i]);
+        unsigned class = reply.code / 100;
+        *outcomes[i] = (struct store_outcome){.result = class == 2 ? OK : class == 5 ? PERM : TEMP,
+                                              .code = reply.code, .enhanced = reply.enhanced, .text = reply.text};
         if (outcomes[i]->result != PERM || !destinations[i]->role)
             continue;
         struct destination own = *destinations[i];

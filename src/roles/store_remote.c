@@ -16,9 +16,11 @@
 #include "message/idn.h"
 #include "roles/digest.h"
 #include "roles/store_queue.h"
+#include "roles/store_tell.h"
 
 #define ANSWER_MARGIN (3 * SECOND)
 #define ASK_TIMEOUT (25 * SECOND)
+enum { ENHANCED_MAX = 11 }; /* "5.123.123" */
 
 static struct bytes domain_of(struct bytes address)
 {
@@ -34,14 +36,6 @@ static struct bytes route_domain(struct arena *arena, struct bytes address)
     return arena_lower(arena, domain);
 }
 
-static enum queue_origin queue_origin_of(enum delivery_origin origin)
-{
-    return origin == ORIGIN_OURS       ? QUEUE_ORIGIN_OURS
-           : origin == ORIGIN_VERIFIED ? QUEUE_ORIGIN_VERIFIED
-                                       : QUEUE_ORIGIN_STRANGER;
-}
-
-/* Header fields of ours and the message; the content's own CRLF. */
 static bool has_eight_bit(const struct store_message *message)
 {
     for (size_t i = 0; i < message->content.len; i++)
@@ -57,39 +51,27 @@ static void set_all(const struct store_remote *remote, enum result result, unsig
         store_set_outcome(remote->outcomes[i], result, code, enhanced, text);
 }
 
-/* Copies of one message with different return paths, or to different next hosts, are messages of their own in
- * the queue: id, ida, idb … */
-static enum result add_to_queue(struct store *store, struct arena *arena, struct queue_envelope *envelope,
-                                const struct store_remote *remote, struct error *error)
-{
-    const struct bytes parts[] = {remote->request->remote_prefix, remote->message->content};
-    enum result result = store_queue_add(store, arena, envelope, parts, countof(parts), error);
-    for (char letter = 'a'; result == NONE && letter <= 'z'; letter++) {
-        envelope->id = arena_printf(arena, BYTES_FMT "%c", BYTES_ARG(remote->message->id), letter);
-        result = store_queue_add(store, arena, envelope, parts, countof(parts), error);
-    }
-    return result;
-}
-
 /* Into the queue, all of them together. */
 static void enqueue(struct store *store, struct arena *arena, const struct store_remote *remote)
 {
     const struct delivery_request *request = remote->request;
+    const struct bytes parts[] = {request->remote_prefix, remote->message->content};
+    bool list = request->list.len > 0;
     struct error error;
     struct queue_envelope envelope = {
         .id = remote->message->id,
         .sender = request->remote_sender,
         .account = request->account,
-        /* A list's failures go to its own return path. */
-        .origin = request->list.len ? QUEUE_ORIGIN_OURS : queue_origin_of(request->origin),
-        .envelope_id = request->envelope_id,
-        .return_full = request->return_full,
-        .return_headers = request->return_headers,
+        .origin = store_queue_origin(request),
+        /* What was asked for of the message to the list is not asked for of its copies (rfc3461:5.2.7.1). */
+        .envelope_id = list ? BYTES("") : request->envelope_id,
+        .return_full = !list && request->return_full,
+        .return_headers = !list && request->return_headers,
         .smtputf8 = request->smtputf8,
         .eight_bit = has_eight_bit(remote->message),
         .require_tls = request->require_tls,
         .tls_optional = request->tls_optional,
-        .verp = request->list.len > 0,
+        .verp = list,
         .submitter = request->submitter,
         .recipients = arena_alloc_array(arena, remote->count, sizeof(*envelope.recipients)),
     };
@@ -104,7 +86,7 @@ static void enqueue(struct store *store, struct arena *arena, const struct store
                                      .notify = given ? given->notify : 0,
                                      .original = given ? given->original : BYTES("")};
     }
-    enum result result = add_to_queue(store, arena, &envelope, remote, &error);
+    enum result result = store_queue_add_copy(store, arena, &envelope, parts, countof(parts), &error);
     if (result == OK) {
         set_all(remote, OK, 250, "2.0.0", BYTES("queued"));
     } else {
@@ -123,21 +105,21 @@ static bool may_queue(const struct store_remote *remote, enum send_status status
 static void take_reply(struct arena *arena, const struct send_reply *reply, const struct send_answer *answer,
                        struct store_outcome *outcome)
 {
-    char enhanced[12];
-    if (!bytes_to_cstring(reply->enhanced, enhanced, sizeof(enhanced)))
-        enhanced[0] = '\0';
-    *outcome = (struct store_outcome){
-        .result = reply->code / 100 == 2   ? OK
-                  : reply->code / 100 == 5 ? PERM
-                                           : TEMP,
-        .code = reply->code,
-        .enhanced = arena_copy(arena, bytes_of(enhanced)),
-        .text = answer->host.len && !reply->local
-                    ? arena_printf(arena, "%s by " BYTES_FMT ": " BYTES_FMT,
-                                   reply->code / 100 == 2 ? "taken" : "not taken", BYTES_ARG(answer->host),
-                                   BYTES_ARG(reply->text))
-                    : arena_copy(arena, reply->text),
-    };
+    struct protocol_reply said = {reply->code, arena_copy(arena, bytes_first(reply->enhanced, ENHANCED_MAX)),
+                                  arena_copy(arena, reply->text)};
+    struct protocol_reply ours = store_reply_for_client(&said);
+    unsigned class = ours.code / 100;
+    bool foreign = answer->host.len && !reply->local;
+    *outcome = (struct store_outcome){.result = class == 2 ? OK : class == 5 ? PERM : TEMP,
+                                      .code = ours.code,
+                                      .enhanced = ours.enhanced,
+                                      .text = said.text};
+    if (!foreign)
+        return;
+    outcome->said = said;
+    outcome->host = answer->host;
+    outcome->text = arena_printf(arena, "%s by " BYTES_FMT ": " BYTES_FMT, class == 2 ? "taken" : "not taken",
+                                 BYTES_ARG(answer->host), BYTES_ARG(reply->text));
 }
 
 /* Those of the share that are not done, as a share of their own that goes into the queue. */
@@ -231,6 +213,18 @@ static struct bytes known_key(struct arena *arena, struct bytes address)
     return arena_concat(arena, whole, countof(whole));
 }
 
+/* In its own words. What it says may be about the sender, or about us: only its enhanced code tells. */
+static struct protocol_reply refusal_of_primary(struct arena *arena, const struct send_answer *answer)
+{
+    const struct send_reply *reply = &answer->replies[0];
+    struct protocol_reply said = {reply->code, bytes_first(reply->enhanced, ENHANCED_MAX), reply->text};
+    struct protocol_reply ours = store_reply_for_client(&said);
+    if (answer->host.len && !reply->local)
+        ours.text = arena_printf(arena, "Not taken by " BYTES_FMT ": " BYTES_FMT, BYTES_ARG(answer->host),
+                                 BYTES_ARG(reply->text));
+    return ours;
+}
+
 struct protocol_reply store_ask_primary(struct store *store, struct arena *arena,
                                         const struct recipient_question *question)
 {
@@ -254,12 +248,12 @@ struct protocol_reply store_ask_primary(struct store *store, struct arena *arena
     struct error error = {{0}};
     bool asked = relay && store_send_now(store, arena, &send, &answer, loop_deadline(ASK_TIMEOUT), &error) == OK &&
                  answer.status == SEND_ANSWERED;
-    if (!asked || answer.replies[0].code / 100 == 4)
+    if (!asked)
         return (struct protocol_reply){450, BYTES("4.4.1"),
                                        BYTES("The primary server cannot be asked about this recipient now. "
                                              "Please try again later.")};
-    if (answer.replies[0].code / 100 == 5)
-        return (struct protocol_reply){550, BYTES("5.1.1"), answer.replies[0].text};
+    if (answer.replies[0].code / 100 != 2)
+        return refusal_of_primary(arena, &answer);
     if (key.len && counters_add(store->counters, key, 1, now, now + relay->remember / SECOND, &value, &error) != OK)
         log_warning("relay", "%s", error.text);
     return fine;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What could not be delivered at once. The spool is a Maildir of files with one line before the message;
- * in memory there is only a name and a time for each. Nothing here can make a bounce: it is mail that was
- * accepted for a mailbox of ours, and its failure is postmaster's to know.
+ * in memory there is only a name and a time for each. Of what is given up the sender is told, where the return
+ * path was known to be his own when it came (store_tell.h); else it goes to quarantine, and postmaster is told.
  */
 #include "roles/store.h"
 
@@ -12,6 +12,7 @@
 #include "message/date.h"
 #include "message/mailbox.h"
 #include "os/files.h"
+#include "roles/store_tell.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,11 +106,14 @@ static void write_notice(struct buf *out, const char *hostname, const struct spo
 {
     buf_printf(out,
                "From: Mail gateway <postmaster@%s>\r\nTo: postmaster\r\n"
-               "Subject: Undeliverable message " BYTES_FMT " is in quarantine\r\n"
-               "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+               "Subject: Undeliverable message " BYTES_FMT " is in quarantine\r\nDate: ",
+               hostname, BYTES_ARG(entries->id));
+    date_write(out, loop_epoch(), 0);
+    buf_printf(out,
+               "\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                "Content-Type: text/plain; charset=utf-8\r\n\r\n"
                "The message " BYTES_FMT " was accepted, but could not be delivered to\r\n\r\n",
-               hostname, BYTES_ARG(entries->id), BYTES_ARG(entries->id));
+               BYTES_ARG(entries->id));
     for (size_t i = 0; i < count && i < NOTICE_MAILBOXES_MAX; i++) {
         add_line(out, entries[i].mailbox);
         buf_add_string(out, "    Reason: ");
@@ -117,8 +121,9 @@ static void write_notice(struct buf *out, const char *hostname, const struct spo
     }
     if (count > NOTICE_MAILBOXES_MAX)
         buf_printf(out, "and %zu others.\r\n", count - NOTICE_MAILBOXES_MAX);
-    buf_add_string(out, "\r\nWhat was not delivered is kept in quarantine. The sender was not told: no "
-                        "bounces are made\r\nhere.\r\n");
+    buf_add_string(out, "\r\nWhat was not delivered is kept in quarantine. The sender was not told of it: nobody "
+                        "vouches\r\nfor the return path, or the message is a notification itself, or it could not "
+                        "be told.\r\n");
 }
 
 void store_tell_postmaster(struct store *store, struct arena *arena, struct bytes id, struct bytes text)
@@ -126,7 +131,10 @@ void store_tell_postmaster(struct store *store, struct arena *arena, struct byte
     struct recipient_lookup found;
     if (recipients_postmaster(store->recipients, arena, &found) != OK || !found.destination_count)
         return;
-    struct store_message notice = {.id = id, .sender = BYTES(""), .content = text};
+    struct bytes head = arena_printf(arena, "Message-ID: <" BYTES_FMT ".%lld.%llu@%s>\r\n", BYTES_ARG(id),
+                                     (long long)loop_epoch_microseconds(), (unsigned long long)store->names++,
+                                     store->role->config.hostname);
+    struct store_message notice = {.id = id, .sender = BYTES(""), .prefix = head, .content = text};
     struct spool_entry line = {.id = id,
                                .sender = BYTES(""),
                                .recipient = BYTES("postmaster"),
@@ -191,7 +199,7 @@ static enum result find_mailbox(const struct recipients *recipients, struct aren
         return result == TEMP ? TEMP : NONE;
     for (size_t i = 0; i < found.destination_count; i++) {
         *out = &found.destinations[i];
-        if (bytes_equal_nocase((*out)->address, address))
+        if (bytes_equal_nocase((*out)->address, address) && (*out)->kind != CONFIG_DELIVER_REMOTE)
             return OK;
     }
     return NONE;
@@ -202,25 +210,32 @@ static enum result retry_entry(struct store *store, struct arena *arena,
                                const struct spool_entry *entry, struct store_message *message,
                                unsigned attempts)
 {
-    struct destination *destination;
-    struct store_outcome outcome = {.result = PERM, .text = BYTES("the mailbox is gone")};
+    struct destination *destination = NULL;
+    struct store_outcome outcome = {.result = PERM, .code = 550, .enhanced = BYTES("5.1.1"),
+                                    .text = BYTES("the mailbox is gone")};
     struct recipients *recipients = recipients_hold(store->recipients);
     enum result found = find_mailbox(recipients, arena, entry->mailbox, &destination);
     if (found == TEMP)
         outcome.result = TEMP;
     if (found == OK)
         store_deliver_to(store, arena, message, destination, &outcome);
+    bool relayed = found == OK && destination->kind != CONFIG_DELIVER_MAILDIR;
     recipients_free(recipients);
     bool expired = loop_epoch() - entry->spooled_at > KEEP_SECONDS && attempts >= ATTEMPTS_LEAST;
     if (found == TEMP || (outcome.result == TEMP && !expired))
         return TEMP;
     log_info("spool", "id=" BYTES_FMT ", to=" BYTES_FMT ", %s", BYTES_ARG(entry->id),
              BYTES_ARG(entry->mailbox), outcome.result == OK ? "delivered" : "given up");
+    struct error error;
+    if (store_spooled_wants(entry, &outcome)) {
+        if (store_tell_spooled(store, arena, entry, message, &outcome, relayed, &error) == OK)
+            return OK;
+        log_warning("spool", "id=" BYTES_FMT ": the sender cannot be told: %s", BYTES_ARG(entry->id), error.text);
+    }
     if (outcome.result == OK)
         return OK;
     struct spool_entry given_up = *entry;
     given_up.reason = bytes_first(outcome.text, REASON_MAX);
-    struct error error;
     if (store_spool(store, arena, message, &given_up, true, &error) != OK)
         return TEMP;
     /* A notice that cannot be delivered makes no further notice. */

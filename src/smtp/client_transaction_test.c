@@ -272,6 +272,50 @@ fiber_test(the_content_is_one_chunk_where_that_is_offered_rfc3030_2)
     finish();
 }
 
+/* Nobody knows what the server made of it. */
+fiber_test(a_refused_bdat_is_reset_before_the_next_mail_rfc3030_2)
+{
+    static const char chunking[] =
+        CHUNKING_GREETING
+        "C: MAIL FROM:<a@b.example>\nC: RCPT TO:<c@d.example>\nS: 250 ok\nS: 250 ok\n"
+        "C: BDAT 3 LAST\nC: x\nS: 452 4.3.1 full\n"
+        "C: RSET\nC: MAIL FROM:<a@b.example>\nC: RCPT TO:<c@d.example>\nS: 250 ok\nS: 250 ok\n"
+        "S: 250 ok\nC: BDAT 3 LAST\nC: y\nS: 250 2.0.0 ok\n"
+        "C: MAIL FROM:<a@b.example>\nC: RCPT TO:<c@d.example>\nS: 250 ok\nS: 550 no\nC: QUIT";
+    open_with(chunking);
+    assert_int_equal(send_to("c@d.example", NULL, "x"), OK);
+    expect_reply(0, 452, "4.3.1", false);
+    assert_int_equal(send_to("c@d.example", NULL, "y"), OK);
+    expect_reply(0, 250, "2.0.0", false);
+    assert_int_equal(send_to("c@d.example", NULL, "z"), OK); /* behind one that was taken: none */
+    finish();
+}
+
+fiber_test(replies_tell_what_they_were_said_to)
+{
+    static const struct {
+        const char *script;
+        enum client_stage stage;
+    } cases[] = {
+        {"S: 451 later\nS: 503 no\nS: 503 no\nC: QUIT", CLIENT_STAGE_MAIL},
+        {"S: 250 ok\nS: 451 later\nS: 503 no\nC: QUIT", CLIENT_STAGE_RECIPIENT},
+        {"S: 250 ok\nS: 250 ok\nS: 451 later\nC: QUIT", CLIENT_STAGE_DATA},
+        {"S: 250 ok\nS: 250 ok\nS: 354 go\nC: x\nC: .\nS: 451 later\nC: QUIT", CLIENT_STAGE_CONTENT},
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        char script[400];
+        snprintf(script, sizeof(script),
+                 PIPELINING_GREETING
+                 "C: MAIL FROM:<a@b.example>\nC: RCPT TO:<c@d.example>\nC: DATA\n%s",
+                 cases[i].script);
+        open_with(script);
+        assert_int_equal(send_to("c@d.example", NULL, "x"), OK);
+        expect_reply(0, 451, "", false);
+        assert_int_equal(s.replies[0].stage, cases[i].stage);
+        finish();
+    }
+}
+
 /* ---- the envelope ---- */
 
 #define ALL_GREETING                                                                               \
@@ -331,6 +375,13 @@ fiber_test(dsn_parameters_are_encoded_rfc3461_4_rfc6533_3)
     r.original = BYTES("rfc822;j\xc3\xb6rg+\xf0\x9f\x98\x80@d.example");
     rcpt_is(r, "<c@d.example> ORCPT=utf-8;j\\x{F6}rg\\x{2B}\\x{1F600}@d.example", false);
     rcpt_is(r, "<c@d.example> ORCPT=utf-8;j\xc3\xb6rg\\x{2B}\xf0\x9f\x98\x80@d.example", true);
+    /* What came in the ASCII form is not encoded once more. */
+    r.original = BYTES("utf-8;j\\x{F6}rg\\x{2B}\\x{1F600}@d.example");
+    rcpt_is(r, "<c@d.example> ORCPT=utf-8;j\\x{F6}rg\\x{2B}\\x{1F600}@d.example", false);
+    rcpt_is(r, "<c@d.example> ORCPT=utf-8;j\xc3\xb6rg\\x{2B}\xf0\x9f\x98\x80@d.example", true);
+    r.original = BYTES("utf-8;\\x{5C}\\x{D800}\\x{110000}\\x{F\\x{}\\x{3D@d.example");
+    rcpt_is(r, "<c@d.example> ORCPT=utf-8;\\x{5C}\\x{5C}x{D800}\\x{5C}x{110000}\\x{5C}x{F"
+               "\\x{5C}x{}\\x{5C}x{3D@d.example", false);
     r.original = BYTES("utf-8;a=b@d.example");
     rcpt_is(r, "<c@d.example> ORCPT=utf-8;a\\x{3D}b@d.example", false);
     static const struct bytes bad[] = {BYTES_INIT("no type"),    BYTES_INIT("rfc822;"),
@@ -590,6 +641,8 @@ int main(void)
         cmocka_unit_test(too_many_recipients_are_temporary_rfc5321_4_5_3_1_10),
         cmocka_unit_test(a_thousand_recipients_and_long_replies_do_not_block_each_other_rfc2920_3_1),
         cmocka_unit_test(the_content_is_one_chunk_where_that_is_offered_rfc3030_2),
+        cmocka_unit_test(a_refused_bdat_is_reset_before_the_next_mail_rfc3030_2),
+        cmocka_unit_test(replies_tell_what_they_were_said_to),
         cmocka_unit_test(parameters_are_sent_as_offered),
         cmocka_unit_test(dsn_parameters_are_encoded_rfc3461_4_rfc6533_3),
         cmocka_unit_test(what_the_server_does_not_offer_is_refused_before_rfc6531_3_6_rfc6152_rfc8689),

@@ -19,6 +19,7 @@
 #include "roles/memfd.h"
 #include "roles/parcel.h"
 #include "roles/store.h"
+#include "roles/store_queue_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +49,7 @@
         }                                                                                          \
     } while (0)
 
-enum { SCRIPTS_MAX = 16, TAKEN_MAX = 64, DESCRIPTORS = 64, START_EPOCH = 1795297381 };
+enum { SCRIPTS_MAX = 16, TAKEN_MAX = 64, SENT_MAX = 256, DESCRIPTORS = 64, START_EPOCH = 1795297381 };
 
 /* How the LMTP server behind the courier treats one recipient. */
 struct lmtp_script {
@@ -59,6 +60,24 @@ struct lmtp_script {
     int64_t times[512];  /* when */
 };
 
+/* What the servers for a domain, or for one recipient, say; or that they cannot be reached. */
+struct send_script {
+    char name[64];
+    unsigned code;
+    enum send_status status;
+};
+
+/* What the courier was asked to send. */
+struct sent {
+    struct bytes domain, sender, submitter, content;
+    struct bytes recipients[8];
+    size_t count;
+    bool verify_only;
+};
+
+/* More sections of the configuration, for the worlds to come. */
+static const char *more_config = "";
+
 static struct world {
     char folder[64];
     struct durable_fake *fake;
@@ -68,7 +87,7 @@ static struct world {
     const char *broken;   /* paths that contain this cannot be created: EACCES */
     struct sync_point {
         size_t index, at; /* among the fake's syncs, and among its operations */
-    } sync_points[128];
+    } sync_points[1024];
     size_t syncs;         /* of the store */
     bool users_take_mail; /* what appears in a mailbox is fetched and deleted at once */
     char taken[TAKEN_MAX][4096];
@@ -82,6 +101,10 @@ static struct world {
     struct lmtp_script scripts[SCRIPTS_MAX];
     size_t script_count;
     size_t transactions;  /* that the courier was asked for */
+    struct send_script send_scripts[SCRIPTS_MAX];
+    size_t send_script_count;
+    struct sent sent[SENT_MAX];
+    size_t sent_count;
     struct arena *arena;  /* of the test */
     char log[65536];
     size_t log_length;
@@ -296,8 +319,8 @@ static void world_create(void)
         "listener smtp { address = [127.0.0.1:25] }\n"
         "domain vouch.example { recipients = users aliases = aliases deliver = \"maildir:%s/mail/{user}\" }\n"
         "domain lmtp.example { deliver = \"lmtp:unix:%s/lmtp\" }\n"
-        "domain other.example { deliver = \"lmtp:127.0.0.1:24\" }\n",
-        world.folder, world.folder, world.folder, world.folder);
+        "domain other.example { deliver = \"lmtp:127.0.0.1:24\" }\n%s",
+        world.folder, world.folder, world.folder, world.folder, more_config);
     write_file("vouch.conf", world.config);
     write_file("users", BYTES("alice\nbob\ncarol quota=1M\n"));
     write_file("aliases", BYTES("team: alice, bob, carol\n"));
@@ -345,8 +368,89 @@ static struct protocol_reply reply_of(unsigned code)
                                                  : BYTES("Never")};
 }
 
+static struct send_script *send_script_of(struct bytes name)
+{
+    for (size_t i = 0; i < world.send_script_count; i++)
+        if (bytes_is(name, world.send_scripts[i].name))
+            return &world.send_scripts[i];
+    return NULL;
+}
+
+/* What the servers say from now on; a recipient's words go before its domain's. */
+static maybe_unused void servers_say(const char *name, unsigned code, enum send_status status)
+{
+    struct send_script *script = send_script_of(bytes_of(name));
+    if (!script) {
+        check(world.send_script_count < SCRIPTS_MAX);
+        script = &world.send_scripts[world.send_script_count++];
+        snprintf(script->name, sizeof(script->name), "%s", name);
+    }
+    script->code = code;
+    script->status = status;
+}
+
+static void note_sent(const struct send_request *asked)
+{
+    check(world.sent_count < SENT_MAX && asked->recipient_count <= countof(world.sent[0].recipients));
+    struct sent *sent = &world.sent[world.sent_count++];
+    *sent = (struct sent){.domain = arena_copy(world.arena, asked->domain),
+                          .sender = arena_copy(world.arena, asked->sender),
+                          .submitter = arena_copy(world.arena, asked->submitter),
+                          .content = arena_copy(world.arena, asked->content),
+                          .count = asked->recipient_count,
+                          .verify_only = asked->verify_only};
+    for (size_t i = 0; i < sent->count; i++)
+        sent->recipients[i] = arena_copy(world.arena, asked->recipients[i].address);
+}
+
+static struct send_reply send_reply_of(const struct send_request *asked, struct bytes recipient,
+                                       enum send_status status)
+{
+    const struct send_script *own = send_script_of(recipient), *all = send_script_of(asked->domain);
+    unsigned code = own ? own->code : all ? all->code : 250;
+    return (struct send_reply){.code = code,
+                               .enhanced = code == 250 ? BYTES("2.0.0") : code < 500 ? BYTES("4.2.0") : BYTES("5.1.1"),
+                               .text = code == 250  ? BYTES("Taken")
+                                       : code < 500 ? BYTES("Not now")
+                                                    : BYTES("Nobody of that name"),
+                               .local = status != SEND_ANSWERED};
+}
+
+static void send_for_store(struct ipc_request *request)
+{
+    struct send_request asked;
+    struct error error;
+    struct buf payload;
+    bool in_descriptor;
+    check(send_request_read(request->message.payload, request->arena, &asked, &in_descriptor));
+    if (in_descriptor)
+        check(files_read_descriptor(request->arena, request->message.descriptors[0], 64 << 20, &asked.content,
+                                    &error) == OK);
+    note_sent(&asked);
+    if (world.courier_delay)
+        fiber_sleep(world.courier_delay);
+    const struct send_script *domain = send_script_of(asked.domain);
+    struct send_answer answer = {.status = domain ? domain->status : SEND_ANSWERED,
+                                 .host = BYTES("mx.far.example"),
+                                 .address = BYTES("192.0.2.1:25"),
+                                 .security = BYTES("none")};
+    answer.replies = arena_alloc_array(request->arena, asked.recipient_count, sizeof(*answer.replies));
+    for (size_t i = 0; i < asked.recipient_count; i++)
+        answer.replies[i] = send_reply_of(&asked, asked.recipients[i].address, answer.status);
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    send_answer_write(&payload, &answer, asked.recipient_count);
+    struct ipc_message message = {request->message.type, buf_bytes(&payload), {-1, -1, -1, -1}};
+    ipc_reply(request, &message);
+    buf_free(&payload);
+    ipc_request_free(request);
+}
+
 static void serve_store(void *context, struct ipc_request *request)
 {
+    if (request->message.type == COURIER_SEND) {
+        send_for_store(request);
+        return;
+    }
     struct courier_request asked;
     struct protocol_reply replies[PROTOCOL_RECIPIENTS_MAX];
     struct buf payload;
@@ -506,6 +610,10 @@ struct mail {
     const char *body;
     enum delivery_place place;
     int64_t patience;             /* 0: a minute */
+    enum delivery_origin origin;
+    const char *remote_sender;    /* NULL: as the sender; for others than strangers, or lists */
+    const char *account, *list, *author, *submitter;
+    bool elsewhere;               /* its recipients may be relayed to */
 };
 
 static maybe_unused unsigned world_code(const struct delivery_answer *answer)
@@ -528,7 +636,8 @@ static void fill_request(const struct mail *mail, struct delivery_request *reque
         size_t at = bytes_rfind_byte(word, '@');
         names[count] = word;
         recipients[count++] =
-            (struct delivery_recipient){word, bytes_first(word, at), bytes_skip(word, at + 1)};
+            (struct delivery_recipient){word, bytes_first(word, at), bytes_skip(word, at + 1),
+                                        .elsewhere = mail->elsewhere};
     }
     *request = (struct delivery_request){
         .sender = BYTES("sender@example.org"),
@@ -538,6 +647,13 @@ static void fill_request(const struct mail *mail, struct delivery_request *reque
         .recipients = recipients,
         .recipient_count = count,
         .prefix = BYTES("Received: by mx\r\n"),
+        .origin = mail->origin,
+        .account = bytes_of(mail->account ? mail->account : ""),
+        .remote_sender = bytes_of(mail->remote_sender ? mail->remote_sender : "sender@example.org"),
+        .remote_prefix = BYTES("X-Remote: yes\r\n"),
+        .list = bytes_of(mail->list ? mail->list : ""),
+        .author = bytes_of(mail->author ? mail->author : ""),
+        .submitter = bytes_of(mail->submitter ? mail->submitter : ""),
         .content = arena_printf(world.arena, "Subject: %s\r\n\r\n%s\r\n", mail->id,
                                 mail->body ? mail->body : "body"),
         .record = {.id = bytes_of(mail->id),
