@@ -31,7 +31,7 @@ static uint16_t first_limit(const struct schedule *schedule, const struct destin
 
 static bool has_fallback(const struct schedule *schedule, const struct destination *destination)
 {
-    return schedule->options.fallback && !destination->direct;
+    return schedule->options.fallback && !destination->direct && !destination->insecure;
 }
 
 /* It is not reached, but there is another way for its mail until it is time to probe it. */
@@ -359,6 +359,9 @@ static int64_t answered(struct schedule *schedule, struct destination *destinati
         destination->fallback_until = 0;
     } else {
         destination->heard = true;
+        /* What else waits may have failed for that reason, and the other way is no more secure. */
+        if (destination->tasks <= 1)
+            destination->insecure = false;
         open_up(schedule, destination, job);
         if (has_fallback(schedule, destination))
             return 0;
@@ -422,6 +425,10 @@ int64_t schedule_judge(struct schedule *schedule, const struct schedule_job *job
         break;
     case SCHEDULE_BUSY:
         delay = too_busy(schedule, destination, job, now);
+        break;
+    case SCHEDULE_INSECURE:
+        destination->insecure |= !job->fallback;
+        delay = unreachable(schedule, destination, job, now);
         break;
     case SCHEDULE_UNREACHABLE:
         delay = unreachable(schedule, destination, job, now);
@@ -557,18 +564,20 @@ bool schedule_status(const struct schedule *schedule, uint32_t index, struct sch
         .running = destination->running,
         .limit = is_doubtful(schedule, destination) ? 1 : destination->limit,
         .failures = destination->failures,
+        .insecure = destination->insecure,
         .blocked_until = destination->blocked_until,
         .sample = destination->put_off,
     };
     return true;
 }
 
-void schedule_restore(struct schedule *schedule, uint32_t index, unsigned failures,
+void schedule_restore(struct schedule *schedule, uint32_t index, unsigned failures, bool insecure,
                       int64_t blocked_until, int64_t now)
 {
     struct destination *destination = destination_at(schedule, index);
     destination->failures = failures < UINT8_MAX ? (uint8_t)failures : UINT8_MAX;
     destination->tries = narrow(destination->tries + failures);
+    destination->insecure = insecure;
     destination->blocked_until = blocked_until;
     settle(schedule, index, now);
 }

@@ -16,6 +16,9 @@
  * since the start and has only mail that failed before is probed, too. Probes never use more than half of
  * the sessions: time-outs of the dead must not hold up the living.
  *
+ * Where there is another way, what was not delivered at the first attempt goes there; but not the mail of a
+ * destination none of whose servers was secure enough, until nothing is left that this has happened to.
+ *
  * Costs: adding O(1); everything else O(log n) at most, but for going through things. 40 octets a task,
  * about 160 a destination, in slabs that are used again. Nothing here panics for lack of memory: adding
  * says false.
@@ -85,7 +88,8 @@ int64_t schedule_wake_at(const struct schedule *schedule, int64_t now);
 enum schedule_outcome {
     SCHEDULE_ANSWERED,     /* its servers said something of this message, be it no */
     SCHEDULE_BUSY,         /* they want less of us */
-    SCHEDULE_UNREACHABLE,  /* no server answers, or none is secure enough */
+    SCHEDULE_UNREACHABLE,  /* no server answers */
+    SCHEDULE_INSECURE,     /* none is secure enough: the same, and its mail goes no other way */
     SCHEDULE_LOST,         /* nothing is known of it: the message waits, the destination does not */
     SCHEDULE_UNTRIED       /* nothing was sent for reasons of our own */
 };
@@ -125,6 +129,7 @@ struct schedule_status {
     struct bytes name;
     size_t tasks;
     unsigned running, limit, failures;
+    bool insecure;         /* no server was secure enough: there is no other way until that mail is gone */
     int64_t blocked_until; /* loop time; not after now: not put off */
     uint32_t sample;       /* a task that was put off, or SCHEDULE_NONE */
 };
@@ -132,7 +137,7 @@ struct schedule_status {
 bool schedule_status(const struct schedule *schedule, uint32_t destination, struct schedule_status *out);
 size_t schedule_table_size(const struct schedule *schedule);
 /* What was known of a destination before the start. */
-void schedule_restore(struct schedule *schedule, uint32_t destination, unsigned failures,
+void schedule_restore(struct schedule *schedule, uint32_t destination, unsigned failures, bool insecure,
                       int64_t blocked_until, int64_t now);
 
 struct schedule_figures {

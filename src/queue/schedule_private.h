@@ -58,6 +58,7 @@ struct destination {
     uint8_t turn;
     uint8_t ring;             /* enum ring_kind */
     bool direct;              /* there is no other way */
+    bool insecure;            /* … as no server was secure enough for mail that waits */
     bool heard;               /* it has answered since the start, be it once */
 };
 

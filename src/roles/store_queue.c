@@ -29,7 +29,8 @@ struct bytes queue_domain(struct arena *arena, struct bytes address)
     return arena_lower(arena, domain);
 }
 
-static uint32_t destination_of_domain(struct store_queue *queue, struct bytes domain)
+/* What may go unprotected (TLS-Required: No) does not wait with what may not: rfc8689:5. */
+static uint32_t destination_of_domain(struct store_queue *queue, struct bytes domain, bool tls_optional)
 {
     char name[ROUTE_NAME_MAX + 1];
     int64_t now = loop_now();
@@ -39,6 +40,13 @@ static uint32_t destination_of_domain(struct store_queue *queue, struct bytes do
         snprintf(name, sizeof(name), "route %s", route.name);
         domain = bytes_of(name);
     }
+    if (tls_optional) {
+        char whole[SCHEDULE_NAME_MAX + sizeof(QUEUE_TLS_OPTIONAL)];
+        domain = bytes_first(domain, SCHEDULE_NAME_MAX - strlen(QUEUE_TLS_OPTIONAL));
+        snprintf(whole, sizeof(whole), BYTES_FMT QUEUE_TLS_OPTIONAL, BYTES_ARG(domain));
+        memcpy(name, whole, sizeof(name));
+        domain = bytes_of(name);
+    }
     uint32_t destination = schedule_destination(queue->schedule, bytes_first(domain, SCHEDULE_NAME_MAX),
                                                 route.concurrency, route.rate, now);
     if (destination != SCHEDULE_NONE && route.relay)
@@ -46,7 +54,7 @@ static uint32_t destination_of_domain(struct store_queue *queue, struct bytes do
     return destination;
 }
 
-uint32_t queue_destination(struct store_queue *queue, struct bytes address)
+uint32_t queue_destination(struct store_queue *queue, struct bytes address, bool tls_optional)
 {
     uint8_t lower[SCHEDULE_NAME_MAX];
     size_t at = bytes_rfind_byte(address, '@');
@@ -58,10 +66,10 @@ uint32_t queue_destination(struct store_queue *queue, struct bytes address)
         lower[i] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
     }
     if (plain)
-        return destination_of_domain(queue, bytes_from(lower, domain.len));
+        return destination_of_domain(queue, bytes_from(lower, domain.len), tls_optional);
     struct arena *arena = arena_create(64 * 1024);
     uint32_t destination =
-        arena ? destination_of_domain(queue, queue_domain(arena, address)) : SCHEDULE_NONE;
+        arena ? destination_of_domain(queue, queue_domain(arena, address), tls_optional) : SCHEDULE_NONE;
     arena_destroy(arena);
     return destination;
 }
@@ -130,12 +138,13 @@ static bool add_task(struct store_queue *queue, uint32_t number, const struct wa
     return schedule_add(queue->schedule, &adding, loop_now());
 }
 
-static struct wanted wanted_of(struct store_queue *queue, const struct queue_recipient *recipient)
+static struct wanted wanted_of(struct store_queue *queue, const struct queue_recipient *recipient,
+                               bool tls_optional)
 {
     bool report = recipient->bounce_wanted || recipient->relayed;
     return (struct wanted){
         .destination = report ? schedule_destination(queue->schedule, BYTES(QUEUE_REPORTS), 0, 0, loop_now())
-                              : queue_destination(queue, recipient->address),
+                              : queue_destination(queue, recipient->address, tls_optional),
         .attempts = recipient->attempts,
         .next_try = recipient->next_try,
     };
@@ -157,7 +166,7 @@ bool queue_schedule_message(struct store_queue *queue, uint32_t number,
     if (count > countof(few) && !(all = calloc(count, sizeof(*all))))
         return false;
     for (size_t i = 0; i < count && fine; i++) {
-        all[i] = wanted_of(queue, &envelope->recipients[i]);
+        all[i] = wanted_of(queue, &envelope->recipients[i], envelope->tls_optional);
         fine = all[i].destination != SCHEDULE_NONE;
     }
     if (fine && count > 1)
@@ -247,7 +256,8 @@ static void found_destination(struct store_queue *queue, struct bytes name, stru
     if (destination == SCHEDULE_NONE)
         destination = schedule_destination(queue->schedule, name, 0, 0, loop_now());
     if (destination != SCHEDULE_NONE)
-        schedule_restore(queue->schedule, destination, failures, due_of(queue, until), loop_now());
+        schedule_restore(queue->schedule, destination, failures,
+                         bytes_ends_with(value, BYTES(" insecure")), due_of(queue, until), loop_now());
 }
 
 static bool hold(struct store_queue *queue, struct bytes account, struct bytes reason)

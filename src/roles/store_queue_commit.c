@@ -73,8 +73,9 @@ void queue_note_destination(struct store_queue *queue, uint32_t destination)
         return;
     int length = snprintf(key, sizeof(key), "destination " BYTES_FMT, BYTES_ARG(status.name));
     int64_t until = loop_epoch() + (status.blocked_until - loop_now()) / SECOND;
-    if (status.failures)
-        snprintf(value, sizeof(value), "%u %lld", status.failures, (long long)until);
+    if (status.failures || status.insecure)
+        snprintf(value, sizeof(value), "%u %lld%s", status.failures, (long long)until,
+                 status.insecure ? " insecure" : "");
     queue_hand_note(queue, bytes_from(key, (size_t)length), bytes_of(value));
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "message/verp.h"
+#include "outbound/route.h"
 #include "roles/store_tls_report.h"
 
 #include <errno.h>
@@ -143,6 +144,15 @@ static enum result send_some(struct attempt *attempt, size_t from, size_t *count
     return result;
 }
 
+/* A fallback relay gets TLS as good as may be (route.h): that is no way for mail which must not go like that. */
+static bool is_fallback_verified(const struct attempt *attempt)
+{
+    const struct config *config = &attempt->queue->store->role->config;
+    struct bytes domain = queue_domain(
+        attempt->arena, attempt->live->envelope.recipients[attempt->indices[0]].address);
+    return route_find(config, domain, true).tls == CONFIG_ROUTE_VERIFY;
+}
+
 static enum schedule_outcome meaning(const struct attempt *attempt, const struct send_answer *answer)
 {
     switch (answer->status) {
@@ -151,17 +161,22 @@ static enum schedule_outcome meaning(const struct attempt *attempt, const struct
     case SEND_UNREACHABLE:
         return SCHEDULE_UNREACHABLE;
     case SEND_INSECURE:
-        /* What only this message demands says nothing of the destination. */
-        return attempt->live->envelope.require_tls ? SCHEDULE_LOST : SCHEDULE_UNREACHABLE;
+        /* What only this message demands says nothing of the destination; the fallback relay is asked for it,
+         * too. */
+        if (attempt->live->envelope.require_tls)
+            return SCHEDULE_LOST;
+        return attempt->job->fallback || is_fallback_verified(attempt) ? SCHEDULE_UNREACHABLE
+                                                                      : SCHEDULE_INSECURE;
     default:
         return SCHEDULE_ANSWERED;
     }
 }
 
+/* What is noted of a destination, as one number. */
 static unsigned failures_of(const struct store_queue *queue, uint32_t destination)
 {
     struct schedule_status status;
-    return schedule_status(queue->schedule, destination, &status) ? status.failures : 0;
+    return schedule_status(queue->schedule, destination, &status) ? status.failures * 2 + status.insecure : 0;
 }
 
 /* The session is free again; what is known of the destination outlives a restart where it matters. */

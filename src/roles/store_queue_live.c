@@ -91,7 +91,7 @@ static enum result prepare(struct store_queue *queue, struct live *live)
         const struct queue_recipient *recipient = &envelope->recipients[i];
         live->where[i] = recipient->bounce_wanted || recipient->relayed
                              ? schedule_destination(queue->schedule, BYTES(QUEUE_REPORTS), 0, 0, loop_now())
-                             : queue_destination(queue, recipient->address);
+                             : queue_destination(queue, recipient->address, envelope->tls_optional);
         if (live->where[i] == SCHEDULE_NONE)
             return error_set(&live->error, TEMP, "out of memory");
     }

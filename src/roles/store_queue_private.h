@@ -25,6 +25,8 @@ enum { QUEUE_TRIES_LEAST = 4, QUEUE_TEXT_MAX = 1000 };
 #define QUEUE_EXPIRED_STATUS "4.4.7" /* rfc3463:3.5: message expired */
 /* The destination of reports that have to be made yet: no domain has such a name. */
 #define QUEUE_REPORTS "(reports)"
+/* Ends the name of a destination of mail with "TLS-Required: No". */
+#define QUEUE_TLS_OPTIONAL " insecure-ok"
 
 struct queue_ticket;
 struct live;
@@ -55,8 +57,9 @@ struct store_queue {
 
 /* store_queue.c */
 struct schedule_options queue_schedule_options(const struct store *store);
-/* The destination of an address: found or made. SCHEDULE_NONE: out of memory. */
-uint32_t queue_destination(struct store_queue *queue, struct bytes address);
+/* The destination of an address: found or made; another one for what may go unprotected. SCHEDULE_NONE: out of
+ * memory. */
+uint32_t queue_destination(struct store_queue *queue, struct bytes address, bool tls_optional);
 /* The domain as the courier wants it: lower case, A-labels. */
 struct bytes queue_domain(struct arena *arena, struct bytes address);
 /* Tasks for all recipients of a message. False: out of memory. */

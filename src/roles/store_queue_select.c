@@ -313,7 +313,8 @@ static struct bytes reason_of(struct store_queue *queue, struct arena *arena, ui
         if (queue_read_envelope(queue->queue, &hold, scratch, &envelope, &error) == OK)
             for (size_t i = 0; i < envelope.recipient_count && !reason.len; i++)
                 if (envelope.recipients[i].text.len &&
-                    queue_destination(queue, envelope.recipients[i].address) == destination)
+                    queue_destination(queue, envelope.recipients[i].address, envelope.tls_optional) ==
+                        destination)
                     reason = arena_copy(arena, bytes_first(envelope.recipients[i].text, 200));
         queue_release(queue->queue, &hold);
     }
