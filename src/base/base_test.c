@@ -657,6 +657,17 @@ static void only_shortest_forms_and_real_characters_are_utf8_rfc3629_4(void **st
         assert_false(utf8_is_ascii(bytes_of(bad[i])));
     }
     assert_true(utf8_is_ascii(BYTES("a\x7f\0")));
+    /* Wherever it stands in or behind whole words. */
+    uint8_t text[21];
+    memset(text, 'a', sizeof(text));
+    for (size_t length = 0; length <= sizeof(text); length++) {
+        assert_true(utf8_is_ascii(bytes_from(text, length)));
+        for (size_t at = 0; at < length; at++) {
+            text[at] = 0x80;
+            assert_false(utf8_is_ascii(bytes_from(text, length)));
+            text[at] = 'a';
+        }
+    }
 }
 
 /* --- ip --- */

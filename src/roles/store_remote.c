@@ -13,6 +13,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "message/idn.h"
 #include "roles/digest.h"
 #include "roles/store_queue.h"
@@ -20,15 +21,7 @@
 
 #define ANSWER_MARGIN (3 * SECOND)
 #define ASK_TIMEOUT (25 * SECOND)
-enum { ENHANCED_MAX = 11 }; /* "5.123.123" */
-
-static struct bytes domain_of(struct bytes address)
-{
-    size_t at = bytes_rfind_byte(address, '@');
-    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
-}
-
-static struct bytes route_domain(struct arena *arena, struct bytes address)
+enum { ENHANCED_MAX = 11 }; static struct bytes route_domain(struct arena *arena, struct bytes address)
 {
     struct bytes domain = domain_of(address), name;
     if (idn_to_ascii(arena, domain, &name, NULL) == OK)
@@ -68,7 +61,7 @@ static void enqueue(struct store *store, struct arena *arena, const struct store
         .return_full = !list && request->return_full,
         .return_headers = !list && request->return_headers,
         .smtputf8 = request->smtputf8,
-        .eight_bit = has_eight_bit(remote->message),
+        .eight_bit = !utf8_is_ascii(remote->message->content),
         .require_tls = request->require_tls,
         .tls_optional = request->tls_optional,
         .verp = list,
