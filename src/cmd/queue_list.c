@@ -83,6 +83,7 @@ static void add_row(struct buf *out, const struct queue_scene *scene, const stru
 {
     const struct queue_envelope *envelope = &entry->envelope;
     char age[16], size[16];
+    size_t line = out->len;
     buf_printf(out, "%-14.*s %5s %6s  %-7s  ", BYTES_ARG(envelope->id),
                queue_duration(scene->now - envelope->queued_at, age), queue_size(envelope->size, size),
                queue_state_name(entry));
@@ -92,9 +93,9 @@ static void add_row(struct buf *out, const struct queue_scene *scene, const stru
         buf_printf(out, " <" BYTES_FMT ">", BYTES_ARG(envelope->recipients[i].address));
     if (envelope->recipient_count > RECIPIENTS_SHOWN)
         buf_printf(out, " and %zu more", envelope->recipient_count - RECIPIENTS_SHOWN);
-    flatten(out, 0);
+    flatten(out, line);
     buf_add_byte(out, '\n');
-    size_t line = out->len;
+    line = out->len;
     buf_add_string(out, "    ");
     add_reason(out, entry);
     if (out->len == line + 4) {

@@ -27,8 +27,8 @@ static const char add_usage[] =
     "  vouch user add --send-as sales@example.org,@shop.example.org anna@example.org\n"
     "  vouch user add --generate --send-as printer@example.org printer\n"
     "\n"
-    "exit status: 0 it is there now, 1 there was one already, or the password will not do, 2 usage\n"
-    "or a fault in the file, 3 it could not be done now\n";
+    "exit status: 0 it is there now, 1 there was one already, the password will not do, or the file cannot\n"
+    "be written, 2 usage or a fault in the file, 3 it could not be done now\n";
 
 static const char passwd_usage[] =
     "usage: vouch user passwd [options] NAME\n"
@@ -47,8 +47,8 @@ static const char passwd_usage[] =
     "  vouch user passwd anna@example.org\n"
     "  pwgen 20 1 | vouch user passwd --password-stdin anna@example.org\n"
     "\n"
-    "exit status: 0 it is changed, 1 there is no such account, or the password will not do, 2 usage\n"
-    "or a fault in the file, 3 it could not be done now\n";
+    "exit status: 0 it is changed, 1 there is no such account, the password will not do, or the file cannot\n"
+    "be written, 2 usage or a fault in the file, 3 it could not be done now\n";
 
 static const char del_usage[] =
     "usage: vouch user del [options] NAME\n"
@@ -62,7 +62,8 @@ static const char del_usage[] =
     "examples:\n"
     "  vouch user del anna@example.org\n"
     "\n"
-    "exit status: 0 it is gone, 1 there was none, 2 usage or a fault in the file, 3 it could not be done now\n";
+    "exit status: 0 it is gone, 1 there was none, or the file cannot be written, 2 usage or a fault in the\n"
+    "file, 3 it could not be done now\n";
 
 static int complain(const struct user_scene *scene, int status, const struct error *error)
 {

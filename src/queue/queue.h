@@ -131,6 +131,7 @@ struct queue_item *queue_item(struct queue *queue, uint32_t number);
 uint32_t queue_find(const struct queue *queue, struct bytes id);
 /* Goes through all: uint32_t n = QUEUE_NO_ITEM; while ((n = queue_next(queue, n)) != QUEUE_NO_ITEM) */
 uint32_t queue_next(const struct queue *queue, uint32_t number);
+/* Without case. Two accounts may have the same: the envelope decides. */
 uint32_t queue_account_hash(struct bytes account);
 /* The id of an item, without reading the disk. Of an id that is not of our own form only a hash is
  * kept: false, and the envelope has to be read. */

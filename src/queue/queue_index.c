@@ -5,6 +5,8 @@
  */
 #include "queue/queue_private.h"
 
+#include "base/ascii.h"
+
 #include <stdlib.h>
 #include <string.h>
 

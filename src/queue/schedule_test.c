@@ -456,6 +456,52 @@ static void a_retry_is_now_whatever_its_destination_is_doing(void **state)
     tear_down();
 }
 
+/* Who can make the secure way fail must not get the mail by one that is less so. */
+static void mail_that_no_server_was_secure_enough_for_takes_no_detour(void **state)
+{
+    (void)state;
+    struct schedule_options other = usual;
+    other.fallback = true;
+    set_up(&other);
+    add(1, "false.example");
+    add(2, "false.example");
+    struct schedule_job job = next();
+    within(put_off(&job, SCHEDULE_INSECURE), 4 * MINUTE, 6 * MINUTE);
+    assert_true(nothing());
+    add(3, "false.example");
+    assert_true(nothing());
+    now += HOUR;
+    job = next();
+    assert_true(job.probe && !job.fallback);
+    /* Now it is not even there: that changes nothing. */
+    put_off(&job, SCHEDULE_UNREACHABLE);
+    assert_true(nothing());
+    /* What was known before the start still counts. */
+    struct schedule_status status;
+    uint32_t index = place("false.example");
+    assert_true(schedule_status(s, index, &status) && status.insecure);
+    now += DAY;
+    for (int i = 0; i < 3; i++) {
+        job = next();
+        assert_false(job.fallback);
+        deliver(&job);
+    }
+    /* All that had failed for this reason is gone. */
+    assert_true(schedule_status(s, index, &status) && !status.insecure);
+    add(4, "false.example");
+    job = next();
+    assert_int_equal(put_off(&job, SCHEDULE_UNREACHABLE), 0);
+    job = next();
+    assert_true(job.fallback);
+    /* That the detour is not secure enough says nothing of the straight way. */
+    put_off(&job, SCHEDULE_INSECURE);
+    assert_true(schedule_status(s, index, &status) && !status.insecure);
+    add(5, "known.example");
+    schedule_restore(s, place("known.example"), 2, true, now + HOUR, now);
+    assert_true(nothing());
+    tear_down();
+}
+
 static void a_detour_takes_what_failed_once(void **state)
 {
     (void)state;
@@ -509,7 +555,7 @@ static void what_was_known_before_a_restart_is_kept_to(void **state)
     struct schedule_adding adding = {
         .message = 1, .destination = place("dead.example"), .due = now, .loaded = true};
     assert_true(schedule_add(s, &adding, now));
-    schedule_restore(s, place("dead.example"), 6, now + HOUR, now);
+    schedule_restore(s, place("dead.example"), 6, false, now + HOUR, now);
     assert_true(nothing());
     assert_int_equal(schedule_task(s, schedule_first(s, 1)).tries, 6);
     now += HOUR;
@@ -543,7 +589,7 @@ static void a_million_for_a_dead_destination_costs_one_timer_and_little_memory(v
     enum { MANY = 1000000 };
     set_up(&usual);
     uint32_t dead = place("dead.example");
-    schedule_restore(s, dead, 3, now + HOUR, now);
+    schedule_restore(s, dead, 3, false, now + HOUR, now);
     for (uint32_t i = 0; i < MANY; i++) {
         struct schedule_adding adding = {.message = i, .destination = dead, .due = now};
         assert_true(schedule_add(s, &adding, now));
@@ -661,6 +707,7 @@ int main(void)
         cmocka_unit_test(held_mail_waits_until_it_is_released),
         cmocka_unit_test(a_retry_is_now_whatever_its_destination_is_doing),
         cmocka_unit_test(a_detour_takes_what_failed_once),
+        cmocka_unit_test(mail_that_no_server_was_secure_enough_for_takes_no_detour),
         cmocka_unit_test(what_was_known_before_a_restart_is_kept_to),
         cmocka_unit_test(what_is_taken_is_nobody_elses),
         cmocka_unit_test(a_million_for_a_dead_destination_costs_one_timer_and_little_memory),

@@ -4,16 +4,27 @@
  *
  * From the soft part of a limit on replies are delayed, at the limit mail is put off (450), and what no user
  * does by himself holds the account, if so configured: until somebody has looked, nothing of it goes out.
+ * Only what is accepted counts: a client that tries again and again at its limit does not make it worse.
  */
 #include "roles/edge_mail.h"
 
 #include "base/ascii.h"
 #include "base/log.h"
-#include "roles/digest.h"
+#include "roles/account_key.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { TIMEOUT_SECONDS = 10, DELAY_MAX_SECONDS = 20, UNKNOWN_LEAST = 50 };
+enum {
+    TIMEOUT_SECONDS = 10,
+    DELAY_MAX_SECONDS = 20,
+    UNKNOWN_LEAST = 50,
+    /* So many times the average of so many days before, and half the day's limit but not less than: */
+    SUDDEN_TIMES = 10,
+    SUDDEN_DAYS = 7,
+    SUDDEN_LEAST = 100,
+    SUDDEN_WITHOUT_LIMIT = 1000
+};
 
 /* Hosts that send without AUTH */
 
@@ -98,57 +109,63 @@ bool edge_count(struct edge_mail *mail, const struct count_question *question, u
 }
 
 /* A key, or a member of a set, of this account. */
-static bool make_key(struct edge_mail *mail, const char *what, struct bytes member, struct bytes *out)
+static bool make_key(struct edge_mail *mail, const char *what, struct bytes detail, struct bytes *out)
 {
-    uint8_t room[256];
-    struct bytes parts[] = {BYTES("account"), bytes_of(what), lowered(mail->account, room), member};
-    return digest_parts(mail->gather.arena, parts, countof(parts), out);
+    return account_key(mail->gather.arena, what, mail->account->name, mail->released, detail, out);
 }
 
 struct measure {
     const char *name;     /* as the user hears it */
     enum count_kind kind;
     uint64_t delta;
-    struct bytes member;
+    struct bytes member;  /* of a set; else what tells counters of this name apart */
     int64_t window;
     uint64_t most;        /* 0: no limit */
     bool tells_theft;     /* past it the account is held */
+    bool always;          /* counted without a limit, too */
+    uint64_t value;       /* what the store says */
 };
 
-/* The limit that is exceeded, or NULL; *share is how much of the fullest one is used, in percent. False: the
- * store does not answer. */
-static bool take(struct edge_mail *mail, const struct measure *measures, size_t count,
-                 const struct measure **exceeded, uint64_t *value, unsigned *share)
+static bool add_item(struct edge_mail *mail, const struct measure *measure, struct count_question *question)
+{
+    struct count_item *item = &question->items[question->count++];
+    bool is_set = measure->kind == COUNT_DISTINCT;
+    *item = (struct count_item){
+        .kind = measure->kind, .delta = measure->delta, .window = measure->window, .most = measure->most};
+    return make_key(mail, measure->name, is_set ? BYTES("") : measure->member, &item->key) &&
+           (!is_set || make_key(mail, measure->name, measure->member, &item->member));
+}
+
+/* The limit that would be exceeded, or NULL: then it is counted. *share is how much of the fullest one is used,
+ * in percent. False: the store does not answer. */
+static bool take(struct edge_mail *mail, struct measure *measures, size_t count,
+                 const struct measure **exceeded, unsigned *share)
 {
     struct count_question question = {.count = 0};
-    const struct measure *asked[PROTOCOL_COUNTS_MAX];
+    struct measure *asked[PROTOCOL_COUNTS_MAX];
     uint64_t values[PROTOCOL_COUNTS_MAX];
     *exceeded = NULL;
     *share = 0;
     for (size_t i = 0; i < count; i++) {
-        struct count_item *item = &question.items[question.count];
-        const struct measure *measure = &measures[i];
-        if (!measure->most)
+        if (!measures[i].most && !measures[i].always)
             continue;
-        *item = (struct count_item){
-            .kind = measure->kind, .delta = measure->delta, .window = measure->window};
-        if (!make_key(mail, measure->name, BYTES(""), &item->key) ||
-            (measure->kind == COUNT_DISTINCT && !make_key(mail, measure->name, measure->member, &item->member)))
+        asked[question.count] = &measures[i];
+        if (!add_item(mail, &measures[i], &question))
             return false;
-        asked[question.count++] = measure;
     }
     if (question.count && !edge_count(mail, &question, values))
         return false;
     for (size_t i = 0; i < question.count; i++) {
+        asked[i]->value = values[i];
+        if (!asked[i]->most)
+            continue;
         uint64_t percent = values[i] * 100 / asked[i]->most;
         /* One more of a set is no more mail, and who has reached its size is not slow for a day. */
         if (asked[i]->kind == COUNT_ADD && percent > *share)
             *share = percent < 1000 ? (unsigned)percent : 1000;
         bool worse = !*exceeded || (asked[i]->tells_theft && !(*exceeded)->tells_theft);
-        if (values[i] > asked[i]->most && worse) {
+        if (values[i] > asked[i]->most && worse)
             *exceeded = asked[i];
-            *value = values[i];
-        }
     }
     return true;
 }
@@ -163,7 +180,10 @@ static bool ask_hold(struct edge_mail *mail, struct bytes reason, bool tell_only
     bool asked = edge_ask_store(mail->edge, mail->gather.arena, &request, &answer,
                                 loop_deadline(TIMEOUT_SECONDS * SECOND), reply);
     buf_free(&payload);
-    bool held = asked && answer.payload.len == 1 && answer.payload.ptr[0] == 1;
+    struct cursor cursor = cursor_over(asked ? answer.payload : BYTES(""));
+    bool held = cursor_u8(&cursor) == 1;
+    if (asked)
+        mail->released = cursor_u64(&cursor);
     if (held)
         smtp_reply_set(reply, mail->gather.arena, 450, "4.7.1",
                        "This account is held, since it looks as if somebody else used it. Please ask your "
@@ -177,13 +197,13 @@ static bool hold(struct edge_mail *mail, struct bytes reason, struct smtp_reply 
     return ask_hold(mail, reason, false, reply);
 }
 
-static bool put_off(struct edge_mail *mail, const struct measure *exceeded, uint64_t value,
-                    struct bytes why, struct smtp_reply *reply)
+static bool put_off(struct edge_mail *mail, const struct measure *exceeded, struct bytes why,
+                    struct smtp_reply *reply)
 {
     struct smtp_reply ignored = {.code = 250};
     ask_hold(mail, why, true, &ignored);
     log_warning("account", BYTES_FMT ": %s: %llu of %llu", BYTES_ARG(mail->account->name), exceeded->name,
-                (unsigned long long)value, (unsigned long long)exceeded->most);
+                (unsigned long long)exceeded->value, (unsigned long long)exceeded->most);
     smtp_reply_set(reply, mail->gather.arena, 450, "4.7.1",
                    "Too much from this account: %s is limited to %llu. Please try again later.",
                    exceeded->name, (unsigned long long)exceeded->most);
@@ -191,15 +211,13 @@ static bool put_off(struct edge_mail *mail, const struct measure *exceeded, uint
 }
 
 /* A limit is exceeded: not now, or held. */
-static bool enforce(struct edge_mail *mail, const struct measure *exceeded, uint64_t value,
-                    struct smtp_reply *reply)
+static bool enforce(struct edge_mail *mail, const struct measure *exceeded, struct smtp_reply *reply)
 {
-    bool theft = exceeded->tells_theft || value / 2 >= exceeded->most;
     struct bytes why = arena_printf(mail->gather.arena, "%s: %llu, with a limit of %llu", exceeded->name,
-                                    (unsigned long long)value, (unsigned long long)exceeded->most);
-    if (theft && mail->gather.config->submission.hold && !mail->account->machine)
+                                    (unsigned long long)exceeded->value, (unsigned long long)exceeded->most);
+    if (exceeded->tells_theft && mail->gather.config->submission.hold && !mail->account->machine)
         hold(mail, why, reply);
-    return reply->code / 100 == 2 ? put_off(mail, exceeded, value, why, reply) : false;
+    return reply->code / 100 == 2 ? put_off(mail, exceeded, why, reply) : false;
 }
 
 /* The fuller a limit is, the longer; `share` in percent. Once a reply, or its time-out would pass. */
@@ -211,82 +229,147 @@ static void slow_down(struct edge_mail *mail, unsigned share)
 }
 
 /* The store must be there to count: a limit that a crash lifts is none. *share becomes the largest so far. */
-static bool check(struct edge_mail *mail, const struct measure *measures, size_t count, unsigned *share,
+static bool check(struct edge_mail *mail, struct measure *measures, size_t count, unsigned *share,
                   struct smtp_reply *reply)
 {
     const struct measure *exceeded;
-    uint64_t value = 0;
     unsigned used;
-    if (take(mail, measures, count, &exceeded, &value, &used)) {
+    if (take(mail, measures, count, &exceeded, &used)) {
         *share = used > *share ? used : *share;
-        return !exceeded || enforce(mail, exceeded, value, reply);
+        return !exceeded || enforce(mail, exceeded, reply);
     }
     smtp_reply_set(reply, mail->gather.arena, 451, "4.3.0",
                    "Temporarily unable to handle mail. Please try again.");
     return false;
 }
 
+/* anna+news@ is anna@: a detail is the user's own invention, one for each purpose (rfc5233:1). */
+static struct bytes without_detail(struct edge_mail *mail, const struct smtp_transaction *transaction)
+{
+    struct bytes local = transaction->sender_local;
+    size_t at = bytes_find_byte(local, (uint8_t)mail->account->identity.delimiter);
+    struct bytes parts[] = {at != BYTES_NOT_FOUND && at > 0 ? bytes_first(local, at) : local, BYTES("@"),
+                            transaction->sender_domain};
+    return arena_lower(mail->gather.arena, arena_concat(mail->gather.arena, parts, countof(parts)));
+}
+
 bool edge_account_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
 {
     const struct config *config = mail->gather.config;
+    const struct smtp_transaction *transaction = session->transaction;
     struct ip network = ip_masked(&session->client, session->client.family == 4 ? 24 : 48);
     struct measure measures[] = {
-        {"sender addresses a day", COUNT_DISTINCT, 1,
-         arena_lower(mail->gather.arena, session->transaction->sender), DAY, config->submission.senders_day,
-         true},
-        {"networks a day", COUNT_DISTINCT, 1, bytes_from(network.octets, 16), DAY,
-         config->submission.networks_day, true},
+        {.name = "networks a day", .kind = COUNT_DISTINCT, .member = bytes_from(network.octets, 16),
+         .window = DAY, .most = config->submission.networks_day, .tells_theft = true},
+        {.name = "sender addresses a day", .kind = COUNT_DISTINCT, .member = without_detail(mail, transaction),
+         .window = DAY, .most = config->submission.senders_day, .tells_theft = true},
     };
+    unsigned share = 0;
     /* A host has its list of senders and one place. */
     if (mail->account->machine)
         return true;
-    unsigned share = 0;
-    if (!hold(mail, BYTES(""), reply) || !check(mail, measures, countof(measures), &share, reply))
+    /* <> is no address of anybody's. */
+    if (!hold(mail, BYTES(""), reply) ||
+        !check(mail, measures, transaction->sender.len ? 2 : 1, &share, reply))
         return false;
     slow_down(mail, share);
     return true;
 }
 
-static bool check_domains(struct edge_mail *mail, const struct smtp_session *session, unsigned *share,
-                          struct smtp_reply *reply)
+/* Adds a measure for each of the next recipients' domains, up to `room`; the number of the first one left. */
+static size_t add_domains(struct edge_mail *mail, const struct smtp_transaction *transaction, size_t first,
+                          struct measure *measures, size_t room, size_t *count)
 {
-    const struct smtp_transaction *transaction = session->transaction;
-    struct measure measures[PROTOCOL_COUNTS_MAX];
-    for (size_t i = 0; i < transaction->recipient_count;) {
-        size_t count = 0;
-        for (; count < countof(measures) && i < transaction->recipient_count; i++)
-            measures[count++] = (struct measure){
-                "recipient domains a day", COUNT_DISTINCT, 1,
-                arena_lower(mail->gather.arena, transaction->recipients[i].domain), DAY,
-                mail->gather.config->submission.domains_day, false};
-        if (!check(mail, measures, count, share, reply))
-            return false;
+    struct bytes before = BYTES("");
+    for (; first < transaction->recipient_count && *count < room; first++) {
+        struct bytes domain = transaction->recipients[first].domain;
+        if (first && bytes_equal_nocase(domain, before))
+            continue;
+        before = domain;
+        measures[(*count)++] = (struct measure){.name = "recipient domains a day",
+                                                .kind = COUNT_DISTINCT,
+                                                .member = arena_lower(mail->gather.arena, domain),
+                                                .window = DAY,
+                                                .most = mail->gather.config->submission.domains_day};
     }
-    return true;
+    return first;
+}
+
+/* What is counted but limits nothing, for the comparison of one day with those before. */
+static size_t add_days(struct edge_mail *mail, uint64_t recipients, struct measure *measures)
+{
+    uint64_t *day = arena_alloc_array(mail->gather.arena, SUDDEN_DAYS + 1, sizeof(*day));
+    size_t count = 0;
+    for (; day && count <= SUDDEN_DAYS; count++) {
+        day[count] = (uint64_t)(loop_epoch() / (DAY / SECOND)) - count;
+        measures[count] = (struct measure){.name = "recipients of a day",
+                                           .kind = count ? COUNT_GET : COUNT_ADD,
+                                           .delta = recipients,
+                                           .member = bytes_from(&day[count], sizeof(day[count])),
+                                           .window = (SUDDEN_DAYS + 2) * DAY,
+                                           .always = true};
+    }
+    return count;
+}
+
+/* Much more mail than the account sends on other days. `days`: today, and those before. */
+static bool is_usual(struct edge_mail *mail, const struct measure *days, struct smtp_reply *reply)
+{
+    const struct config *config = mail->gather.config;
+    uint64_t before = 0, limit = config->submission.recipients_day;
+    uint64_t least = !limit ? SUDDEN_WITHOUT_LIMIT : limit / 2 > SUDDEN_LEAST ? limit / 2 : SUDDEN_LEAST;
+    for (size_t i = 1; i <= SUDDEN_DAYS; i++)
+        before += days[i].value;
+    if (!config->submission.hold || days[0].value <= least ||
+        days[0].value * SUDDEN_DAYS <= before * SUDDEN_TIMES)
+        return true;
+    return hold(mail,
+                arena_printf(mail->gather.arena, "recipients of this day: %llu, with %llu in the %d days before",
+                             (unsigned long long)days[0].value, (unsigned long long)before, SUDDEN_DAYS),
+                reply);
 }
 
 bool edge_account_message(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
 {
     const struct config *config = mail->gather.config;
-    uint64_t recipients = session->transaction->recipient_count;
-    uint64_t octets = session->transaction->content.len * recipients;
-    struct measure measures[] = {
-        {"messages an hour", COUNT_ADD, 1, BYTES(""), HOUR, config->submission.messages_hour, false},
-        {"messages a day", COUNT_ADD, 1, BYTES(""), DAY, config->submission.messages_day, false},
-        {"recipients an hour", COUNT_ADD, recipients, BYTES(""), HOUR, config->submission.recipients_hour,
-         false},
-        {"recipients a day", COUNT_ADD, recipients, BYTES(""), DAY, config->submission.recipients_day, false},
-        {"octets a day", COUNT_ADD, octets, BYTES(""), DAY, config->submission.octets_day, false},
+    const struct smtp_transaction *transaction = session->transaction;
+    uint64_t recipients = transaction->recipient_count;
+    uint64_t octets = transaction->content.len * recipients;
+    struct measure fixed[] = {
+        {.name = "messages an hour", .kind = COUNT_ADD, .delta = 1, .window = HOUR,
+         .most = config->submission.messages_hour},
+        {.name = "messages a day", .kind = COUNT_ADD, .delta = 1, .window = DAY,
+         .most = config->submission.messages_day},
+        {.name = "recipients an hour", .kind = COUNT_ADD, .delta = recipients, .window = HOUR,
+         .most = config->submission.recipients_hour},
+        {.name = "recipients a day", .kind = COUNT_ADD, .delta = recipients, .window = DAY,
+         .most = config->submission.recipients_day},
+        {.name = "octets a day", .kind = COUNT_ADD, .delta = octets, .window = DAY,
+         .most = config->submission.octets_day},
+        {.name = ACCOUNT_KEY_TRIED, .kind = COUNT_ADD, .delta = recipients, .window = DAY, .always = true},
     };
+    enum { FIXED = countof(fixed), ROOM = PROTOCOL_COUNTS_MAX - FIXED - SUDDEN_DAYS - 1 };
+    struct measure measures[PROTOCOL_COUNTS_MAX];
+    size_t count = 0, next = 0;
     unsigned share = 0;
-    if (!check(mail, measures, countof(measures), &share, reply) ||
-        !check_domains(mail, session, &share, reply))
+    /* The volume goes with the last ones: what is refused for its domains is no volume. */
+    while ((next = add_domains(mail, transaction, next, measures, ROOM, &count)) < recipients) {
+        if (!check(mail, measures, count, &share, reply))
+            return false;
+        count = 0;
+    }
+    memcpy(measures + count, fixed, sizeof(fixed));
+    count += FIXED;
+    size_t days = mail->account->machine ? 0 : add_days(mail, recipients, measures + count);
+    if (!check(mail, measures, count + days, &share, reply) ||
+        (days && !is_usual(mail, measures + count, reply)))
         return false;
     slow_down(mail, share);
     return true;
 }
 
-/* Who has an old list of addresses, or guesses, meets many that do not exist. */
+/* Who has an old list of addresses, or guesses, meets many that do not exist. Of those here we know it
+ * ourselves; of others the store hears (store_account_unknown()). */
 void edge_account_refused(struct edge_mail *mail, const struct smtp_recipient *recipient)
 {
     const struct config *config = mail->gather.config;
@@ -296,8 +379,8 @@ void edge_account_refused(struct edge_mail *mail, const struct smtp_recipient *r
     unsigned most = config->submission.unknown_percent;
     (void)recipient;
     if (!most || mail->account->machine ||
-        !make_key(mail, "unknown recipients", BYTES(""), &question.items[0].key) ||
-        !make_key(mail, "recipients a day", BYTES(""), &question.items[1].key))
+        !make_key(mail, "unknown recipients here", BYTES(""), &question.items[0].key) ||
+        !make_key(mail, ACCOUNT_KEY_TRIED, BYTES(""), &question.items[1].key))
         return;
     question.items[0].kind = COUNT_ADD;
     question.items[0].delta = 1;

@@ -5,10 +5,11 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "message/date.h"
-#include "roles/digest.h"
+#include "roles/account_key.h"
 #include "roles/store_queue.h"
 
-enum { UNKNOWN_LEAST = 50, NOTICE_MAX = 16 * 1024, REASON_MAX = 1024 };
+#define RELEASE_KEPT (3650 * DAY)
+enum { UNKNOWN_LEAST = 50, UNKNOWN_DOMAINS = 3, NOTICE_MAX = 16 * 1024, REASON_MAX = 1024 };
 
 static enum result add(struct store *store, const char *kind, struct bytes key, struct bytes member,
                        uint64_t delta, int64_t window, uint64_t *value)
@@ -28,17 +29,23 @@ static enum result add(struct store *store, const char *kind, struct bytes key, 
     return result;
 }
 
-static uint64_t get(struct store *store, struct bytes key)
+/* TEMP: nobody knows, which is not zero. */
+static enum result get(struct store *store, const char *kind, struct bytes key, struct bytes member,
+                       uint64_t *value)
 {
-    uint64_t value = 0;
+    struct error error;
     struct buf full;
+    *value = 0;
     buf_init(&full, COUNTER_KEY_MAX);
-    buf_add_string(&full, "count:");
+    buf_add_string(&full, kind);
     buf_add(&full, key);
-    if (counters_get(store->counters, buf_bytes(&full), loop_epoch(), &value, NULL) != OK)
-        value = 0;
+    buf_add(&full, member);
+    enum result result = counters_get(store->counters, buf_bytes(&full), loop_epoch(), value, &error);
     buf_free(&full);
-    return value;
+    if (result != TEMP)
+        return OK;
+    log_error("counters", "%s", error.text);
+    return TEMP;
 }
 
 static enum result count(struct store *store, const struct count_item *item, uint64_t *value)
@@ -46,7 +53,9 @@ static enum result count(struct store *store, const struct count_item *item, uin
     struct bytes none = BYTES("");
     uint64_t seen = 0;
     enum result result = OK;
-    *value = item->kind == COUNT_ADD ? 0 : get(store, item->key);
+    *value = 0;
+    if (item->kind != COUNT_ADD && get(store, "count:", item->key, none, value) != OK)
+        return TEMP;
     if (item->kind == COUNT_ADD || (item->kind == COUNT_FIRST && *value == 0))
         return add(store, "count:", item->key, none, item->delta, item->window, value);
     if (item->kind == COUNT_DISTINCT)
@@ -56,15 +65,63 @@ static enum result count(struct store *store, const struct count_item *item, uin
     return result;
 }
 
+/* What item `index` would add to its counter: a member that came before in the question is no new one. */
+static enum result growth(struct store *store, const struct count_question *question, size_t index,
+                          uint64_t *value)
+{
+    const struct count_item *item = &question->items[index];
+    uint64_t seen;
+    *value = item->kind == COUNT_ADD ? item->delta : 0;
+    if (item->kind != COUNT_DISTINCT)
+        return OK;
+    if (get(store, "member:", item->key, item->member, &seen) != OK)
+        return TEMP;
+    for (size_t i = 0; i < index && !seen; i++)
+        seen = question->items[i].kind == COUNT_DISTINCT &&
+               bytes_equal(question->items[i].key, item->key) &&
+               bytes_equal(question->items[i].member, item->member);
+    *value = !seen;
+    return OK;
+}
+
+/* What all would come to; *fits: within the limits. */
+static enum result forecast(struct store *store, const struct count_question *question, uint64_t *values,
+                            bool *fits)
+{
+    uint64_t growths[PROTOCOL_COUNTS_MAX];
+    *fits = true;
+    for (size_t i = 0; i < question->count; i++) {
+        const struct count_item *item = &question->items[i];
+        if (growth(store, question, i, &growths[i]) != OK ||
+            get(store, "count:", item->key, BYTES(""), &values[i]) != OK)
+            return TEMP;
+        for (size_t k = 0; k <= i; k++)
+            values[i] += bytes_equal(question->items[k].key, item->key) ? growths[k] : 0;
+        *fits = *fits && (!item->most || values[i] <= item->most);
+    }
+    return OK;
+}
+
+static bool is_limited(const struct count_question *question)
+{
+    for (size_t i = 0; i < question->count; i++)
+        if (question->items[i].most)
+            return true;
+    return false;
+}
+
 void store_answer_counts(struct store *store, struct ipc_request *request)
 {
     struct count_question question;
     uint64_t values[PROTOCOL_COUNTS_MAX];
     struct buf payload;
+    bool fits = true;
     if (!count_question_read(request->message.payload, &question))
         return;
-    /* No answer says that it was not counted. */
-    for (size_t i = 0; i < question.count; i++)
+    /* No answer says that it was not counted. Nothing here waits: no other question comes in between. */
+    if (is_limited(&question) && forecast(store, &question, values, &fits) != OK)
+        return;
+    for (size_t i = 0; i < question.count && fits; i++)
         if (count(store, &question.items[i], &values[i]) != OK)
             return;
     buf_init(&payload, IPC_PAYLOAD_MAX);
@@ -118,14 +175,23 @@ static void tell_held(struct store *store, struct arena *arena, struct bytes acc
     buf_free(&rest);
 }
 
-static bool account_key(struct arena *arena, const char *what, struct bytes account, struct bytes *out);
+/* When it was released last, in seconds of the epoch; 0: never. It outlives a restart with the counters. */
+static uint64_t released_at(struct store *store, struct arena *arena, struct bytes account)
+{
+    struct bytes key;
+    uint64_t value = 0;
+    if (!account_key(arena, "released", account, 0, BYTES(""), &key) ||
+        get(store, "count:", key, BYTES(""), &value) != OK)
+        return 0;
+    return value;
+}
 
 /* Once a day. */
 static void tell_limit(struct store *store, struct arena *arena, struct bytes account, struct bytes reason)
 {
     struct bytes key;
     uint64_t told = 0;
-    if (account_key(arena, "told", account, &key) && add(store, "count:", key, BYTES(""), 1, DAY, &told) == OK &&
+    if (account_key(arena, "told", account, 0, BYTES(""), &key) && add(store, "count:", key, BYTES(""), 1, DAY, &told) == OK &&
         told == 1)
         tell(store, arena, account, "sends too much", "sends more than it may:", reason,
              BYTES("Its mail is put off (450) until the limit allows it. This is told once a day.\r\n"));
@@ -160,7 +226,22 @@ void store_answer_hold(struct store *store, struct ipc_request *request)
                      question.tell_only ? BYTES("") : question.reason);
     buf_init(&payload, 16);
     ipc_add_u8(&payload, held);
+    ipc_add_u64(&payload, released_at(store, request->arena, question.account));
     store_reply(request, &payload);
+}
+
+/* From now on its counters have other keys: they begin at zero. Each time is later than the one before. */
+static enum result begin_anew(struct store *store, struct bytes account)
+{
+    struct arena *arena = arena_create(64 * 1024);
+    enum result result = TEMP;
+    struct bytes key;
+    if (arena && account_key(arena, "released", account, 0, BYTES(""), &key)) {
+        uint64_t before = released_at(store, arena, account), now = (uint64_t)loop_epoch(), after;
+        result = add(store, "count:", key, BYTES(""), now > before ? now - before : 1, RELEASE_KEPT, &after);
+    }
+    arena_destroy(arena);
+    return result;
 }
 
 enum result store_account_release(struct store *store, struct bytes account, struct error *error)
@@ -168,36 +249,50 @@ enum result store_account_release(struct store *store, struct bytes account, str
     struct bytes reason;
     if (!store_queue_account_is_held(store, account, &reason))
         return error_set(error, NONE, "the account is not held");
+    /* Else the next message would hold it again. */
+    if (begin_anew(store, account) != OK)
+        return error_set(error, TEMP, "the account's counters cannot be written");
     return store_queue_hold_account(store, account, false, BYTES(""), error);
 }
 
-/* The same keys as the edge's for recipients that are refused here (edge_account.c). */
-static bool account_key(struct arena *arena, const char *what, struct bytes account, struct bytes *out)
+struct unknown {
+    uint64_t bad, total, domains;
+};
+
+/* No more members than matter are kept: the domains are a stranger's to choose. */
+static enum result count_unknown(struct store *store, struct arena *arena, struct bytes account,
+                                 struct bytes domain, struct unknown *out)
 {
-    struct bytes parts[] = {BYTES("account"), bytes_of(what), arena_lower(arena, account), BYTES("")};
-    return digest_parts(arena, parts, countof(parts), out);
+    uint64_t released = released_at(store, arena, account);
+    struct count_item item = {.kind = COUNT_DISTINCT, .window = DAY};
+    struct bytes bad, tried, lowered = arena_lower(arena, domain);
+    if (!account_key(arena, "unknown recipients elsewhere", account, released, BYTES(""), &bad) ||
+        !account_key(arena, ACCOUNT_KEY_TRIED, account, released, BYTES(""), &tried) ||
+        !account_key(arena, "domains of unknown recipients", account, released, BYTES(""), &item.key) ||
+        !account_key(arena, "domains of unknown recipients", account, released, lowered, &item.member) ||
+        add(store, "count:", bad, BYTES(""), 1, DAY, &out->bad) != OK ||
+        get(store, "count:", tried, BYTES(""), &out->total) != OK ||
+        get(store, "count:", item.key, BYTES(""), &out->domains) != OK)
+        return TEMP;
+    if (out->total < out->bad)
+        out->total = out->bad;
+    return out->domains < UNKNOWN_DOMAINS ? count(store, &item, &out->domains) : OK;
 }
 
-void store_account_unknown(struct store *store, struct bytes account)
+void store_account_unknown(struct store *store, struct bytes account, struct bytes domain)
 {
     const struct config *config = &store->role->config;
+    unsigned most = config->submission.unknown_percent;
+    struct unknown unknown;
+    if (!most || !config->submission.hold || !account.len || bytes_starts_with(account, BYTES("host:")))
+        return;
     struct arena *arena = arena_create(64 * 1024);
-    struct bytes unknown, all;
-    uint64_t bad = 0;
-    if (arena && config->submission.unknown_percent && account.len &&
-        !bytes_starts_with(account, BYTES("host:")) &&
-        account_key(arena, "unknown recipients", account, &unknown) &&
-        account_key(arena, "recipients a day", account, &all) &&
-        add(store, "count:", unknown, BYTES(""), 1, DAY, &bad) == OK) {
-        uint64_t total = get(store, all);
-        if (total < bad)
-            total = bad;
-        if (config->submission.hold && total >= UNKNOWN_LEAST &&
-            bad * 100 >= total * config->submission.unknown_percent)
-            hold(store, arena, account,
-                 arena_printf(arena, "%llu of %llu recipients are unknown", (unsigned long long)bad,
-                              (unsigned long long)total));
-    }
+    if (arena && count_unknown(store, arena, account, domain, &unknown) == OK &&
+        unknown.domains >= UNKNOWN_DOMAINS && unknown.total >= UNKNOWN_LEAST &&
+        unknown.bad * 100 >= unknown.total * most)
+        hold(store, arena, account,
+             arena_printf(arena, "%llu of %llu recipients are unknown", (unsigned long long)unknown.bad,
+                          (unsigned long long)unknown.total));
     arena_destroy(arena);
 }
 

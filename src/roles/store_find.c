@@ -185,6 +185,12 @@ bool store_may_post(const struct delivering *delivering, struct protocol_reply *
         *refusal = (struct protocol_reply){451, BYTES("4.3.5"), BYTES("This list has just gone. Please try again.")};
         return false;
     }
+    /* Its members are many, and its signature would speak for it. */
+    if (request->place != DELIVER_INBOX && request->origin != ORIGIN_OURS) {
+        *refusal = (struct protocol_reply){550, BYTES("5.7.1"),
+                                           BYTES("This message looks like junk, which does not go to a list.")};
+        return false;
+    }
     bool fine = mailing_list_admits(list, request->author);
     if (!fine)
         *refusal = (struct protocol_reply){

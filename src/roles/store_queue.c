@@ -14,7 +14,7 @@
 
 #define FINISH_TIME (5 * SECOND)
 #define START_AGAIN SECOND
-enum { VISIT_ARENA = 2 * QUEUE_ENVELOPE_MAX, ROUTE_NAME_MAX = 255, REASON_MAX = 200 };
+enum { VISIT_ARENA = 2 * QUEUE_ENVELOPE_MAX, ROUTE_NAME_MAX = 255, REASON_MAX = 200, COPIES_MAX = 4000 };
 
 /* Destinations */
 
@@ -32,7 +32,7 @@ struct bytes queue_domain(struct arena *arena, struct bytes address)
 /* What may go unprotected (TLS-Required: No) does not wait with what may not: rfc8689:5. */
 static uint32_t destination_of_domain(struct store_queue *queue, struct bytes domain, bool tls_optional)
 {
-    char name[ROUTE_NAME_MAX + 1];
+    char name[ROUTE_NAME_MAX + 1], own[SCHEDULE_NAME_MAX + 1];
     int64_t now = loop_now();
     struct route route = route_find(&queue->store->role->config, domain, false);
     bool shared = route.host_count && !route.relay && route.name[0] && strlen(route.name) < 200;
@@ -41,11 +41,9 @@ static uint32_t destination_of_domain(struct store_queue *queue, struct bytes do
         domain = bytes_of(name);
     }
     if (tls_optional) {
-        char whole[SCHEDULE_NAME_MAX + sizeof(QUEUE_TLS_OPTIONAL)];
         domain = bytes_first(domain, SCHEDULE_NAME_MAX - strlen(QUEUE_TLS_OPTIONAL));
-        snprintf(whole, sizeof(whole), BYTES_FMT QUEUE_TLS_OPTIONAL, BYTES_ARG(domain));
-        memcpy(name, whole, sizeof(name));
-        domain = bytes_of(name);
+        snprintf(own, sizeof(own), BYTES_FMT QUEUE_TLS_OPTIONAL, BYTES_ARG(domain));
+        domain = bytes_of(own);
     }
     uint32_t destination = schedule_destination(queue->schedule, bytes_first(domain, SCHEDULE_NAME_MAX),
                                                 route.concurrency, route.rate, now);
@@ -223,15 +221,32 @@ enum result store_queue_add(struct store *store, struct arena *arena,
     return OK;
 }
 
+/* ida … idz, idaa … idzz, idaaa …; what has no room stays as it is, which is taken. */
+static struct bytes copy_id(char id[QUEUE_ID_MAX + 1], struct bytes original, unsigned number)
+{
+    char letters[8];
+    size_t at = sizeof(letters);
+    letters[--at] = '\0';
+    for (number++; number; number = (number - 1) / 26)
+        letters[--at] = (char)('a' + (number - 1) % 26);
+    if (original.len + strlen(letters + at) > QUEUE_ID_MAX)
+        return original;
+    int length = snprintf(id, QUEUE_ID_MAX + 1, BYTES_FMT "%s", BYTES_ARG(original), letters + at);
+    return bytes_from(id, (size_t)length);
+}
+
 enum result store_queue_add_copy(struct store *store, struct arena *arena,
                                  const struct queue_envelope *envelope, const struct bytes *parts,
                                  size_t part_count, struct error *error)
 {
     struct queue_envelope copy = *envelope;
     enum result result = store_queue_add(store, arena, &copy, parts, part_count, error);
-    for (char letter = 'a'; result == NONE && letter <= 'z'; letter++) {
-        copy.id = arena_printf(arena, BYTES_FMT "%c", BYTES_ARG(envelope->id), letter);
-        result = store_queue_add(store, arena, &copy, parts, part_count, error);
+    for (unsigned number = 0; result == NONE && number < COPIES_MAX; number++) {
+        char id[QUEUE_ID_MAX + 1];
+        copy.id = copy_id(id, envelope->id, number);
+        /* Only one that is free is worth a wait. */
+        if (!store->queue || queue_find(store->queue->queue, copy.id) == QUEUE_NO_ITEM)
+            result = store_queue_add(store, arena, &copy, parts, part_count, error);
     }
     return result;
 }

@@ -41,7 +41,7 @@ enum result store_queue_add(struct store *store, struct arena *arena,
                             size_t part_count, struct error *error) must_check;
 
 /* The same for one of several copies of a message, which have different return paths, next hops or fates: they
- * are messages of their own in the queue, called id, ida, idb … NONE: there are too many. Waits. */
+ * are messages of their own in the queue, called id, ida, idb … idz, idaa … NONE: there are too many. Waits. */
 enum result store_queue_add_copy(struct store *store, struct arena *arena,
                                  const struct queue_envelope *envelope, const struct bytes *parts,
                                  size_t part_count, struct error *error) must_check;

@@ -3,6 +3,7 @@
 #include "roles/store_report.h"
 
 #include "base/log.h"
+#include "message/message.h"
 #include "message/verp.h"
 #include "outbound/route.h"
 #include "roles/store_tls_report.h"
@@ -365,21 +366,60 @@ static void run_reports(struct attempt *attempt)
     give_back(attempt, !told && !live->removed);
 }
 
-/* rfc3463:3.2; old servers say it by the code alone. */
+/* rfc3463:3.2, rfc7505:4.2: no such mailbox or system, moved, takes no mail; the others of 5.1 speak of syntax or
+ * of the sender. Old servers say it by the code alone. */
 static bool is_unknown(const struct queue_recipient *recipient)
 {
-    return recipient->bounce_wanted && recipient->host.len && recipient->code / 100 == 5 &&
-           (recipient->enhanced.len ? bytes_starts_with(recipient->enhanced, BYTES("5.1."))
-                                    : recipient->code == 550);
+    static const char *const codes[] = {"5.1.1", "5.1.2", "5.1.6", "5.1.10"};
+    if (!recipient->bounce_wanted || !recipient->host.len || recipient->code / 100 != 5)
+        return false;
+    for (size_t i = 0; i < countof(codes); i++)
+        if (bytes_is(recipient->enhanced, codes[i]))
+            return true;
+    return !recipient->enhanced.len && recipient->code == 550;
+}
+
+static bool some_are_unknown(const struct attempt *attempt)
+{
+    for (size_t i = 0; i < attempt->sent; i++)
+        if (is_unknown(&attempt->live->envelope.recipients[attempt->indices[i]]))
+            return true;
+    return false;
+}
+
+/* An answer goes where a stranger wanted it to go: that nobody is there says nothing of the account
+ * (rfc3834:2). What cannot be read any more is taken for one. */
+static bool is_answer(const struct attempt *attempt)
+{
+    struct bytes start;
+    struct message message;
+    if (!attempt->live->envelope.sender.len ||
+        live_start(attempt->queue, attempt->live, attempt->arena, &start, NULL) != OK ||
+        message_parse(attempt->arena, start, &message, NULL) != OK)
+        return true;
+    const struct header_field *field = message_field(&message, "Auto-Submitted", 0);
+    return field && !bytes_is_nocase(bytes_trim(field->value), "no");
 }
 
 /* Whoever has an old list of addresses, or guesses, is known by what other servers say of it. */
 static void count_unknown(const struct attempt *attempt)
 {
     const struct queue_envelope *envelope = &attempt->live->envelope;
-    for (size_t i = 0; i < attempt->sent && envelope->account.len; i++)
-        if (is_unknown(&envelope->recipients[attempt->indices[i]]))
-            store_account_unknown(attempt->queue->store, envelope->account);
+    for (size_t i = 0; i < attempt->sent; i++) {
+        const struct queue_recipient *recipient = &envelope->recipients[attempt->indices[i]];
+        if (is_unknown(recipient))
+            store_account_unknown(attempt->queue->store, envelope->account,
+                                  queue_domain(attempt->arena, recipient->address));
+    }
+}
+
+/* Its account was held while this began, or the schedule took it for another one's. */
+static bool must_wait(const struct attempt *attempt)
+{
+    unsigned held = queue_holds(attempt->queue, &attempt->live->envelope);
+    if (held & SCHEDULE_HOLD_ACCOUNT)
+        schedule_hold(attempt->queue->schedule, attempt->job->message, SCHEDULE_HOLD_ACCOUNT, true, loop_now());
+    return held != 0;
 }
 
 static void run_attempt(struct attempt *attempt)
@@ -391,7 +431,7 @@ static void run_attempt(struct attempt *attempt)
         run_reports(attempt);
         return;
     }
-    if (!gather(attempt) || live->removed || live->wish != LIVE_GO_ON) {
+    if (!gather(attempt) || live->removed || live->wish != LIVE_GO_ON || must_wait(attempt)) {
         judge(attempt, SCHEDULE_UNTRIED);
         give_back(attempt, !live->removed);
         return;
@@ -402,10 +442,14 @@ static void run_attempt(struct attempt *attempt)
         schedule_anew(queue, live);
         return;
     }
-    if (try_all(attempt, &delivered))
+    bool tried = try_all(attempt, &delivered);
+    /* Before it is over: then the message is gone. */
+    bool counts = live->envelope.account.len && some_are_unknown(attempt) && !is_answer(attempt);
+    if (tried)
         finish(queue, live, delivered);
     give_back(attempt, has_left(attempt) && !live->removed);
-    count_unknown(attempt);
+    if (counts)
+        count_unknown(attempt);
 }
 
 void queue_job_run(void *argument)

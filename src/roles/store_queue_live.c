@@ -17,6 +17,7 @@
 #define COMMIT_AGAIN (5 * SECOND)
 enum {
     ENVELOPE_ARENA = 4 * QUEUE_ENVELOPE_MAX,
+    START_OCTETS = 64 * 1024,
     FRESH_SECONDS = 60 /* what is so young is in the page cache: not worth a worker */
 };
 
@@ -62,6 +63,26 @@ static void read_into_fd(void *argument)
     struct reading *reading = argument;
     reading->result = queue_stream_content(reading->queue, &reading->hold, write_piece, &reading->fd,
                                            &reading->error);
+}
+
+/* Stops the reading when it has enough. */
+static bool keep_start(void *context, struct bytes piece)
+{
+    struct buf *start = context;
+    buf_add(start, bytes_first(piece, START_OCTETS - start->len));
+    return start->len < START_OCTETS;
+}
+
+static void read_start(void *argument)
+{
+    struct reading *reading = argument;
+    struct buf start;
+    buf_init(&start, START_OCTETS);
+    reading->result = queue_stream_content(reading->queue, &reading->hold, keep_start, &start, &reading->error);
+    reading->content = arena_copy(reading->arena, buf_bytes(&start));
+    if (start.len == START_OCTETS && reading->content.ptr)
+        reading->result = OK;
+    buf_free(&start);
 }
 
 static void read_somewhere(struct reading *reading, void (*function)(void *), bool inline_is_fine)
@@ -255,6 +276,21 @@ enum result live_content(struct store_queue *queue, struct live *live, struct ar
     read_somewhere(&reading, read_content, is_fresh(queue, live->number));
     queue_release(queue->queue, &reading.hold);
     *content = reading.content;
+    if (error)
+        *error = reading.error;
+    return reading.result;
+}
+
+enum result live_start(struct store_queue *queue, struct live *live, struct arena *arena,
+                       struct bytes *start, struct error *error)
+{
+    struct reading reading = {.queue = queue->queue, .arena = arena};
+    enum result result = queue_hold(queue->queue, live->number, &reading.hold, error);
+    if (result != OK)
+        return result;
+    read_somewhere(&reading, read_start, is_fresh(queue, live->number));
+    queue_release(queue->queue, &reading.hold);
+    *start = reading.content;
     if (error)
         *error = reading.error;
     return reading.result;

@@ -50,7 +50,7 @@ struct store_queue {
     struct queue_ticket *commit_first, **commit_last;
     struct fiber_signal commit_wanted;
     struct map *lives;             /* number -> struct live */
-    struct map *held_accounts;     /* account -> reason: a NUL-terminated string */
+    struct map *held_accounts;     /* lower-cased account -> reason: a NUL-terminated string */
     struct tls_report *tls;        /* store_tls_report.h */
     uint32_t swept;                /* where the sweep is */
 };
@@ -65,6 +65,8 @@ struct bytes queue_domain(struct arena *arena, struct bytes address);
 /* Tasks for all recipients of a message. False: out of memory. */
 bool queue_schedule_message(struct store_queue *queue, uint32_t number,
                             const struct queue_envelope *envelope, bool loaded);
+/* Of enum schedule_hold: what holds it back, by its envelope. */
+unsigned queue_holds(const struct store_queue *queue, const struct queue_envelope *envelope);
 bool queue_watches(const struct store *store, const struct queue_envelope *envelope);
 void queue_wake(struct store_queue *queue);
 
@@ -105,6 +107,9 @@ enum result live_commit(struct store_queue *queue, struct live *live) must_check
 struct bytes live_keep(struct live *live, struct bytes text);
 enum result live_content(struct store_queue *queue, struct live *live, struct arena *arena,
                          struct bytes *content, struct error *error) must_check;
+/* As much of its beginning as a header usually has. */
+enum result live_start(struct store_queue *queue, struct live *live, struct arena *arena,
+                       struct bytes *start, struct error *error) must_check;
 /* A memfd with the content; the caller's. */
 enum result live_content_fd(struct store_queue *queue, struct live *live, int *fd,
                             struct error *error) must_check;

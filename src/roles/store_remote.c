@@ -21,20 +21,20 @@
 
 #define ANSWER_MARGIN (3 * SECOND)
 #define ASK_TIMEOUT (25 * SECOND)
-enum { ENHANCED_MAX = 11 }; static struct bytes route_domain(struct arena *arena, struct bytes address)
+enum { ENHANCED_MAX = 11 }; /* "5.123.123" */
+
+static struct bytes domain_of(struct bytes address)
+{
+    size_t at = bytes_rfind_byte(address, '@');
+    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
+}
+
+static struct bytes route_domain(struct arena *arena, struct bytes address)
 {
     struct bytes domain = domain_of(address), name;
     if (idn_to_ascii(arena, domain, &name, NULL) == OK)
         return name;
     return arena_lower(arena, domain);
-}
-
-static bool has_eight_bit(const struct store_message *message)
-{
-    for (size_t i = 0; i < message->content.len; i++)
-        if (message->content.ptr[i] & 0x80)
-            return true;
-    return false;
 }
 
 static void set_all(const struct store_remote *remote, enum result result, unsigned code,

@@ -360,6 +360,55 @@ STORY(a_fallback_relay_takes_what_failed_once)
     end();
 }
 
+STORY(what_no_server_was_secure_enough_for_does_not_go_to_the_fallback_relay)
+{
+    begin("queue { fallback-relay = [\"192.0.2.9\"] }\n");
+    say("false.example", 451, SEND_INSECURE);
+    add_ours("m1", "one@false.example");
+    fiber_sleep(HOUR);
+    check(world.sent_count >= 2 && waiting() == 1);
+    /* Nor after a restart, or when the server is not even there. */
+    restart();
+    say("false.example", 451, SEND_UNREACHABLE);
+    fiber_sleep(6 * HOUR);
+    check(world.sent_count >= 4 && waiting() == 1);
+    say("false.example", 250, SEND_ANSWERED);
+    fiber_sleep(6 * HOUR);
+    check(waiting() == 0);
+    for (size_t i = 0; i < world.sent_count; i++)
+        check(!world.sent[i].fallback);
+    end();
+}
+
+/* The fallback relay is then verified, too (outbound/route.h). */
+STORY(a_fallback_relay_that_the_route_has_verified_takes_what_was_not_secure_enough)
+{
+    begin("queue { fallback-relay = [\"192.0.2.9\"] }\nroute false.example { tls = verify }\n");
+    say("false.example", 451, SEND_INSECURE);
+    add_ours("m1", "one@false.example");
+    fiber_sleep(SECOND);
+    check(world.sent_count == 2 && world.sent[1].fallback && waiting() == 0);
+    end();
+}
+
+/* rfc8689:5 */
+STORY(mail_that_may_go_unprotected_does_not_wait_with_what_may_not)
+{
+    begin("");
+    say("false.example", 451, SEND_INSECURE);
+    add_ours("m1", "one@false.example");
+    fiber_sleep(SECOND);
+    say("false.example", 250, SEND_ANSWERED);
+    struct letter letter = {.id = "m2", .sender = "alice@vouch.example", .origin = QUEUE_ORIGIN_OURS,
+                            .to = {"two@false.example"}, .tls_optional = true};
+    add_letter(&letter);
+    fiber_sleep(SECOND);
+    check(world.sent_count == 2 && waiting() == 1);
+    check(strcmp(world.sent[1].first, "two@false.example") == 0);
+    check(strcmp(world.sent[1].domain, "false.example") == 0);
+    end();
+}
+
 STORY(without_a_courier_nothing_is_lost_and_nothing_counted)
 {
     begin("");
@@ -651,6 +700,9 @@ int main(void)
         cmocka_unit_test(a_busy_destination_gets_fewer_sessions),
         cmocka_unit_test(what_a_message_demands_says_nothing_of_the_destination),
         cmocka_unit_test(a_fallback_relay_takes_what_failed_once),
+        cmocka_unit_test(what_no_server_was_secure_enough_for_does_not_go_to_the_fallback_relay),
+        cmocka_unit_test(a_fallback_relay_that_the_route_has_verified_takes_what_was_not_secure_enough),
+        cmocka_unit_test(mail_that_may_go_unprotected_does_not_wait_with_what_may_not),
         cmocka_unit_test(without_a_courier_nothing_is_lost_and_nothing_counted),
         cmocka_unit_test(a_courier_that_dies_in_the_midst_of_it_is_not_given_the_same_again_at_once),
         cmocka_unit_test(what_is_under_way_at_the_end_is_tried_again_after_the_next_start),

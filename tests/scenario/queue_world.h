@@ -284,7 +284,7 @@ struct letter {
     const char *id, *sender, *to[4], *account;
     enum queue_origin origin;
     unsigned notify;
-    bool require_tls, verp;
+    bool require_tls, tls_optional, verp;
 };
 
 static void add_letter(const struct letter *letter)
@@ -296,6 +296,7 @@ static void add_letter(const struct letter *letter)
                                       .account = bytes_of(letter->account),
                                       .origin = letter->origin,
                                       .require_tls = letter->require_tls,
+                                      .tls_optional = letter->tls_optional,
                                       .verp = letter->verp,
                                       .recipients = recipients};
     while (envelope.recipient_count < 4 && letter->to[envelope.recipient_count]) {
