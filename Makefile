@@ -96,6 +96,10 @@ install-sendmail:
 
 uninstall:
 	[ -z "$(ALTERNATIVES)" ] || "$(ALTERNATIVES)" --remove sendmail "$(PREFIX)/bin/vouch"
+	for link in sbin/sendmail bin/mailq bin/newaliases; do \
+	    [ "$$(readlink "$(DESTDIR)$(SENDMAIL_PREFIX)/$$link")" != "$(PREFIX)/bin/vouch" ] || \
+	        rm -f "$(DESTDIR)$(SENDMAIL_PREFIX)/$$link"; \
+	done
 	rm -f "$(DESTDIR)$(PREFIX)/bin/vouch"
 	for page in doc/man/*.[1-8]; do \
 	    rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \

@@ -155,6 +155,8 @@ static int find_sender(struct sending *sending)
         letter.recipient_count != 1)
         return complain(EX_USAGE, "-f wants one address");
     sending->sender = letter.recipients[0];
+    /* Where the message has no From, he is its author, too. */
+    sending->address = sending->sender;
     return EX_OK;
 }
 

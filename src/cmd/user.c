@@ -156,8 +156,8 @@ int user_report_change(const struct user_scene *scene, const char *change, struc
         buf_printf(&out, BYTES_FMT "\n", BYTES_ARG(generated));
         world_print(&out);
     }
-    fprintf(stderr, "vouch %s: " BYTES_FMT ": %s in %s; ", scene->arguments->command, BYTES_ARG(name),
-            change, scene->path);
+    fprintf(stderr, "vouch %s: " BYTES_FMT ": %s %s %s; ", scene->arguments->command, BYTES_ARG(name),
+            change, strcmp(change, "removed") == 0 ? "from" : "in", scene->path);
     if (told)
         fprintf(stderr, "the gateway (process %d) was told to reload.\n", (int)gateway);
     else if (gateway)

@@ -3,6 +3,8 @@
 
 #include "config/schema.h"
 
+enum { SHARED_COMPARED_MAX = 1000000 };
+
 struct checker {
     struct arena *arena;
     struct config_faults *faults;
@@ -122,10 +124,45 @@ static void check_relay(struct checker *c, const struct config_block *block)
     check_policy_name(c, block, relay->policy);
 }
 
+static const char *shared_domain(const struct config_route *a, const struct config_route *b)
+{
+    /* Long lists are made by programs; comparing them would take longer than they are worth. */
+    if (a->domains.count * b->domains.count > SHARED_COMPARED_MAX)
+        return NULL;
+    for (size_t i = 0; i < a->domains.count; i++)
+        for (size_t k = 0; k < b->domains.count; k++)
+            if (bytes_equal_nocase(bytes_of(a->domains.items[i]), bytes_of(b->domains.items[k])))
+                return a->domains.items[i];
+    return !a->domains.count && !b->domains.count ? "all other domains" : NULL;
+}
+
+/* Two ways for one domain: which is meant? */
+static void check_route_domains(struct checker *c, const struct config_block *block)
+{
+    const struct config_route *route = block->element;
+    if (c->config->route_count > CONFIG_POLICIES)
+        return;
+    for (const struct config_route *other = c->config->routes; other < route; other++) {
+        const char *shared = shared_domain(route, other);
+        if (!shared)
+            continue;
+        config_fault_add(c->faults, place_of(block, "domains"), "route %s has %s already",
+                         config_quote(c->arena, bytes_of(other->name)), shared);
+        return;
+    }
+}
+
+static void check_forwarding(struct checker *c, const struct config_block *block)
+{
+    if (c->config->forwarding.srs == CONFIG_SRS_ALWAYS && !c->config->srs.domain[0])
+        config_fault_add(c->faults, place_of(block, "srs"), "srs = always needs a section srs with a domain");
+}
+
 /* A password goes only to who proved to be the one it is for. */
 static void check_route(struct checker *c, const struct config_block *block)
 {
     const struct config_route *route = block->element;
+    check_route_domains(c, block);
     if (!route->user[0] != !route->password_file[0])
         config_fault_add(c->faults, place_of(block, route->user[0] ? "user" : "password-file"),
                          "user and password-file need each other");
@@ -143,6 +180,9 @@ static void check_accounts(struct checker *c, const struct config_block *block)
     const struct config_strings *given = &c->config->accounts.mechanisms;
     for (size_t i = 0; i < given->count; i++) {
         bool found = false;
+        if (bytes_is_nocase(bytes_of(given->items[i]), "EXTERNAL") && !c->config->accounts.client_authorities[0])
+            config_fault_add(c->faults, place_of(block, "mechanisms"),
+                             "EXTERNAL needs client-authorities, by which certificates are verified");
         for (size_t k = 0; k < countof(known); k++)
             found |= bytes_is_nocase(bytes_of(given->items[i]), known[k]);
         if (found)
@@ -246,6 +286,8 @@ void config_check(struct arena *arena, const struct config_block *root,
             check_accounts(&c, block);
         else if (bytes_is(block->name.text, "queue"))
             check_queue(&c, block);
+        else if (bytes_is(block->name.text, "forwarding"))
+            check_forwarding(&c, block);
         else if (bytes_is(block->name.text, "forwarder"))
             check_forwarder(&c, block);
         else if (bytes_is(block->name.text, "srs"))

@@ -21,9 +21,10 @@ static const struct config_key top_keys[] = {
      .meaning = "The name under which results are written to Authentication-Results (RFC 8601, "
                 "2.5). Fields of incoming mail that bear it are removed. Unset: the hostname."},
     {"data-directory", CONFIG_PATH, AT(data_directory), .fallback = "/var/lib/vouch",
-     .meaning = "Where the ledger, the counters and the retry spool lie."},
+     .meaning = "Where the queue, the ledger, the counters and the retry spool lie."},
     {"run-directory", CONFIG_PATH, AT(run_directory), .fallback = "/run/vouch",
-     .meaning = "Holds the empty folder that processes are confined to while the gateway runs."},
+     .meaning = "Holds the control socket, vouch.pid, and the empty folder that processes are confined to while the "
+                "gateway runs."},
     {"user", CONFIG_TEXT, AT(user), .fallback = "vouch", .check = config_check_account,
      .meaning = "The account that the roles become when the gateway is started as root."},
     {"edges", CONFIG_NUMBER, AT(edges), .fallback = "0", .most = 64,

@@ -70,6 +70,7 @@ static void what_the_file_says_of_sending_reaches_the_structs(void **state)
                 "route big { domains = [big.example, .big.example] hosts = [\"[2001:db8::1]:26\"] tls = verify }\n"
                 "relay far.example near.example { primary = 192.0.2.1 remember = 2d }\n"
                 "list news { address = news@example.org members = /m owner = anna post = anyone }\n"
+                "srs { domain = srs.example.org secrets = /s }\n"
                 "forwarding { srs = always resent = yes }\n");
     assert_true(config.listeners[0].submission);
     assert_int_equal(config.accounts.mechanisms.count, 2);
@@ -110,6 +111,17 @@ static void a_route_that_would_give_a_password_away_is_refused(void **state)
     refuse(HOST "route a {\n user = u\n password-file = /p }\n", C "3:9: user means nothing without hosts\n");
 }
 
+static void what_needs_another_section_says_so(void **state)
+{
+    (void)state;
+    refuse(HOST "accounts {\n mechanisms = EXTERNAL }\n",
+           C "3:15: EXTERNAL needs client-authorities, by which certificates are verified\n");
+    refuse(HOST "forwarding {\n srs = always }\n", C "3:8: srs = always needs a section srs with a domain\n");
+    refuse(HOST "route a { }\nroute b { }\n", C "3:1: route 'a' has all other domains already\n");
+    refuse(HOST "route a { domains = x.example }\nroute b {\n domains = [y.example, x.example] }\n",
+           C "4:12: route 'a' has x.example already\n");
+}
+
 static void names_of_mechanisms_and_policies_are_looked_up(void **state)
 {
     (void)state;
@@ -137,6 +149,7 @@ int main(void)
         TEST(what_the_file_says_of_sending_reaches_the_structs),
         TEST(submission_needs_tls_and_accounts),
         TEST(a_route_that_would_give_a_password_away_is_refused),
+        TEST(what_needs_another_section_says_so),
         TEST(names_of_mechanisms_and_policies_are_looked_up),
         TEST(senders_and_hosts_must_be_some),
     };

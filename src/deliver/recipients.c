@@ -292,6 +292,9 @@ static enum result end_expansion(struct expansion *expansion)
 
 static struct bytes policy_of(const struct place *place, struct bytes local)
 {
+    /* What a relay's map holds are no users of ours. */
+    if (place->relay)
+        return bytes_of(place->config->policy);
     const struct user *user = recipients_local(place->users, local);
     if (!user)
         user = recipients_local(place->users, without_detail(place, local));

@@ -159,10 +159,46 @@ static void load_list(struct loading *loading, const struct config_list *section
         recipients_fault(loading, "list %s: its owner '%s' leads nowhere", section->name, section->owner);
 }
 
+/* A member of ours that leads nowhere would miss everything, and nobody would know. */
+static void check_member(struct loading *loading, const struct mailing_list *list, struct bytes member,
+                         struct arena *scratch)
+{
+    struct mailbox mailbox;
+    struct recipient_lookup found = {.status = RECIPIENT_FOREIGN};
+    if (mailbox_parse(scratch, member, MAILBOX_UTF8, &mailbox, NULL) != OK ||
+        recipients_lookup(loading->recipients, scratch, mailbox.local, mailbox.domain, &found) != OK)
+        recipients_fault(loading, "list " BYTES_FMT ": out of memory", BYTES_ARG(list->name));
+    else if (found.status == RECIPIENT_LIST)
+        recipients_fault(loading,
+                         "list " BYTES_FMT ": its member '" BYTES_FMT "' is a list itself, which would be sent on "
+                         "under the wrong name", BYTES_ARG(list->name), BYTES_ARG(member));
+    else if (found.status == RECIPIENT_UNKNOWN)
+        recipients_fault(loading, "list " BYTES_FMT ": its member '" BYTES_FMT "' is no user or alias of ours",
+                         BYTES_ARG(list->name), BYTES_ARG(member));
+}
+
+/* When all lists are known, and where mail of theirs goes. */
+static void check_members(struct loading *loading)
+{
+    struct arena *scratch = arena_create(4 << 20);
+    if (!scratch)
+        recipients_fault(loading, "out of memory");
+    for (size_t i = 0; scratch && i < loading->recipients->list_count; i++) {
+        const struct mailing_list *list = &loading->recipients->lists[i];
+        for (size_t m = 0; m < list->member_count; m++) {
+            check_member(loading, list, list->members[m], scratch);
+            arena_reset(scratch);
+        }
+    }
+    arena_destroy(scratch);
+}
+
 void recipients_load_lists(struct loading *loading, const struct config *config)
 {
     struct recipients *recipients = loading->recipients;
     recipients->lists = arena_alloc_array(recipients->arena, config->list_count, sizeof(*recipients->lists));
     for (size_t i = 0; recipients->lists && i < config->list_count; i++)
         load_list(loading, &config->lists[i], &recipients->lists[recipients->list_count++]);
+    if (!loading->failed)
+        check_members(loading);
 }

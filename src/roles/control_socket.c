@@ -91,7 +91,7 @@ static enum result connect_control(const struct config *config, int *out, struct
         int code = errno;
         close(fd);
         if (code == EACCES || code == EPERM)
-            return error_set(error, PERM, "%s: only root and the gateway's own account may ask it",
+            return error_set(error, PERM, "%s: only the account that started the gateway (root, mostly) may ask it",
                              address.sun_path);
         if (code == ENOENT || code == ECONNREFUSED)
             return error_set(error, NONE, "vouch serve is not running with this configuration (%s)",
@@ -187,7 +187,7 @@ static enum result receive_frame(int fd, uint8_t *buffer, struct ipc_packet *pac
     /* Closed without a word: it has seen who we are. */
     if (code == 0)
         return error_set(error, PERM, "the gateway closed the connection: "
-                                      "only root and its own account may ask it");
+                                      "only root and the account that started it may ask");
     if (ipc_frame_parse(packet->octets, packet->count, frame, &complaint))
         return OK;
     ipc_packet_close_descriptors(packet->descriptors, packet->count);

@@ -33,6 +33,7 @@ struct login {
     bool admitted;            /* the counters have been asked */
     bool counted;             /* passwords may be guessed: not with a certificate */
     struct bytes network_key, account_key, trust_key;
+    struct bytes pair_key;    /* failures of this account from this network */
     struct keys_sasl_question question;
     struct keys_sasl_answer answer;
 };
@@ -103,7 +104,8 @@ static bool make_keys(struct login *login)
         name = login->claimed;
     return make_key(login, "network", BYTES(""), &login->network_key) &&
            make_key(login, "account", name, &login->account_key) &&
-           make_key(login, "trust", name, &login->trust_key);
+           make_key(login, "trust", name, &login->trust_key) &&
+           make_key(login, "pair", name, &login->pair_key);
 }
 
 /* False: the store does not answer. */
@@ -131,6 +133,7 @@ static struct count_item item(enum count_kind kind, struct bytes key, int64_t wi
 /* What the failures of before mean for this attempt. */
 struct standing {
     uint64_t by_network, by_account;
+    uint64_t by_pair; /* of the account from this network */
     bool trusted; /* the account has been used from this network */
 };
 
@@ -139,13 +142,13 @@ static bool ask_standing(struct login *login, struct standing *out)
     int64_t window = login->edge->role->config.accounts.failure_window;
     struct count_question question = {
         .items = {item(COUNT_GET, login->network_key, window), item(COUNT_GET, login->account_key, window),
-                  item(COUNT_GET, login->trust_key, TRUST_TIME)},
-        .count = 3,
+                  item(COUNT_GET, login->pair_key, window), item(COUNT_GET, login->trust_key, TRUST_TIME)},
+        .count = 4,
     };
     uint64_t values[PROTOCOL_COUNTS_MAX];
     if (!count(login, &question, values))
         return false;
-    *out = (struct standing){values[0], values[1], values[2] > 0};
+    *out = (struct standing){values[0], values[1], values[2], values[3] > 0};
     return true;
 }
 
@@ -190,11 +193,27 @@ static void put_off(struct login *login, const char *reason)
 
 /* ---- before anything is verified ---- */
 
+/* Where its user has been, an account is not closed because others guess elsewhere. His neighbours may guess,
+ * too: that makes it slow, and far past any mistake of his own it is closed here as well. */
+static bool judge_trusted(struct login *login, const struct standing *standing, uint64_t most)
+{
+    if (standing->by_pair >= CLOSED_TIMES * most) {
+        refuse(login, 454, "4.7.0", "Too many failed logins to this account, please try again later",
+               "the account is under attack from a network of its own");
+        return false;
+    }
+    if (standing->by_pair >= most)
+        fiber_sleep(delay_of(login, standing->by_pair / most));
+    return true;
+}
+
 static bool judge_standing(struct login *login, const struct standing *standing)
 {
     uint64_t most = login->edge->role->config.accounts.failures;
-    if (!most || standing->trusted)
+    if (!most)
         return true;
+    if (standing->trusted)
+        return judge_trusted(login, standing, most);
     if (standing->by_network >= most) {
         refuse(login, 421, "4.7.0", "Too many failed logins from your network, please try again later",
                "too many failures of this network");
@@ -336,8 +355,10 @@ static void count_failure(struct login *login)
     uint64_t values[PROTOCOL_COUNTS_MAX];
     if (!login->counted || !login->network_key.len)
         return;
-    if (login->claimed.len)
+    if (login->claimed.len) {
         question.items[question.count++] = item(COUNT_ADD, login->account_key, window);
+        question.items[question.count++] = item(COUNT_ADD, login->pair_key, window);
+    }
     fiber_sleep(count(login, &question, values) ? delay_of(login, values[0]) : DELAY_MAX);
 }
 

@@ -306,6 +306,29 @@ scenario_test(the_user_gets_in_from_where_he_was_while_others_guess)
     clean_up();
 }
 
+/* A neighbour, or a machine behind the same address, is in the network that is trusted. */
+scenario_test(guesses_from_the_users_own_network_are_slow_and_come_to_an_end)
+{
+    prepare();
+    role.config.accounts.failures = 2;
+    attempt(HOME, ANNA, "good", "235 ");
+    for (unsigned i = 0; i < 50; i++) {
+        attempt("192.0.2.99", ANNA, "bad", "535 ");
+        /* The user himself waits, at most as long as any delay. */
+        if (i == 10)
+            assert_true(attempt(HOME, ANNA, "good", "235 ") >= 16 * SECOND);
+    }
+    unsigned before = verified;
+    attempt("192.0.2.99", ANNA, "bad", "454 4.7.0");
+    attempt(HOME, ANNA, "good", "454 4.7.0");
+    assert_int_equal(verified, before);
+    /* Not from elsewhere, nor for others there once the network has gone quiet. */
+    counter_count = 0;
+    memset(counters, 0, sizeof(counters));
+    assert_int_equal(attempt(HOME, ANNA, "good", "235 "), 0);
+    clean_up();
+}
+
 scenario_test(an_account_under_heavy_attack_is_closed_to_strange_networks_only)
 {
     prepare();
@@ -394,6 +417,7 @@ int main(void)
         cmocka_unit_test(each_failure_costs_twice_the_time_of_the_one_before),
         cmocka_unit_test(a_network_that_fails_too_often_is_not_verified_any_more),
         cmocka_unit_test(the_user_gets_in_from_where_he_was_while_others_guess),
+        cmocka_unit_test(guesses_from_the_users_own_network_are_slow_and_come_to_an_end),
         cmocka_unit_test(an_account_under_heavy_attack_is_closed_to_strange_networks_only),
         cmocka_unit_test(without_its_counters_nothing_is_verified),
         cmocka_unit_test(a_cancelled_exchange_is_abandoned),

@@ -50,6 +50,8 @@ void edge_log_message(const struct edge_mail *mail, const struct smtp_session *s
     log_bytes(&line, "id", evidence->id);
     log_string(&line, "client", ip_format(&session->client, client));
     log_bytes(&line, "helo", session->helo);
+    if (evidence->account.len)
+        log_bytes(&line, "account", evidence->account);
     log_bytes(&line, "from", evidence->mail_from);
     log_bytes(&line, "to", join_recipients(mail));
     log_integer(&line, "nrcpt", (int64_t)session->transaction->recipient_count);

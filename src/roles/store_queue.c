@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/store_queue_private.h"
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "message/idn.h"
 #include "outbound/route.h"
@@ -14,7 +15,14 @@
 
 #define FINISH_TIME (5 * SECOND)
 #define START_AGAIN SECOND
-enum { VISIT_ARENA = 2 * QUEUE_ENVELOPE_MAX, ROUTE_NAME_MAX = 255, REASON_MAX = 200, COPIES_MAX = 4000 };
+enum {
+    VISIT_ARENA = 2 * QUEUE_ENVELOPE_MAX,
+    ROUTE_NAME_MAX = 255,
+    REASON_MAX = 200,
+    COPIES_MAX = 4000,
+    ACCOUNT_KEY_ROOM = 400,
+    READ_AT_ONCE = 200 /* envelopes */
+};
 
 /* Destinations */
 
@@ -148,9 +156,24 @@ static struct wanted wanted_of(struct store_queue *queue, const struct queue_rec
     };
 }
 
-static unsigned holds_of(const struct store_queue *queue, const struct queue_envelope *envelope)
+/* The same account, however its name is written, has one key; `room` is of ACCOUNT_KEY_ROOM. */
+static struct bytes key_of(struct bytes account, uint8_t *room)
 {
-    bool account = envelope->account.len && map_get(queue->held_accounts, envelope->account);
+    account = bytes_first(account, ACCOUNT_KEY_ROOM);
+    for (size_t i = 0; i < account.len; i++)
+        room[i] = ascii_lower(account.ptr[i]);
+    return bytes_from(room, account.len);
+}
+
+static const char *why_held(const struct store_queue *queue, struct bytes account)
+{
+    uint8_t room[ACCOUNT_KEY_ROOM];
+    return account.len ? map_get(queue->held_accounts, key_of(account, room)) : NULL;
+}
+
+unsigned queue_holds(const struct store_queue *queue, const struct queue_envelope *envelope)
+{
+    bool account = why_held(queue, envelope->account) != NULL;
     return (envelope->held ? SCHEDULE_HOLD_MESSAGE : 0) | (account ? SCHEDULE_HOLD_ACCOUNT : 0);
 }
 
@@ -160,7 +183,7 @@ bool queue_schedule_message(struct store_queue *queue, uint32_t number,
     struct wanted few[8], *all = few;
     size_t count = envelope->recipient_count;
     bool fine = true, watched = queue_watches(queue->store, envelope);
-    unsigned held = holds_of(queue, envelope);
+    unsigned held = queue_holds(queue, envelope);
     if (count > countof(few) && !(all = calloc(count, sizeof(*all))))
         return false;
     for (size_t i = 0; i < count && fine; i++) {
@@ -279,8 +302,9 @@ static bool hold(struct store_queue *queue, struct bytes account, struct bytes r
 {
     char *text = calloc(1, REASON_MAX + 1);
     void *old = NULL;
+    uint8_t room[ACCOUNT_KEY_ROOM];
     struct bytes cut = bytes_first(reason, REASON_MAX);
-    if (!text || !map_put(queue->held_accounts, account, text, &old)) {
+    if (!text || !map_put(queue->held_accounts, key_of(account, room), text, &old)) {
         free(text);
         return false;
     }
@@ -300,26 +324,61 @@ static void found_note(void *context, struct bytes key, struct bytes value)
         log_error("queue", "an account's hold is forgotten: out of memory");
 }
 
+/* Whose a message is: the index has only a hash of it, which others' may share. False: it cannot be read, and
+ * stays as it is. */
+static bool settle_hold(struct store_queue *queue, uint32_t number, struct arena *arena)
+{
+    struct queue_hold reading;
+    struct queue_envelope envelope;
+    struct error error;
+    if (queue_hold(queue->queue, number, &reading, &error) != OK)
+        return false;
+    struct arena_mark mark = arena_mark(arena);
+    bool known = queue_read_envelope(queue->queue, &reading, arena, &envelope, &error) == OK;
+    queue_release(queue->queue, &reading);
+    if (known)
+        schedule_hold(queue->schedule, number, SCHEDULE_HOLD_ACCOUNT,
+                      (queue_holds(queue, &envelope) & SCHEDULE_HOLD_ACCOUNT) != 0, loop_now());
+    arena_rewind(arena, mark);
+    return known;
+}
+
+/* All that may be of the account: held or not, as it is now. In between others work, if `waits`. */
+static void settle_holds(struct store_queue *queue, struct bytes account, bool waits)
+{
+    struct arena *arena = arena_create(VISIT_ARENA);
+    uint32_t hash = queue_account_hash(account);
+    size_t read = 0;
+    for (uint32_t n = QUEUE_NO_ITEM; (n = queue_next(queue->queue, n)) != QUEUE_NO_ITEM;) {
+        if (queue_item(queue->queue, n)->account != hash)
+            continue;
+        /* Held, it cannot leave by mistake; released, its job says what is wrong with it. */
+        if (!arena || !settle_hold(queue, n, arena))
+            schedule_hold(queue->schedule, n, SCHEDULE_HOLD_ACCOUNT, why_held(queue, account) != NULL,
+                          loop_now());
+        if (waits && ++read % READ_AT_ONCE == 0)
+            fiber_yield();
+    }
+    arena_destroy(arena);
+}
+
 /* What was noted of destinations that no message waits for is old news. And holds, which may be read
  * after the messages. */
 static void tidy(struct store_queue *queue)
 {
     for (uint32_t i = 0; i < schedule_table_size(queue->schedule); i++) {
         struct schedule_status status;
-        if (!schedule_status(queue->schedule, i, &status) || status.tasks || !status.failures)
+        if (!schedule_status(queue->schedule, i, &status) || status.tasks ||
+            (!status.failures && !status.insecure))
             continue;
-        schedule_restore(queue->schedule, i, 0, 0, loop_now());
+        schedule_restore(queue->schedule, i, 0, false, 0, loop_now());
         queue_note_destination(queue, i);
     }
     size_t position = 0;
     struct bytes account;
     void *reason;
-    while (map_next(queue->held_accounts, &position, &account, &reason)) {
-        uint32_t hash = queue_account_hash(account);
-        for (uint32_t n = QUEUE_NO_ITEM; (n = queue_next(queue->queue, n)) != QUEUE_NO_ITEM;)
-            if (queue_item(queue->queue, n)->account == hash)
-                schedule_hold(queue->schedule, n, SCHEDULE_HOLD_ACCOUNT, true, loop_now());
-    }
+    while (map_next(queue->held_accounts, &position, &account, &reason))
+        settle_holds(queue, account, false);
 }
 
 static enum result make(struct store *store, struct error *error)
@@ -445,13 +504,13 @@ void store_queue_stop(struct store *store)
 
 /* Accounts */
 
-static void hold_messages(struct store_queue *queue, struct bytes account, bool held)
+/* At once, by the hash alone; who is not meant is let go a moment later. */
+static void hold_messages(struct store_queue *queue, struct bytes account)
 {
     uint32_t hash = queue_account_hash(account);
     for (uint32_t n = QUEUE_NO_ITEM; (n = queue_next(queue->queue, n)) != QUEUE_NO_ITEM;)
         if (queue_item(queue->queue, n)->account == hash)
-            schedule_hold(queue->schedule, n, SCHEDULE_HOLD_ACCOUNT, held, loop_now());
-    queue_wake(queue);
+            schedule_hold(queue->schedule, n, SCHEDULE_HOLD_ACCOUNT, true, loop_now());
 }
 
 enum result store_queue_hold_account(struct store *store, struct bytes account, bool held,
@@ -459,19 +518,24 @@ enum result store_queue_hold_account(struct store *store, struct bytes account, 
 {
     struct store_queue *queue = store->queue;
     char key[512], value[REASON_MAX + 2];
-    if (!account.len || account.len > 400)
+    uint8_t room[ACCOUNT_KEY_ROOM];
+    if (!account.len || account.len > ACCOUNT_KEY_ROOM)
         return error_set(error, PERM, "this is no account");
+    account = key_of(account, room);
     int key_length = snprintf(key, sizeof(key), "account " BYTES_FMT, BYTES_ARG(account));
     int length = snprintf(value, sizeof(value), "+" BYTES_FMT, BYTES_ARG(bytes_first(reason, REASON_MAX)));
     if (held && !hold(queue, account, reason))
         return error_set(error, TEMP, "out of memory");
     if (!held)
         free(map_remove(queue->held_accounts, account));
-    hold_messages(queue, account, held);
+    if (held)
+        hold_messages(queue, account);
     struct queue_change change = {.kind = QUEUE_NOTE,
                                   .key = bytes_from(key, (size_t)key_length),
                                   .value = bytes_from(value, held ? (size_t)length : 0)};
     queue_commit_change(queue, &change);
+    settle_holds(queue, account, true);
+    queue_wake(queue);
     if (error)
         *error = change.error;
     return change.result;
@@ -479,7 +543,7 @@ enum result store_queue_hold_account(struct store *store, struct bytes account, 
 
 bool store_queue_account_is_held(const struct store *store, struct bytes account, struct bytes *reason)
 {
-    const char *text = store->queue ? map_get(store->queue->held_accounts, account) : NULL;
+    const char *text = store->queue ? why_held(store->queue, account) : NULL;
     if (text && reason)
         *reason = bytes_of(text);
     return text != NULL;

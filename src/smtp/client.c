@@ -206,8 +206,11 @@ enum result client_reset(struct client *client, struct arena *arena, struct erro
     struct client_reading reading = {.arena = arena, .reply = &reply};
     client->recipients = 0;
     client->in_transaction = client->utf8 = false;
-    return client_command(client, BYTES("RSET\r\n"), false, client->timeouts.command, &reading,
-                          error);
+    enum result result = client_command(client, BYTES("RSET\r\n"), false, client->timeouts.command,
+                                        &reading, error);
+    if (result == OK || client->broken)
+        return result == OK ? OK : TEMP;
+    return client_lose(client, error, "RSET was refused"); /* no transaction can be begun there */
 }
 
 /* Whatever comes unasked is the end: a 421, or the end itself. */

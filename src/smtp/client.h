@@ -203,7 +203,8 @@ enum result client_data(struct client *client, const struct bytes *parts, size_t
                         struct arena *arena, struct client_reply *replies,
                         struct error *error) must_check;
 
-/* RSET. Needless before the next transaction, which sends one itself where it must. */
+/* RSET; a server that refuses it is left (TEMP). Needless before the next transaction, which sends one itself
+ * where it must. */
 enum result client_reset(struct client *client, struct arena *arena, struct error *error) must_check;
 
 /* False when the connection is of no use for a further transaction, also because the server's

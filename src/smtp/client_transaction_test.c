@@ -291,6 +291,17 @@ fiber_test(a_refused_bdat_is_reset_before_the_next_mail_rfc3030_2)
     finish();
 }
 
+fiber_test(a_server_that_refuses_rset_is_left)
+{
+    open_with(GREETING ENVELOPE "C: RSET\nS: 521 no");
+    assert_int_equal(mail("a@b.example"), OK);
+    assert_int_equal(recipient("c@d.example"), OK);
+    assert_int_equal(mail("a@b.example"), TEMP);
+    assert_int_equal(s.reply.code, 0);
+    assert_false(client_is_usable(s.client));
+    finish();
+}
+
 fiber_test(replies_tell_what_they_were_said_to)
 {
     static const struct {
@@ -642,6 +653,7 @@ int main(void)
         cmocka_unit_test(a_thousand_recipients_and_long_replies_do_not_block_each_other_rfc2920_3_1),
         cmocka_unit_test(the_content_is_one_chunk_where_that_is_offered_rfc3030_2),
         cmocka_unit_test(a_refused_bdat_is_reset_before_the_next_mail_rfc3030_2),
+        cmocka_unit_test(a_server_that_refuses_rset_is_left),
         cmocka_unit_test(replies_tell_what_they_were_said_to),
         cmocka_unit_test(parameters_are_sent_as_offered),
         cmocka_unit_test(dsn_parameters_are_encoded_rfc3461_4_rfc6533_3),

@@ -55,6 +55,7 @@ static bool rule_account(struct court *court)
 {
     if (!court->evidence->account.len)
         return false;
+    court->verdict->trust = TRUST_FIRST;
     court_decide(court, ACTION_ACCEPT, 250, "2.0.0", CHECK_SESSION,
                  BYTES_FMT " of ours submitted it.", BYTES_ARG(court->evidence->account));
     return true;

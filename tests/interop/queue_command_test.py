@@ -70,6 +70,11 @@ class Queue(unittest.TestCase):
         self.assertEqual([e["id"] for e in self.entries("--older", "1h", status=1)], [])
         listed = self.mailq()
         self.assertIn(one, listed)
+        lines = self.queue("list")[0].splitlines()
+        self.assertRegex(lines[0], r"^ID +AGE +SIZE +STATE +NEXT +SENDER -> RECIPIENTS$")
+        for entry in (one, two):
+            self.assertEqual(len([line for line in lines if line.startswith(entry + " ")]), 1, lines)
+        self.assertEqual(lines[-1].split(",")[0], "2 messages")
         self.assertRegex(listed, r"-- \d+ Kbytes in 2 Requests\.\n$")
         shown = self.queue("show", "--headers", one)[0]
         self.assertIn("<one@a.example>", shown)

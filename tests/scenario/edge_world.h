@@ -68,6 +68,7 @@ struct script {
     bool closed_list;              /* nobody may write to it */
     unsigned owner_questions, holds, tells;
     bool held;                     /* the account, until a test says else */
+    uint64_t released;             /* … and when it did */
     char reason[256];              /* of the last hold, or of what postmaster was told */
     const char *owned[ALIASES_HERE]; /* addresses that lead to the account's mailbox alone */
     struct counted counters[COUNTS_MAX];
@@ -212,6 +213,41 @@ static struct counted *find_counter(struct bytes key, struct bytes member, int64
     return found;
 }
 
+/* What one of these would come to, on its own. */
+static uint64_t forecast_one(const struct count_item *item)
+{
+    uint64_t value = find_counter(item->key, BYTES(""), item->window)->value;
+    bool is_set = item->kind == COUNT_DISTINCT;
+    if (is_set && world.script.counter_count < COUNTS_MAX) {
+        size_t before = world.script.counter_count;
+        value += find_counter(item->key, item->member, item->window)->value == 0;
+        /* Looking is not counting. */
+        memset(world.script.counters + before, 0,
+               (world.script.counter_count - before) * sizeof(*world.script.counters));
+        world.script.counter_count = before;
+    }
+    return value + (item->kind == COUNT_ADD ? item->delta : 0);
+}
+
+/* False: one would be more than it may, and nothing is counted. */
+static bool forecast_all(const struct count_question *question, uint64_t *values)
+{
+    bool fits = true;
+    for (size_t i = 0; i < question->count; i++) {
+        values[i] = forecast_one(&question->items[i]);
+        uint64_t extra = 0;
+        for (size_t k = 0; k < i; k++) {
+            const struct count_item *other = &question->items[k];
+            extra += other->kind == COUNT_DISTINCT && bytes_equal(other->key, question->items[i].key) &&
+                     !bytes_equal(other->member, question->items[i].member) &&
+                     forecast_one(other) > find_counter(other->key, BYTES(""), 0)->value;
+        }
+        values[i] += extra;
+        fits &= !question->items[i].most || values[i] <= question->items[i].most;
+    }
+    return fits;
+}
+
 static uint64_t count_one(const struct count_item *item)
 {
     struct counted *counter = find_counter(item->key, BYTES(""), item->window);
@@ -241,7 +277,8 @@ static void answer_counts(struct ipc_request *request)
     check(count_question_read(request->message.payload, &question));
     if (world.script.cannot_count)
         return;
-    for (size_t i = 0; i < question.count; i++)
+    bool fits = forecast_all(&question, values);
+    for (size_t i = 0; i < question.count && fits; i++)
         values[i] = count_one(&question.items[i]);
     buf_init(&payload, IPC_PAYLOAD_MAX);
     count_answer_write(&payload, values, question.count);
@@ -267,7 +304,11 @@ static void answer_hold(struct ipc_request *request)
         world.script.holds += !world.script.held;
         world.script.held = true;
     }
-    answer_yes_or_no(request, world.script.held);
+    struct buf payload;
+    buf_init(&payload, 16);
+    ipc_add_u8(&payload, world.script.held);
+    ipc_add_u64(&payload, world.script.released);
+    answer(request, &payload);
 }
 
 static void answer_owner(struct ipc_request *request)

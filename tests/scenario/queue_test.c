@@ -409,6 +409,27 @@ STORY(mail_that_may_go_unprotected_does_not_wait_with_what_may_not)
     end();
 }
 
+/* As many as there may be recipients, each with a next host of its own. */
+STORY(a_thousand_copies_of_a_message_have_ids_of_their_own)
+{
+    enum { COPIES = 1000 };
+    struct error error;
+    struct queue_recipient to = {.address = BYTES("one@far.example")};
+    struct queue_envelope envelope = {.id = BYTES("m1"), .sender = BYTES("eve@else.example"),
+                                      .origin = QUEUE_ORIGIN_VERIFIED, .recipients = &to,
+                                      .recipient_count = 1};
+    const struct bytes parts[] = {BYTES("Subject: x\r\n\r\n")};
+    begin("");
+    world.no_courier = true;
+    for (int i = 0; i < COPIES; i++)
+        check(store_queue_add_copy(&world.store, world.role.arena, &envelope, parts, 1, &error) == OK);
+    check(waiting() == COPIES);
+    static const char *const ids[] = {"m1", "m1a", "m1z", "m1aa", "m1zz", "m1aaa"};
+    for (size_t i = 0; i < countof(ids); i++)
+        check(queue_find(world.store.queue->queue, bytes_of(ids[i])) != QUEUE_NO_ITEM);
+    end();
+}
+
 STORY(without_a_courier_nothing_is_lost_and_nothing_counted)
 {
     begin("");
@@ -703,6 +724,7 @@ int main(void)
         cmocka_unit_test(what_no_server_was_secure_enough_for_does_not_go_to_the_fallback_relay),
         cmocka_unit_test(a_fallback_relay_that_the_route_has_verified_takes_what_was_not_secure_enough),
         cmocka_unit_test(mail_that_may_go_unprotected_does_not_wait_with_what_may_not),
+        cmocka_unit_test(a_thousand_copies_of_a_message_have_ids_of_their_own),
         cmocka_unit_test(without_a_courier_nothing_is_lost_and_nothing_counted),
         cmocka_unit_test(a_courier_that_dies_in_the_midst_of_it_is_not_given_the_same_again_at_once),
         cmocka_unit_test(what_is_under_way_at_the_end_is_tried_again_after_the_next_start),

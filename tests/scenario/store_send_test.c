@@ -361,7 +361,7 @@ static bool hold(const char *account, const char *reason, bool tell_only)
     buf_init(&payload, IPC_PAYLOAD_MAX);
     hold_question_write(&payload, &question);
     struct bytes answer = ask(STORE_HOLD, &payload);
-    check(answer.len == 1);
+    check(answer.len == 9);
     return answer.ptr[0];
 }
 

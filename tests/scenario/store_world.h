@@ -65,15 +65,20 @@ struct send_script {
     char name[64];
     unsigned code;
     enum send_status status;
+    const char *enhanced; /* NULL: one that goes with the code */
 };
 
 /* What the courier was asked to send. */
 struct sent {
-    struct bytes domain, sender, submitter, content;
+    struct bytes domain, sender, submitter, content, envelope_id;
     struct bytes recipients[8];
+    unsigned notify[8];
     size_t count;
-    bool verify_only;
+    bool verify_only, require_tls, return_headers;
 };
+
+/* What a test's requests have that struct mail has not. */
+static void (*edit_request)(struct delivery_request *request);
 
 /* More sections of the configuration, for the worlds to come. */
 static const char *more_config = "";
@@ -397,10 +402,15 @@ static void note_sent(const struct send_request *asked)
                           .sender = arena_copy(world.arena, asked->sender),
                           .submitter = arena_copy(world.arena, asked->submitter),
                           .content = arena_copy(world.arena, asked->content),
+                          .envelope_id = arena_copy(world.arena, asked->envelope_id),
                           .count = asked->recipient_count,
-                          .verify_only = asked->verify_only};
-    for (size_t i = 0; i < sent->count; i++)
+                          .verify_only = asked->verify_only,
+                          .require_tls = asked->require_tls,
+                          .return_headers = asked->return_headers};
+    for (size_t i = 0; i < sent->count; i++) {
         sent->recipients[i] = arena_copy(world.arena, asked->recipients[i].address);
+        sent->notify[i] = asked->recipients[i].notify;
+    }
 }
 
 static struct send_reply send_reply_of(const struct send_request *asked, struct bytes recipient,
@@ -408,8 +418,10 @@ static struct send_reply send_reply_of(const struct send_request *asked, struct 
 {
     const struct send_script *own = send_script_of(recipient), *all = send_script_of(asked->domain);
     unsigned code = own ? own->code : all ? all->code : 250;
+    const char *enhanced = own ? own->enhanced : all ? all->enhanced : NULL;
     return (struct send_reply){.code = code,
-                               .enhanced = code == 250 ? BYTES("2.0.0") : code < 500 ? BYTES("4.2.0") : BYTES("5.1.1"),
+                               .enhanced = enhanced      ? bytes_of(enhanced)
+                                           : code == 250 ? BYTES("2.0.0") : code < 500 ? BYTES("4.2.0") : BYTES("5.1.1"),
                                .text = code == 250  ? BYTES("Taken")
                                        : code < 500 ? BYTES("Not now")
                                                     : BYTES("Nobody of that name"),
@@ -679,6 +691,8 @@ static enum result deliver(const struct mail *mail, struct delivery_answer *answ
     struct buf payload;
     int fd = -1;
     fill_request(mail, &request);
+    if (edit_request)
+        edit_request(&request);
     if (request.content.len > PROTOCOL_INLINE_MAX) {
         fd = memfd_of(request.content);
         request.in_descriptor = true;
