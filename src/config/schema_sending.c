@@ -26,7 +26,7 @@ const struct config_key config_accounts_keys[CONFIG_ACCOUNTS_KEYS] = {
                 "one names the account. Unset: client certificates are not asked for."},
     {"failures", CONFIG_NUMBER, AT(failures), .fallback = "20", .least = 1, .most = 100000,
      .meaning = "Failed attempts to authenticate from one network, within failure-window, from which on it "
-                "is refused. An account is never locked by failures of others."},
+                "is refused. An account is never locked by failures in networks that it is not used from."},
     {"failure-window", CONFIG_DURATION, AT(failure_window), .fallback = "1h", .least = MINUTE, .most = DAY,
      .meaning = "How long a failure counts."},
     {"failure-delay", CONFIG_DURATION, AT(failure_delay), .fallback = "1s", .most = 30 * SECOND,
@@ -65,8 +65,9 @@ const struct config_key config_submission_keys[CONFIG_SUBMISSION_KEYS] = {
      .meaning = "Percent of a limit from which on the account's mail is slowed down, before it is put off."},
     {"hold", CONFIG_BOOL, AT(hold), .fallback = "yes",
      .meaning = "Hold an account that looks stolen (too many networks, sender addresses or unknown "
-                "recipients, or twice a limit): it cannot send, its mail in the queue waits, and postmaster is told; "
-                "vouch user release ends it. Else its mail is only put off (450)."},
+                "recipients, or sudden volume: in a day more than half of recipients-per-day, and ten times its "
+                "average of the seven days before): it cannot send, its mail in the queue waits, and postmaster is "
+                "told; vouch user release ends it, and its counters begin anew. Else its mail is only put off (450)."},
 };
 #undef AT
 

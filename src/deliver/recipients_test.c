@@ -40,7 +40,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"empty", "users", "aliases"};
+    static const char *const names[] = {"empty", "users", "aliases", "members"};
     char path[128];
     (void)state;
     recipients_free(recipients);
@@ -213,6 +213,34 @@ static void a_long_chain_of_aliases_is_no_deeper_than_memory(void **state)
     buf_free(&text);
 }
 
+static enum result load_list(const char *members)
+{
+    write_file("members", members);
+    struct bytes lists = arena_printf(arena,
+                                      "list talk { address = talk@example.org members = \"%s/members\"\n"
+                                      " owner = alice }\nlist other { address = other@example.org\n"
+                                      " members = \"%s/empty\" owner = alice }",
+                                      folder, folder);
+    return load_with("alice\n", "team: alice\n", "", arena_string(arena, lists));
+}
+
+/* rfc5321:3.9.2. Who leads nowhere would miss everything, and nobody would know. */
+static void members_of_a_list_lead_somewhere_and_are_no_lists(void **state)
+{
+    (void)state;
+    assert_int_equal(load_list("alice@example.org\nteam@OTHER.example\nx@far.example\n"
+                               "other-owner@example.org\n"),
+                     OK);
+    recipients_free(recipients);
+    recipients = NULL;
+    assert_int_equal(load_list("alice@example.org\nbob@example.org\n"), PERM);
+    assert_non_null(strstr(arena_string(arena, buf_bytes(&errors)),
+                           "'bob@example.org' is no user or alias of ours"));
+    buf_clear(&errors);
+    assert_int_equal(load_list("other@example.org\n"), PERM);
+    assert_non_null(strstr(arena_string(arena, buf_bytes(&errors)), "is a list itself"));
+}
+
 static void postmaster_and_abuse_always_work(void **state)
 {
     (void)state;
@@ -315,6 +343,7 @@ int main(void)
         CASE(an_alias_loop_through_a_users_name_reaches_the_user),
         CASE(aliases_that_only_name_each_other_are_found_at_load),
         CASE(a_long_chain_of_aliases_is_no_deeper_than_memory),
+        CASE(members_of_a_list_lead_somewhere_and_are_no_lists),
         CASE(postmaster_and_abuse_always_work),
         CASE(postmaster_goes_where_the_configuration_says),
         CASE(catch_all_takes_the_rest),

@@ -153,8 +153,10 @@ static void find_mta_sts(struct job *job)
     if (!config->queue.mta_sts || job->route.host_count || job->route.tls == CONFIG_ROUTE_NONE ||
         bytes_starts_with(domain, BYTES("[")))
         return;
+    mta_sts_cache_learn(job->outbound->policies, domain, &job->request->policy);
     enum result result = mta_sts_cache_find(job->outbound->policies, job->arena, domain,
                                             job->deadline, &job->sts);
+    job->answer->policy = job->sts.fresh;
     if (!job->sts.problem)
         return;
     struct tls_policy policy = {.type = "sts", .text = result == OK ? job->sts.text : BYTES("")};

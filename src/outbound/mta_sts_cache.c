@@ -218,10 +218,12 @@ static void write_policy(struct buf *out, const struct mta_sts_policy *policy)
     buf_printf(out, "\nmax_age: %llu", (unsigned long long)policy->max_age);
 }
 
+/* `left`: of its life, which began when it was fetched. */
 static void keep(struct mta_sts_cache *cache, struct entry *entry, const char *id,
-                 const struct mta_sts_policy *policy)
+                 const struct mta_sts_policy *policy, int64_t left)
 {
     int64_t age = (int64_t)policy->max_age * SECOND;
+    int64_t fetched_at = loop_now() - (age - left);
     cache->memory -= size_of(entry);
     buf_free(&entry->text);
     buf_init(&entry->text, TEXT_MAX);
@@ -232,9 +234,35 @@ static void keep(struct mta_sts_cache *cache, struct entry *entry, const char *i
     if (id[0])
         memcpy(entry->id, id, sizeof(entry->id));
     entry->failed_id[0] = '\0';
-    entry->expires_at = loop_deadline(age);
-    entry->refresh_at = loop_deadline(age / 2 < REFRESH_AFTER ? age / 2 : REFRESH_AFTER);
+    entry->expires_at = loop_deadline(left);
+    entry->refresh_at = fetched_at + (age / 2 < REFRESH_AFTER ? age / 2 : REFRESH_AFTER);
     entry->retry_at = 0;
+}
+
+void mta_sts_cache_learn(struct mta_sts_cache *cache, struct bytes domain, const struct send_policy *policy)
+{
+    struct mta_sts_policy parsed;
+    struct entry *entry = map_get(cache->entries, domain);
+    int64_t left = policy->expires_at - loop_epoch();
+    char id[MTA_STS_ID_MAX + 1];
+    if (left <= 0 || !policy->text.len || (entry && (entry->fetching || is_live(entry))) ||
+        mta_sts_policy_parse(policy->text, &parsed, NULL) != OK ||
+        !bytes_to_cstring(policy->id, id, sizeof(id)))
+        return;
+    entry = use_entry(cache, domain, true);
+    if (!entry)
+        return;
+    /* Never longer than it said: clocks are set. */
+    keep(cache, entry, id, &parsed, (left < (int64_t)parsed.max_age ? left : (int64_t)parsed.max_age) * SECOND);
+    make_room(cache);
+}
+
+static void tell(struct arena *arena, const struct entry *entry, const struct mta_sts_policy *policy,
+                 struct mta_sts_found *out)
+{
+    out->fresh = (struct send_policy){.id = arena_copy(arena, bytes_of(entry->id)),
+                                      .text = arena_copy(arena, buf_bytes(&entry->text)),
+                                      .expires_at = loop_epoch() + (int64_t)policy->max_age};
 }
 
 static void refetch(struct mta_sts_cache *cache, struct entry *entry, struct arena *arena,
@@ -250,7 +278,8 @@ static void refetch(struct mta_sts_cache *cache, struct entry *entry, struct are
         fetch(cache, arena, entry->domain, own < deadline ? own : deadline, policy, &out->error);
     entry->fetching = false;
     if (!out->problem) {
-        keep(cache, entry, id, policy);
+        keep(cache, entry, id, policy, (int64_t)policy->max_age * SECOND);
+        tell(arena, entry, policy, out);
     } else {
         entry->retry_at = loop_deadline(live && strcmp(id, entry->id) == 0 ? REFRESH_RETRY_AFTER
                                                                          : RETRY_AFTER);

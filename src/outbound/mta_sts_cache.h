@@ -14,6 +14,7 @@
 #include "dns/dns.h"
 #include "outbound/https.h"
 #include "outbound/mta_sts.h"
+#include "outbound/send.h"
 
 struct mta_sts_cache;
 
@@ -39,10 +40,13 @@ size_t mta_sts_cache_count(const struct mta_sts_cache *cache);
 struct mta_sts_found {
     const struct mta_sts_policy *policy; /* in the arena; mode testing or enforce */
     struct bytes text;                   /* its lines joined by LF, unknown ones left out */
+    struct send_policy fresh;            /* if it was fetched now, whatever its mode (in the arena) */
     const char *problem;                 /* result type of rfc8460:4.3.2.2, if a fetch was tried now and
                                             failed (an older policy may be in force all the same) */
     struct error error;
 };
+/* What an earlier process has fetched; nothing happens if it is expired or unreadable, or a policy is known. */
+void mta_sts_cache_learn(struct mta_sts_cache *cache, struct bytes domain, const struct send_policy *policy);
 /* OK: a policy is in force. NONE: none is. `domain` in lower case. Waits at most to the deadline. */
 enum result mta_sts_cache_find(struct mta_sts_cache *cache, struct arena *arena, struct bytes domain,
                                int64_t deadline, struct mta_sts_found *out) must_check;

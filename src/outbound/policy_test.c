@@ -120,6 +120,56 @@ fiber_test(who_makes_record_or_web_server_vanish_does_not_win_rfc8461_3_3)
     stop();
 }
 
+/* Each new courier is told what earlier ones have fetched. */
+fiber_test(who_hides_the_record_does_not_win_by_a_restart_rfc8461_10_2)
+{
+    start(RECORD("1"), 0);
+    assert_int_equal(ask("d.example"), OK);
+    struct send_policy kept = found.fresh;
+    assert_true(bytes_is(kept.id, "1") && bytes_equal(kept.text, found.text));
+    assert_int_equal(kept.expires_at, fixture_epoch() + 604800);
+    assert_int_equal(ask("d.example"), OK);
+    assert_int_equal(found.fresh.text.len, 0);
+    fiber_sleep(DAY / 4);
+    mta_sts_cache_destroy(cache);
+    struct mta_sts_cache_options options = {.dns = &signed_dns, .fetch = fetch};
+    cache = mta_sts_cache_create(&options);
+    publish("");
+    served = NULL;
+    assert_int_equal(ask("d.example"), NONE);
+    mta_sts_cache_learn(cache, BYTES("d.example"), &kept);
+    assert_int_equal(ask("d.example"), OK);
+    assert_int_equal(found.policy->mode, MTA_STS_ENFORCE);
+    /* It is as old as it is: not fetched now, but when its day is over, and gone when its life is. */
+    assert_int_equal(fetches, 1);
+    fiber_sleep(DAY);
+    assert_int_equal(ask("d.example"), OK);
+    assert_int_equal(fetches, 2);
+    fiber_sleep(6 * DAY);
+    mta_sts_cache_learn(cache, BYTES("d.example"), &kept);
+    assert_int_equal(ask("d.example"), NONE);
+    stop();
+}
+
+fiber_test(what_is_told_of_a_policy_does_not_replace_what_is_known)
+{
+    start(RECORD("1"), 0);
+    assert_int_equal(ask("d.example"), OK);
+    struct send_policy other = {BYTES("2"), BYTES("version: STSv1\nmode: none\nmax_age: 86400"),
+                                fixture_epoch() + 80000};
+    mta_sts_cache_learn(cache, BYTES("d.example"), &other);
+    assert_int_equal(ask("d.example"), OK);
+    other.text = BYTES("nonsense");
+    mta_sts_cache_learn(cache, BYTES("e.example"), &other);
+    assert_int_equal(mta_sts_cache_count(cache), 1);
+    /* The record's withdrawal is told, too. */
+    publish(RECORD("3"));
+    served = POLICY("none", "86400");
+    assert_int_equal(ask("d.example"), NONE);
+    assert_true(bytes_is(found.fresh.id, "3") && found.fresh.text.len > 0);
+    stop();
+}
+
 fiber_test(policies_are_renewed_once_a_day)
 {
     start(RECORD("1"), 0);
@@ -468,6 +518,8 @@ int main(void)
         cmocka_unit_test(a_policy_is_fetched_once_and_serves_until_it_expires),
         cmocka_unit_test(a_new_id_means_a_new_policy_rfc8461_3_1),
         cmocka_unit_test(who_makes_record_or_web_server_vanish_does_not_win_rfc8461_3_3),
+        cmocka_unit_test(who_hides_the_record_does_not_win_by_a_restart_rfc8461_10_2),
+        cmocka_unit_test(what_is_told_of_a_policy_does_not_replace_what_is_known),
         cmocka_unit_test(policies_are_renewed_once_a_day),
         cmocka_unit_test(failed_fetches_are_not_repeated_for_five_minutes_rfc8461_3_3),
         cmocka_unit_test(each_failure_has_its_result_type_rfc8460_4_3_2_2),

@@ -18,6 +18,13 @@ struct send_recipient {
     struct bytes original;    /* ORCPT with its type, "rfc822;…", decoded; empty: none */
 };
 
+/* The MTA-STS policy of the request's domain (rfc8461:10.2: it must outlive who fetched it). */
+struct send_policy {
+    struct bytes id;          /* of the record under which it was fetched; may be empty */
+    struct bytes text;        /* lines joined by LF; empty: there is none */
+    int64_t expires_at;       /* seconds since 1970 */
+};
+
 struct send_request {
     struct bytes domain;      /* where it goes: lower case, A-labels; or "[192.0.2.1]" */
     struct bytes sender;      /* MAIL FROM; empty: <> */
@@ -31,6 +38,7 @@ struct send_request {
     struct bytes submitter;   /* purported responsible address (rfc4405); empty: none */
     bool fallback;            /* by the fallback relay: an earlier attempt failed */
     bool verify_only;         /* RCPT, then RSET: are the recipients welcome? There is no content */
+    struct send_policy policy; /* what is known of earlier couriers */
     int64_t patience;         /* microseconds in which an answer is of use */
     struct bytes content;     /* lines end in CRLF */
 };
@@ -68,6 +76,7 @@ struct send_answer {
     struct bytes address;     /* "192.0.2.1:25", may be empty */
     struct bytes tls;         /* "TLSv1.3", empty: not encrypted */
     struct bytes security;    /* "dane", "mta-sts", "verified", "opportunistic", "none" */
+    struct send_policy policy; /* if it was fetched just now: to be kept for the couriers to come */
     struct send_event *events;
     size_t event_count;
 };

@@ -173,10 +173,11 @@ void courier_close_outbound(struct courier *courier)
 
 /* ---- requests ---- */
 
-/* A thousand long replies may be too much for a frame: then shorter ones. */
+/* A thousand long replies may be too much for a frame: then shorter ones, and only they. */
 static void shorten(struct send_answer *answer, size_t recipient_count)
 {
     answer->event_count = 0;
+    answer->policy = (struct send_policy){.expires_at = 0};
     for (size_t i = 0; i < recipient_count; i++)
         answer->replies[i].text = bytes_first(answer->replies[i].text, SHORT_TEXT);
 }

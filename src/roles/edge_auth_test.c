@@ -7,7 +7,7 @@
 #include "roles/keys_protocol.h"
 #include "smtp/scenario_test.h"
 
-enum { COUNTERS_MAX = 64, FAILURES = 3 };
+enum { COUNTERS_MAX = 256, FAILURES = 3 };
 
 static struct edge edge;
 static struct role role;

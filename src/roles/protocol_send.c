@@ -108,6 +108,22 @@ bool owner_question_read(struct bytes payload, struct owner_question *question)
     return finished(&cursor) && (question->account.len > 0 || question->list.len > 0);
 }
 
+static void write_policy(struct buf *out, const struct send_policy *policy)
+{
+    ipc_add_bytes(out, policy->id);
+    ipc_add_bytes(out, policy->text);
+    ipc_add_u64(out, (uint64_t)policy->expires_at);
+}
+
+static struct send_policy take_policy(struct cursor *cursor)
+{
+    struct send_policy policy;
+    policy.id = ipc_take_bytes(cursor);
+    policy.text = ipc_take_bytes(cursor);
+    policy.expires_at = (int64_t)cursor_u64(cursor);
+    return policy;
+}
+
 void send_request_write(struct buf *out, const struct send_request *request, bool in_descriptor)
 {
     ipc_add_bytes(out, request->domain);
@@ -127,6 +143,7 @@ void send_request_write(struct buf *out, const struct send_request *request, boo
     ipc_add_bytes(out, request->submitter);
     ipc_add_u8(out, request->fallback);
     ipc_add_u8(out, request->verify_only);
+    write_policy(out, &request->policy);
     ipc_add_u64(out, (uint64_t)request->patience);
     ipc_add_u8(out, in_descriptor);
     ipc_add_bytes(out, in_descriptor ? BYTES("") : request->content);
@@ -157,6 +174,7 @@ bool send_request_read(struct bytes payload, struct arena *arena, struct send_re
     request->submitter = ipc_take_bytes(&cursor);
     request->fallback = take_bool(&cursor);
     request->verify_only = take_bool(&cursor);
+    request->policy = take_policy(&cursor);
     request->patience = (int64_t)cursor_u64(&cursor);
     *in_descriptor = take_bool(&cursor);
     request->content = ipc_take_bytes(&cursor);
@@ -211,6 +229,7 @@ void send_answer_write(struct buf *out, const struct send_answer *answer, size_t
     ipc_add_bytes(out, answer->address);
     ipc_add_bytes(out, answer->tls);
     ipc_add_bytes(out, answer->security);
+    write_policy(out, &answer->policy);
     ipc_add_u32(out, (uint32_t)answer->event_count);
     for (size_t i = 0; i < answer->event_count; i++)
         write_event(out, &answer->events[i]);
@@ -230,6 +249,7 @@ bool send_answer_read(struct bytes payload, struct arena *arena, size_t recipien
     answer->address = ipc_take_bytes(&cursor);
     answer->tls = ipc_take_bytes(&cursor);
     answer->security = ipc_take_bytes(&cursor);
+    answer->policy = take_policy(&cursor);
     answer->event_count = take_up_to(&cursor, SEND_EVENTS_MAX);
     answer->events = arena_alloc_array(arena, answer->event_count, sizeof(*answer->events));
     for (size_t i = 0; answer->events && i < answer->event_count; i++)

@@ -244,6 +244,33 @@ static void values_that_no_edge_sends_are_refused(void **state)
     }
 }
 
+static void a_policy_goes_to_the_courier_and_comes_back(void **state)
+{
+    struct send_recipient recipient = {.address = BYTES("a@example.org")};
+    struct send_policy policy = {BYTES("20260101"), BYTES("version: STSv1\nmode: enforce"), 1795297381};
+    struct send_request request = {.domain = BYTES("example.org"), .recipients = &recipient,
+                                   .recipient_count = 1, .policy = policy}, asked;
+    struct send_reply reply = {.code = 250};
+    struct send_answer answer = {.replies = &reply, .policy = policy}, got;
+    bool in_descriptor;
+    (void)state;
+    send_request_write(&written, &request, false);
+    assert_true(send_request_read(buf_bytes(&written), arena, &asked, &in_descriptor));
+    assert_bytes(asked.policy.id, policy.id);
+    assert_bytes(asked.policy.text, policy.text);
+    assert_int_equal(asked.policy.expires_at, policy.expires_at);
+    struct buf back;
+    buf_init(&back, 1 << 20);
+    send_answer_write(&back, &answer, 1);
+    assert_true(send_answer_read(buf_bytes(&back), arena, 1, &got));
+    assert_bytes(got.policy.id, policy.id);
+    assert_bytes(got.policy.text, policy.text);
+    assert_int_equal(got.policy.expires_at, policy.expires_at);
+    for (size_t i = 0; i < back.len; i++)
+        assert_false(send_answer_read(bytes_first(buf_bytes(&back), i), arena, 1, &got));
+    buf_free(&back);
+}
+
 static void counts_are_bounded_before_memory_is_taken(void **state)
 {
     static const uint32_t counts[] = {PROTOCOL_RECIPIENTS_MAX + 1, 0x7fffffff, 0xffffffff};
@@ -368,6 +395,7 @@ int main(void)
         TEST(content_in_a_descriptor_is_not_in_the_payload_too),
         TEST(values_that_no_edge_sends_are_refused),
         TEST(counts_are_bounded_before_memory_is_taken),
+        TEST(a_policy_goes_to_the_courier_and_comes_back),
         TEST(an_answer_for_another_number_of_recipients_is_refused),
         TEST(replies_that_are_none_are_refused),
         TEST(an_attempt_has_a_key_and_a_window_in_the_future),

@@ -191,8 +191,8 @@ static void tell_limit(struct store *store, struct arena *arena, struct bytes ac
 {
     struct bytes key;
     uint64_t told = 0;
-    if (account_key(arena, "told", account, 0, BYTES(""), &key) && add(store, "count:", key, BYTES(""), 1, DAY, &told) == OK &&
-        told == 1)
+    if (account_key(arena, "told", account, 0, BYTES(""), &key) &&
+        add(store, "count:", key, BYTES(""), 1, DAY, &told) == OK && told == 1)
         tell(store, arena, account, "sends too much", "sends more than it may:", reason,
              BYTES("Its mail is put off (450) until the limit allows it. This is told once a day.\r\n"));
 }

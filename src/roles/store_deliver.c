@@ -5,8 +5,9 @@
  * All destinations are tried at once. If all fail, the reply says so and nothing was kept. If some
  * succeed, the message is answered 250 and is ours: what failed for now goes to the spool. Of what failed for
  * good the sender is told, where the return path is his own (store_tell.h); he has the message, so no copy of it
- * is kept. Where nobody vouches for the return path it goes to quarantine, and postmaster is told. A reply that came too late for the peer is remembered by the
- * fingerprint of the message and the mailbox, so that the retry is not delivered twice.
+ * is kept. Where nobody vouches for the return path it goes to quarantine, and postmaster is told. A reply that
+ * came too late for the peer is remembered by the fingerprint of the message and the mailbox, so that the retry
+ * is not delivered twice.
  */
 #include "roles/store_deliver.h"
 
@@ -514,7 +515,8 @@ void store_deliver(struct store *store, struct ipc_request *request)
         if (!store_may_post(&delivering, &refusal))
             answer = (struct delivery_answer){.reply = refusal};
         else if (!store_find_destinations(&delivering))
-            answer.reply = (struct protocol_reply){452, BYTES("4.3.1"), BYTES("Out of memory. Please try again later.")};
+            answer.reply =
+                (struct protocol_reply){452, BYTES("4.3.1"), BYTES("Out of memory. Please try again later.")};
         else if (!delivering.count)
             answer.reply = (struct protocol_reply){550, BYTES("5.1.1"), BYTES("This list has no members.")};
         else if (await_earlier(&delivering))

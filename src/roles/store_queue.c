@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "message/idn.h"
 #include "outbound/route.h"
+#include "roles/store_policies.h"
 #include "roles/store_report.h"
 #include "roles/store_tls_report.h"
 
@@ -418,6 +419,8 @@ enum result store_queue_open(struct store *store, struct error *error)
     arena_destroy(arena);
     if (result == OK)
         result = store_tls_open(store, error);
+    if (result == OK)
+        result = store_policies_open(store, error);
     if (result != OK) {
         store_queue_close(store);
         return result;
@@ -434,6 +437,7 @@ void store_queue_close(struct store *store)
     if (!queue)
         return;
     store_tls_close(store);
+    store_policies_close(store);
     queue_close(queue->queue);
     schedule_destroy(queue->schedule);
     map_destroy(queue->lives, NULL);
@@ -488,6 +492,7 @@ void store_queue_start(struct store *store)
     start(&store->work, "queue", dispatch, queue);
     start(&store->work, "queue sweep", queue_sweep_fiber, queue);
     start(&store->work, "tls report", store_tls_fiber, store);
+    start(&store->work, "policies", store_policies_fiber, store);
 }
 
 void store_queue_stop(struct store *store)

@@ -31,6 +31,7 @@ enum { QUEUE_TRIES_LEAST = 4, QUEUE_TEXT_MAX = 1000 };
 struct queue_ticket;
 struct live;
 struct tls_report;
+struct known_policies;
 
 /* How one job is sent: store_send() but in tests. *sent: the courier may have begun with it. */
 typedef enum result queue_sender(void *context, struct arena *arena, const struct send_request *request,
@@ -52,6 +53,7 @@ struct store_queue {
     struct map *lives;             /* number -> struct live */
     struct map *held_accounts;     /* lower-cased account -> reason: a NUL-terminated string */
     struct tls_report *tls;        /* store_tls_report.h */
+    struct known_policies *policies; /* store_policies.h */
     uint32_t swept;                /* where the sweep is */
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "roles/memfd.h"
+#include "roles/store_policies.h"
 #include "roles/store_tls_report.h"
 
 #include <unistd.h>
@@ -11,7 +12,8 @@
 static size_t octets_of(const struct send_request *request)
 {
     size_t octets = 256 + request->content.len + request->sender.len + request->envelope_id.len +
-                    request->submitter.len + request->domain.len;
+                    request->submitter.len + request->domain.len + request->policy.id.len +
+                    request->policy.text.len;
     for (size_t i = 0; i < request->recipient_count; i++)
         octets += request->recipients[i].address.len + request->recipients[i].original.len + 9;
     return octets;
@@ -47,14 +49,18 @@ enum result store_queue_send(void *context, struct arena *arena, const struct se
                              struct error *error)
 {
     struct store *store = context;
+    struct send_request with_policy = *request;
     int fd = content_fd;
     *sent = false;
-    if (fd < 0 && request->content.ptr && octets_of(request) > PROTOCOL_INLINE_MAX) {
+    with_policy.policy = store_policy_find(store, arena, request->domain);
+    if (fd < 0 && request->content.ptr && octets_of(&with_policy) > PROTOCOL_INLINE_MAX) {
         fd = memfd_of(request->content);
         if (fd < 0)
             return error_set(error, TEMP, "out of memory");
     }
-    enum result result = call(store, arena, request, fd, answer, deadline, sent, error);
+    enum result result = call(store, arena, &with_policy, fd, answer, deadline, sent, error);
+    if (result == OK)
+        store_policy_keep(store, request->domain, &answer->policy);
     if (fd >= 0 && fd != content_fd)
         close(fd);
     return result;

@@ -249,6 +249,21 @@ class Security(unittest.TestCase):
             self.assertRegex(line["dsn"], r"^[45]\.7\.", line)
             self.assertFalse([m for m in postfix.mails("ben") if recipient.encode() in m.octets])
 
+    def test_sts_restart(self):
+        """MTA-STS: a policy outlives a restart, though its server has vanished (rfc8461:10.2)"""
+        recipient = "ann@sts-name.example"
+        wait_delivery(gateway, recipient, "deferred")
+        gateway.stop()
+        kept, web.policies["sts-name.example"] = web.policies["sts-name.example"], None
+        gateway.start()
+        start = len(gateway.log_text())
+        queue(gateway, "retry", "--recipient", recipient)
+        try:
+            wait_delivery(gateway, recipient, "deferred", start)
+        finally:
+            web.policies["sts-name.example"] = kept
+        self.deferred("sts-name", r"(?i)certificate")
+
     # rfc8460
 
     def test_reports(self):

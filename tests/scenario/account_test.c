@@ -161,7 +161,7 @@ STORY(an_account_is_held_however_its_name_is_written)
 }
 
 /* These two have one hash. */
-static const char twin[] = "TWIN_A", other_twin[] = "TWIN_B";
+static const char twin[] = "kihieil@vouch.example", other_twin[] = "gbgdozz@vouch.example";
 
 STORY(mail_of_an_account_with_the_same_hash_is_neither_held_nor_released_with_it)
 {

@@ -234,8 +234,9 @@ STORY(what_waits_too_long_is_given_up_with_the_last_words_of_the_server)
     fiber_sleep(6 * HOUR);
     check(waiting() == 0);
     check(files_with("/mail/alice/", "Action: failed") == 1);
-    check(files_with("/mail/alice/", "4.4.7") == 1);
-    check(files_with("/mail/alice/", "Not now") == 1);
+    /* rfc3464:2.3.6: the server's words are not ours to change. */
+    check(files_with("/mail/alice/", "Status: 4.4.7") == 1);
+    check(files_with("/mail/alice/", "Diagnostic-Code: smtp; 451 4.2.0 Not now") == 1);
     check(logged("status=expired"));
     end();
 }
@@ -667,6 +668,56 @@ STORY(sessions_are_counted_by_policy_host_and_result_and_outlive_a_restart)
     world.real_disk = false;
 }
 
+static bool knows(const char *domain, const char *text)
+{
+    struct send_policy policy = store_policy_find(&world.store, world.role.arena, bytes_of(domain));
+    return policy.text.len && bytes_is(policy.text, text) && bytes_is(policy.id, "20260101");
+}
+
+/* rfc8461:10.2 */
+STORY(policies_outlive_a_restart_until_they_expire)
+{
+    world.real_disk = true;
+    begin("");
+    struct send_policy policy = {BYTES("20260101"), BYTES("version: STSv1\nmode: enforce\n"), 0};
+    policy.expires_at = loop_epoch() + 2 * 86400;
+    store_policy_keep(&world.store, BYTES("far.example"), &policy);
+    policy.text = BYTES("version: STSv1\nmode: none\n");
+    store_policy_keep(&world.store, BYTES("other.example"), &policy);
+    /* For ever, or never: it is not believed. */
+    policy.expires_at = INT64_MAX;
+    store_policy_keep(&world.store, BYTES("odd.example"), &policy);
+    policy.expires_at = loop_epoch();
+    store_policy_keep(&world.store, BYTES("odd.example"), &policy);
+    restart();
+    check(knows("far.example", "version: STSv1\nmode: enforce\n"));
+    check(knows("other.example", "version: STSv1\nmode: none\n"));
+    check(!store_policy_find(&world.store, world.role.arena, BYTES("odd.example")).text.len);
+    fiber_sleep(2 * DAY);
+    check(!knows("far.example", "version: STSv1\nmode: enforce\n"));
+    end();
+    world.real_disk = false;
+}
+
+STORY(policies_are_bounded_and_those_in_use_stay)
+{
+    begin("");
+    struct send_policy policy = {BYTES("20260101"), BYTES("version: STSv1"), loop_epoch() + DAY / SECOND};
+    char name[32];
+    size_t known = 0;
+    for (int i = 0; i < 10100; i++) {
+        snprintf(name, sizeof(name), "d%d.example", i);
+        store_policy_keep(&world.store, bytes_of(name), &policy);
+        check(knows("d0.example", "version: STSv1"));
+    }
+    for (int i = 0; i < 10100; i++) {
+        snprintf(name, sizeof(name), "d%d.example", i);
+        known += knows(name, "version: STSv1");
+    }
+    check(known == 10000);
+    end();
+}
+
 /* The plug is pulled at every operation of a life with a delivery, a failure and a deferral. */
 STORY(a_power_cut_at_any_point_loses_nothing)
 {
@@ -736,6 +787,8 @@ int main(void)
         cmocka_unit_test(figures_say_what_waits_and_why),
         cmocka_unit_test(a_full_disk_refuses_new_mail_and_forgets_nothing),
         cmocka_unit_test(sessions_are_counted_by_policy_host_and_result_and_outlive_a_restart),
+        cmocka_unit_test(policies_outlive_a_restart_until_they_expire),
+        cmocka_unit_test(policies_are_bounded_and_those_in_use_stay),
         cmocka_unit_test(a_power_cut_at_any_point_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

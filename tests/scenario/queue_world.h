@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "os/durable_fake.h"
 #include "os/files.h"
+#include "roles/store_policies.h"
 #include "roles/store_queue_private.h"
 #include "roles/store_tls_report.h"
 #include "smtp/server.h"

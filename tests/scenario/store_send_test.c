@@ -102,6 +102,21 @@ STORY(a_strangers_mail_is_passed_on_while_he_waits)
     end();
 }
 
+STORY(a_policy_that_a_courier_has_fetched_is_told_to_the_next)
+{
+    begin();
+    struct mail mail = {.id = "m1", .recipients = "fwd@vouch.example"};
+    world.policy = (struct send_policy){BYTES("1"), BYTES("version: STSv1"), loop_epoch() + 86400};
+    check(deliver_code(&mail) == 250);
+    check(!last()->policy.len);
+    world.policy = (struct send_policy){.expires_at = 0};
+    check(deliver_code(&mail) == 250);
+    check(bytes_is(last()->policy, "version: STSv1"));
+    check(deliver_code(&mail) == 250);
+    check(bytes_is(last()->policy, "version: STSv1"));
+    end();
+}
+
 STORY(without_a_courier_a_strangers_mail_is_put_off)
 {
     begin();
@@ -481,6 +496,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_strangers_mail_is_passed_on_while_he_waits),
+        cmocka_unit_test(a_policy_that_a_courier_has_fetched_is_told_to_the_next),
         cmocka_unit_test(without_a_courier_a_strangers_mail_is_put_off),
         cmocka_unit_test(a_verified_return_path_lets_mail_wait_for_the_next_host),
         cmocka_unit_test(junk_is_not_forwarded),

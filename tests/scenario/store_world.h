@@ -70,7 +70,7 @@ struct send_script {
 
 /* What the courier was asked to send. */
 struct sent {
-    struct bytes domain, sender, submitter, content, envelope_id;
+    struct bytes domain, sender, submitter, content, envelope_id, policy;
     struct bytes recipients[8];
     unsigned notify[8];
     size_t count;
@@ -110,6 +110,7 @@ static struct world {
     size_t send_script_count;
     struct sent sent[SENT_MAX];
     size_t sent_count;
+    struct send_policy policy; /* what the courier has fetched */
     struct arena *arena;  /* of the test */
     char log[65536];
     size_t log_length;
@@ -403,6 +404,7 @@ static void note_sent(const struct send_request *asked)
                           .submitter = arena_copy(world.arena, asked->submitter),
                           .content = arena_copy(world.arena, asked->content),
                           .envelope_id = arena_copy(world.arena, asked->envelope_id),
+                          .policy = arena_copy(world.arena, asked->policy.text),
                           .count = asked->recipient_count,
                           .verify_only = asked->verify_only,
                           .require_tls = asked->require_tls,
@@ -421,7 +423,9 @@ static struct send_reply send_reply_of(const struct send_request *asked, struct 
     const char *enhanced = own ? own->enhanced : all ? all->enhanced : NULL;
     return (struct send_reply){.code = code,
                                .enhanced = enhanced      ? bytes_of(enhanced)
-                                           : code == 250 ? BYTES("2.0.0") : code < 500 ? BYTES("4.2.0") : BYTES("5.1.1"),
+                                           : code == 250 ? BYTES("2.0.0")
+                                           : code < 500  ? BYTES("4.2.0")
+                                                         : BYTES("5.1.1"),
                                .text = code == 250  ? BYTES("Taken")
                                        : code < 500 ? BYTES("Not now")
                                                     : BYTES("Nobody of that name"),
@@ -445,7 +449,8 @@ static void send_for_store(struct ipc_request *request)
     struct send_answer answer = {.status = domain ? domain->status : SEND_ANSWERED,
                                  .host = BYTES("mx.far.example"),
                                  .address = BYTES("192.0.2.1:25"),
-                                 .security = BYTES("none")};
+                                 .security = BYTES("none"),
+                                 .policy = world.policy};
     answer.replies = arena_alloc_array(request->arena, asked.recipient_count, sizeof(*answer.replies));
     for (size_t i = 0; i < asked.recipient_count; i++)
         answer.replies[i] = send_reply_of(&asked, asked.recipients[i].address, answer.status);
@@ -714,7 +719,7 @@ static enum result deliver(const struct mail *mail, struct delivery_answer *answ
 }
 
 /* The code; 0 if none came. */
-static unsigned deliver_code(const struct mail *mail)
+static maybe_unused unsigned deliver_code(const struct mail *mail)
 {
     struct delivery_answer answer;
     return deliver(mail, &answer) == OK ? answer.reply.code : 0;
