@@ -45,6 +45,25 @@ size_t utf8_printable(struct bytes bytes)
     return hidden ? 0 : length;
 }
 
+uint32_t utf8_code_point(struct bytes character)
+{
+    static const uint8_t masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t point = character.ptr[0] & masks[character.len];
+    for (size_t i = 1; i < character.len; i++)
+        point = point << 6 | (character.ptr[i] & 0x3f);
+    return point;
+}
+
+size_t utf8_encode(uint32_t point, uint8_t out[4])
+{
+    static const uint8_t marks[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+    out[0] = (uint8_t)(marks[more] | point >> (6 * more));
+    for (unsigned i = 1; i <= more; i++)
+        out[i] = (uint8_t)(0x80 | (point >> (6 * (more - i)) & 0x3f));
+    return more + 1;
+}
+
 bool utf8_is_valid(struct bytes bytes)
 {
     while (bytes.len) {

@@ -11,6 +11,10 @@ size_t utf8_sequence(struct bytes bytes);
  * terminals obey), separators of lines, and what turns the direction of the text behind it, with which
  * a stranger's text could look like another line or read backwards. */
 size_t utf8_printable(struct bytes bytes);
+/* The number of a character that utf8_sequence() has measured. */
+uint32_t utf8_code_point(struct bytes character);
+/* The octets of a character, at most U+10FFFF: how many. */
+size_t utf8_encode(uint32_t point, uint8_t out[4]);
 bool utf8_is_valid(struct bytes bytes);
 bool utf8_is_ascii(struct bytes bytes); /* no octet above 127 */
 

@@ -64,6 +64,30 @@ bool config_networks_contain(const struct config_networks *networks, const struc
     return false;
 }
 
+bool config_strings_contain(const struct config_strings *strings, struct bytes name)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (bytes_equal_nocase(bytes_of(strings->items[i]), name))
+            return true;
+    return false;
+}
+
+bool config_is_our_domain(const struct config *config, struct bytes domain)
+{
+    for (size_t i = 0; i < config->domain_count; i++)
+        if (config_strings_contain(&config->domains[i].names, domain))
+            return true;
+    return false;
+}
+
+const struct config_relay *config_relay_find(const struct config *config, struct bytes domain)
+{
+    for (size_t i = 0; i < config->relay_count; i++)
+        if (config_strings_contain(&config->relays[i].domains, domain))
+            return &config->relays[i];
+    return NULL;
+}
+
 const struct config_policy *config_policy_find(const struct config *config, const char *name)
 {
     for (size_t i = 1; i < config->policy_count; i++)

@@ -304,6 +304,12 @@ void config_describe(struct buf *out);
 
 /* Whether the address lies in one of the networks. */
 bool config_networks_contain(const struct config_networks *networks, const struct ip *ip);
+/* Whether the name is one of them, ASCII case-insensitive; dots and patterns mean nothing here. */
+bool config_strings_contain(const struct config_strings *strings, struct bytes name);
+/* Whether a section "domain" has the name. */
+bool config_is_our_domain(const struct config *config, struct bytes domain);
+/* The section "relay" that has the domain, or NULL. */
+const struct config_relay *config_relay_find(const struct config *config, struct bytes domain);
 
 /* The policy of that name, or the default one. Never NULL. */
 const struct config_policy *config_policy_find(const struct config *config, const char *name);

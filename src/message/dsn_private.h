@@ -6,6 +6,7 @@
 
 #include "message/dsn.h"
 #include "message/status_code.h"
+#include "message/unitext.h"
 
 /* More is cut off of what a server said. */
 enum { DSN_DIAGNOSTIC_MAX = 2000, DSN_DIAGNOSTIC_LINE_MAX = 900 };
@@ -23,9 +24,5 @@ const char *dsn_subject(const struct dsn *dsn);
 enum result dsn_write_text(struct arena *arena, const struct dsn *dsn,
                            const struct message *original, struct buf *out) must_check;
 void dsn_write_status(const struct dsn *dsn, bool utf8, struct buf *out);
-
-/* The 7-bit form of a UTF-8 address and back (rfc6533:3). What is no such form stays as it is. */
-void unitext_write(struct buf *out, struct bytes address);
-bool unitext_read(struct arena *arena, struct bytes text, struct bytes *out) must_check;
 
 #endif

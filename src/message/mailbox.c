@@ -255,3 +255,15 @@ void mailbox_write(struct buf *out, struct bytes local, struct bytes domain)
         buf_add(out, domain);
     }
 }
+
+struct bytes mailbox_domain_or_all(struct bytes text)
+{
+    size_t at = bytes_rfind_byte(text, '@');
+    return at == BYTES_NOT_FOUND ? text : bytes_skip(text, at + 1);
+}
+
+struct bytes mailbox_domain(struct bytes address)
+{
+    size_t at = bytes_rfind_byte(address, '@');
+    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
+}

@@ -53,4 +53,9 @@ enum result path_parse(struct arena *arena, struct bytes text, unsigned options,
 /* Appends local@domain, the local part quoted where it must be; no "@" if the domain is empty. */
 void mailbox_write(struct buf *out, struct bytes local, struct bytes domain);
 
+/* What stands behind the last "@" of an address that was read before; empty where there is none. */
+struct bytes mailbox_domain(struct bytes address);
+/* The same where a domain may stand alone: without "@" it is the whole text. */
+struct bytes mailbox_domain_or_all(struct bytes text);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/encode.h"
 #include "base/utf8.h"
+#include "message/unitext.h"
 #include "smtp/server.h"
 
 enum {
@@ -163,51 +164,17 @@ static void write_notify(struct buf *out, unsigned notify)
     }
 }
 
-static uint32_t code_point(struct bytes character)
-{
-    uint32_t point = character.ptr[0];
-    if (character.len == 1)
-        return point;
-    point &= 0x7fu >> character.len;
-    for (size_t i = 1; i < character.len; i++)
-        point = point << 6 | (character.ptr[i] & 0x3f);
-    return point;
-}
-
-/* "\x{HEXPOINT}" at the start: its length, or 0. Those of ASCII stay as they are, so must they be. */
-static size_t escape_length(struct bytes text, uint32_t *point)
-{
-    size_t i = 3;
-    *point = 0;
-    if (!bytes_starts_with_nocase(text, BYTES("\\x{")))
-        return 0;
-    while (i < text.len && i < 9 && ascii_hex_value(text.ptr[i]) >= 0)
-        *point = *point << 4 | (uint32_t)ascii_hex_value(text.ptr[i++]);
-    bool surrogate = *point >= 0xd800 && *point <= 0xdfff;
-    if (i < 5 || i == text.len || text.ptr[i] != '}' || *point > 0x10ffff || surrogate)
-        return 0;
-    return i + 1;
-}
-
-static void add_code_point(struct buf *out, uint32_t point)
-{
-    static const uint8_t marks[] = {0, 0xc0, 0xe0, 0xf0};
-    unsigned more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
-    buf_add_byte(out, (uint8_t)(marks[more] | point >> (6 * more)));
-    while (more--)
-        buf_add_byte(out, (uint8_t)(0x80 | (point >> (6 * more) & 0x3f)));
-}
-
 /* rfc6533:3: as UTF-8 where the server takes that, else in ASCII; specials as code points. What is
- * written with code points already (`escaped`) is not to be so twice. */
+ * written with code points already (`escaped`) is not to be so twice, and those of ASCII stay so. */
 static void encode_utf8_address(struct buf *out, struct bytes address, bool escaped, bool utf8)
 {
     uint32_t point;
+    uint8_t octets[4];
     while (address.len) {
-        size_t escape = escaped ? escape_length(address, &point) : 0;
+        size_t escape = escaped ? unitext_escape(address, &point) : 0;
         if (escape) {
             if (utf8 && point >= 0x80)
-                add_code_point(out, point);
+                buf_add(out, bytes_from(octets, utf8_encode(point, octets)));
             else
                 buf_add(out, bytes_first(address, escape));
             address = bytes_skip(address, escape);
@@ -220,7 +187,7 @@ static void encode_utf8_address(struct buf *out, struct bytes address, bool esca
         if (plain)
             buf_add(out, character);
         else
-            buf_printf(out, "\\x{%02X}", (unsigned)code_point(character));
+            buf_printf(out, "\\x{%02X}", (unsigned)utf8_code_point(character));
         address = bytes_skip(address, length);
     }
 }
