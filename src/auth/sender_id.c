@@ -2,16 +2,11 @@
 #include "auth/sender_id.h"
 
 #include "auth/spf_check.h"
+#include "message/mailbox.h"
 
 const char *sender_id_scope_name(enum sender_id_scope scope)
 {
     return scope == SENDER_ID_PRA ? "pra" : "mfrom";
-}
-
-static struct bytes domain_of(struct bytes mailbox)
-{
-    size_t at = bytes_rfind_byte(mailbox, '@');
-    return at == BYTES_NOT_FOUND ? mailbox : bytes_skip(mailbox, at + 1);
 }
 
 void sender_id_check(struct dns *dns, struct arena *arena, const struct spf_request *request,
@@ -27,7 +22,7 @@ void sender_id_check(struct dns *dns, struct arena *arena, const struct spf_requ
     }
     /* rfc4406:4, step 1: without a reverse-path as SPF does it. A helo with '@' is no domain. */
     struct bytes sender = mailbox.len ? mailbox : request->helo;
-    struct bytes domain = mailbox.len ? domain_of(mailbox) : request->helo;
+    struct bytes domain = mailbox.len ? mailbox_domain_or_all(mailbox) : request->helo;
     spf_check_in_scope(dns, arena, request, pra ? SPF_SCOPE_PRA : SPF_SCOPE_MFROM, domain, sender,
                        &spf, &spf2);
     *result = (struct sender_id_result){

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "dns/name.h"
 #include "message/idn.h"
+#include "message/mailbox.h"
 #include "message/structured.h"
 
 #include <string.h>
@@ -340,12 +341,6 @@ struct identity {
     struct bytes sender, local_part, domain;
 };
 
-static struct bytes sender_domain(struct bytes sender)
-{
-    size_t at = bytes_rfind_byte(sender, '@');
-    return at == BYTES_NOT_FOUND ? sender : bytes_skip(sender, at + 1);
-}
-
 /* A-labels for U-labels (rfc7208:4.3). What is no name stays as it is, and is found out later. */
 static struct bytes in_ascii(struct arena *arena, struct bytes domain)
 {
@@ -359,7 +354,7 @@ static struct bytes in_ascii(struct arena *arena, struct bytes domain)
 static struct identity identify(struct arena *arena, struct bytes sender)
 {
     size_t at = bytes_rfind_byte(sender, '@');
-    struct bytes domain = sender_domain(sender);
+    struct bytes domain = mailbox_domain_or_all(sender);
     struct identity identity = {sender, bytes_first(sender, at == BYTES_NOT_FOUND ? 0 : at),
                                 in_ascii(arena, domain)};
     if (identity.local_part.len && identity.domain.ptr == domain.ptr)
@@ -437,6 +432,6 @@ void spf_check_mail_from(struct dns *dns, struct arena *arena, const struct spf_
                          struct spf_result *result)
 {
     struct bytes sender = request->sender.len ? request->sender : request->helo;
-    struct bytes domain = request->sender.len ? sender_domain(sender) : sender;
+    struct bytes domain = request->sender.len ? mailbox_domain_or_all(sender) : sender;
     spf_check_host(dns, arena, request, domain, sender, result);
 }

@@ -4,6 +4,7 @@
 
 #include "auth/organization.h"
 #include "base/domain.h"
+#include "message/mailbox.h"
 
 /* What most domains would have published: their own hosts and those of their neighbourhood. */
 static const struct dns_record guess = {.text = BYTES_INIT("v=spf1 a/24 mx/24 ptr")};
@@ -36,8 +37,7 @@ static bool is_top_level(struct bytes domain)
 static struct bytes domain_of(const struct spf_request *request)
 {
     struct bytes sender = request->sender.len ? request->sender : request->helo;
-    size_t at = bytes_rfind_byte(sender, '@');
-    return domain_strip_dot(at == BYTES_NOT_FOUND ? sender : bytes_skip(sender, at + 1));
+    return domain_strip_dot(mailbox_domain_or_all(sender));
 }
 
 void spf_check_guess(struct dns *dns, struct arena *arena, const struct spf_request *request,

@@ -272,9 +272,8 @@ static int finish_keys(struct rotate *r)
 static int64_t expire_of(const struct config *config, struct bytes domain)
 {
     for (size_t i = 0; i < config->signing_count; i++)
-        for (size_t j = 0; j < config->signings[i].domains.count; j++)
-            if (bytes_equal_nocase(bytes_of(config->signings[i].domains.items[j]), domain))
-                return config->signings[i].expire;
+        if (config_strings_contain(&config->signings[i].domains, domain))
+            return config->signings[i].expire;
     return EXPIRE_DEFAULT;
 }
 

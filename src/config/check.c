@@ -205,9 +205,8 @@ static void check_queue(struct checker *c, const struct config_block *block)
 static bool signs_for(const struct config *config, struct bytes domain)
 {
     for (size_t i = 0; i < config->signing_count; i++)
-        for (size_t d = 0; d < config->signings[i].domains.count; d++)
-            if (bytes_equal_nocase(bytes_of(config->signings[i].domains.items[d]), domain))
-                return true;
+        if (config_strings_contain(&config->signings[i].domains, domain))
+            return true;
     return false;
 }
 

@@ -12,19 +12,11 @@ struct relay_users {
     const struct config_relay *relay;
 };
 
-static bool is_of_relay(const struct config_relay *relay, struct bytes domain)
-{
-    for (size_t i = 0; i < relay->domains.count; i++)
-        if (bytes_equal_nocase(bytes_of(relay->domains.items[i]), domain))
-            return true;
-    return false;
-}
-
 static void read_relay_user(struct loading *loading, struct bytes line, void *context)
 {
     const struct relay_users *users = context;
     size_t at = bytes_rfind_byte(line, '@');
-    if (at != BYTES_NOT_FOUND && !is_of_relay(users->relay, bytes_skip(line, at + 1)))
+    if (at != BYTES_NOT_FOUND && !config_strings_contain(&users->relay->domains, bytes_skip(line, at + 1)))
         recipients_fault(loading, "'" BYTES_FMT "' is in none of the relay's domains", BYTES_ARG(line));
     else if (at == 0 || bytes_find_byte(line, ' ') != BYTES_NOT_FOUND)
         recipients_fault(loading, "'" BYTES_FMT "' is no recipient", BYTES_ARG(line));

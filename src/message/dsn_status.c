@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "message/dsn_private.h"
 
-#include "base/ascii.h"
 #include "base/utf8.h"
 #include "message/date.h"
 #include "message/header.h"
 #include "message/structured.h"
-
-#include <string.h>
 
 /* What fits in a line with the name of its field. */
 enum { VALUE_MAX = 900 };

@@ -47,15 +47,6 @@ static size_t fit_of_section(const struct config_route *section, struct bytes do
     return best;
 }
 
-static const struct config_relay *find_relay(const struct config *config, struct bytes domain)
-{
-    for (size_t i = 0; i < config->relay_count; i++)
-        for (size_t j = 0; j < config->relays[i].domains.count; j++)
-            if (bytes_equal_nocase(bytes_of(config->relays[i].domains.items[j]), domain))
-                return &config->relays[i];
-    return NULL;
-}
-
 static const struct config_route *find_section(const struct config *config, struct bytes domain)
 {
     const struct config_route *found = NULL;
@@ -72,7 +63,7 @@ static const struct config_route *find_section(const struct config *config, stru
 
 struct route route_find(const struct config *config, struct bytes domain, bool fallback)
 {
-    const struct config_relay *relay = find_relay(config, domain);
+    const struct config_relay *relay = config_relay_find(config, domain);
     if (relay) {
         struct route route = route_to(&relay->primary);
         route.relay = true;

@@ -145,10 +145,8 @@ static void strip_domain(const struct config *config, char *name)
 {
     struct bytes text = bytes_of(name);
     size_t at = bytes_rfind_byte(text, '@');
-    for (size_t i = 0; i < config->domain_count && at != BYTES_NOT_FOUND; i++)
-        for (size_t k = 0; k < config->domains[i].names.count; k++)
-            if (bytes_is_nocase(bytes_skip(text, at + 1), config->domains[i].names.items[k]))
-                name[at] = 0;
+    if (at != BYTES_NOT_FOUND && config_is_our_domain(config, bytes_skip(text, at + 1)))
+        name[at] = 0;
 }
 
 static bool run_job(struct auth *auth, struct job *job)

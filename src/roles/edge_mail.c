@@ -111,8 +111,9 @@ static bool add_session(struct edge_mail *mail, const struct smtp_session *sessi
     return item != NULL;
 }
 
-static bool list_recipients(struct gather *gather, const struct smtp_transaction *transaction)
+bool edge_list_recipients(struct edge_mail *mail, const struct smtp_transaction *transaction)
 {
+    struct gather *gather = &mail->gather;
     struct evidence *evidence = &gather->evidence;
     evidence->recipient_count = 0;
     evidence->recipients = arena_alloc_array(gather->arena, transaction->recipient_count,
@@ -139,7 +140,7 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     const struct config_policy *chosen = config_policy_find(config, section);
     evidence->exempt = mail->exempt;
     evidence->tls = session->tls ? session->tls_version : BYTES("");
-    if (!list_recipients(gather, transaction)) {
+    if (!edge_list_recipients(mail, transaction)) {
         edge_out_of_memory(session, reply);
         return TEMP;
     }
@@ -251,7 +252,7 @@ void edge_refused(void *context, struct smtp_session *session, const struct smtp
     memcpy(verdict.enhanced, reply->enhanced, sizeof(verdict.enhanced));
     verdict.reasons = &reason;
     verdict.reason_count = 1;
-    if (!list_recipients(&mail->gather, session->transaction) || !add_session(mail, session))
+    if (!edge_list_recipients(mail, session->transaction) || !add_session(mail, session))
         return;
     buf_init(&evidence, EVIDENCE_MAX);
     buf_init(&text, VERDICT_MAX);

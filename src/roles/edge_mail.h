@@ -37,6 +37,9 @@ struct edge_mail {
 };
 
 void edge_out_of_memory(struct smtp_session *session, struct smtp_reply *reply);
+/* The evidence gets the recipients of the transaction. False: out of memory. */
+bool edge_list_recipients(struct edge_mail *mail,
+                          const struct smtp_transaction *transaction) must_check;
 void edge_set_reply(struct smtp_reply *reply, struct arena *arena,
                     const struct protocol_reply *from);
 /* Asks the store; false (and a 451) when it does not answer. */

@@ -9,14 +9,6 @@
 
 enum { RECIPIENT_TIMEOUT_SECONDS = 30 };
 
-static bool is_listed(const struct config_strings *list, struct bytes domain)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (bytes_equal_nocase(bytes_of(list->items[i]), domain))
-            return true;
-    return false;
-}
-
 static struct bytes tagged(struct edge_mail *mail, const struct smtp_recipient *recipient)
 {
     struct buf text;
@@ -63,10 +55,10 @@ static bool resolve_return_path(struct edge_mail *mail, struct smtp_recipient *r
     if (is_srs)
         codec = KEYS_SRS;
     else if (bytes_starts_with_nocase(recipient->local, BYTES("prvs=")) &&
-             is_listed(&config->batv.domains, recipient->domain))
+             config_strings_contain(&config->batv.domains, recipient->domain))
         codec = KEYS_BATV;
     else if (bytes_starts_with_nocase(recipient->local, BYTES("SES=")) &&
-             is_listed(&config->ses.domains, recipient->domain))
+             config_strings_contain(&config->ses.domains, recipient->domain))
         codec = KEYS_SES;
     else
         return true;
@@ -103,7 +95,7 @@ static const struct config_signing *find_seal(const struct edge_mail *mail,
     if (mail->account)
         return NULL;
     for (size_t i = 0; mail->edge->seals && i < config->domain_count; i++)
-        if (config->domains[i].arc_seal[0] && is_listed(&config->domains[i].names, recipient->domain))
+        if (config->domains[i].arc_seal[0] && config_strings_contain(&config->domains[i].names, recipient->domain))
             return keys_signing_find(config, bytes_of(config->domains[i].arc_seal), domain);
     return kind == RECIPIENT_KIND_FORWARD || kind == RECIPIENT_KIND_LIST
                ? keys_signing_find(config, recipient->domain, domain)

@@ -9,29 +9,16 @@
 #include "base/log.h"
 #include "message/dsn.h"
 #include "message/list_fields.h"
+#include "message/mailbox.h"
 #include "roles/keys_client.h"
 
 enum { KEYS_TIMEOUT_SECONDS = 30, LIST_ROOM = 64 * 1024 };
-
-static bool names_have(const struct config_strings *names, struct bytes domain)
-{
-    for (size_t i = 0; i < names->count; i++)
-        if (bytes_equal_nocase(bytes_of(names->items[i]), domain))
-            return true;
-    return false;
-}
-
-static struct bytes domain_of(struct bytes address)
-{
-    size_t at = bytes_rfind_byte(address, '@');
-    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
-}
 
 /* Whether error mail to the return path reaches who sent the message: SPF passed for it, or a signature of
  * its domain. */
 static bool is_verified(const struct gather *gather)
 {
-    struct bytes domain = domain_of(gather->evidence.mail_from);
+    struct bytes domain = mailbox_domain(gather->evidence.mail_from);
     if (!domain.len)
         return false;
     if (gather->spf.result == AUTH_PASS && bytes_equal_nocase(gather->spf.domain, domain))
@@ -43,19 +30,11 @@ static bool is_verified(const struct gather *gather)
     return false;
 }
 
-static bool is_our_domain(const struct config *config, struct bytes domain)
-{
-    for (size_t i = 0; i < config->domain_count; i++)
-        if (names_have(&config->domains[i].names, domain))
-            return true;
-    return false;
-}
-
 static enum delivery_origin origin_of(const struct edge_mail *mail)
 {
     const struct gather *gather = &mail->gather;
     const struct evidence *evidence = &gather->evidence;
-    if (mail->account || (evidence->own_network && is_our_domain(gather->config, domain_of(evidence->mail_from))))
+    if (mail->account || (evidence->own_network && config_is_our_domain(gather->config, mailbox_domain(evidence->mail_from))))
         return ORIGIN_OURS;
     return !evidence->own_network && is_verified(gather) ? ORIGIN_VERIFIED : ORIGIN_STRANGER;
 }
@@ -134,13 +113,13 @@ static enum result own_sender(struct edge_mail *mail, struct bytes sender, struc
                               struct smtp_reply *reply)
 {
     const struct config *config = mail->gather.config;
-    struct bytes domain = domain_of(sender);
+    struct bytes domain = mailbox_domain(sender);
     *out = sender;
-    if (names_have(&config->batv.domains, domain)) {
+    if (config_strings_contain(&config->batv.domains, domain)) {
         note_tagging(mail, domain);
         return encode(mail, KEYS_BATV, sender, out, reply);
     }
-    return names_have(&config->ses.domains, domain) ? encode(mail, KEYS_SES, sender, out, reply) : OK;
+    return config_strings_contain(&config->ses.domains, domain) ? encode(mail, KEYS_SES, sender, out, reply) : OK;
 }
 
 /* Only where SPF would break: the domain has a record, and it is not about us. */
@@ -158,7 +137,7 @@ enum result edge_remote(struct edge_mail *mail, const struct smtp_session *sessi
     struct bytes sender = session->transaction->sender;
     *out = (struct edge_remote){.sender = sender, .origin = origin_of(mail), .author = edge_author(mail)};
     if (mail->list) {
-        struct bytes address = bytes_of(mail->list->address), domain = domain_of(address);
+        struct bytes address = bytes_of(mail->list->address), domain = mailbox_domain(address);
         out->sender = arena_printf(mail->gather.arena, BYTES_FMT "-bounces@" BYTES_FMT,
                                    BYTES_ARG(bytes_first(address, address.len - domain.len - 1)),
                                    BYTES_ARG(domain));
@@ -175,7 +154,7 @@ enum result edge_remote(struct edge_mail *mail, const struct smtp_session *sessi
 
 static struct list_fields fields_of(const struct edge_mail *mail, const struct config_list *list)
 {
-    struct bytes address = bytes_of(list->address), domain = domain_of(address);
+    struct bytes address = bytes_of(list->address), domain = mailbox_domain(address);
     struct bytes local = bytes_first(address, address.len - domain.len - 1);
     struct bytes owner = arena_printf(mail->gather.arena, BYTES_FMT "-owner@" BYTES_FMT, BYTES_ARG(local),
                                       BYTES_ARG(domain));
@@ -195,7 +174,7 @@ static bool pretends_to_be_ours(const struct edge_mail *mail)
     const struct from_field *from = &mail->gather.from;
     bool ours = from->status != FROM_OK && from->status != FROM_SEVERAL_DOMAINS;
     for (size_t i = 0; i < from->domain_count; i++)
-        ours |= is_our_domain(mail->gather.config, from->domains[i]);
+        ours |= config_is_our_domain(mail->gather.config, from->domains[i]);
     return ours && !edge_author(mail).len;
 }
 

@@ -20,14 +20,6 @@ bool edge_tagging_key(struct edge_mail *mail, struct bytes domain, struct bytes 
     return digest_parts(mail->gather.arena, parts, countof(parts), out);
 }
 
-static bool is_listed(const struct config_strings *names, struct bytes domain)
-{
-    for (size_t i = 0; i < names->count; i++)
-        if (bytes_equal_nocase(bytes_of(names->items[i]), domain))
-            return true;
-    return false;
-}
-
 /* Also the reports of old servers, which have no form but a sender. */
 static bool is_delivery_report(struct edge_mail *mail)
 {
@@ -73,7 +65,7 @@ bool edge_reports_fit(struct edge_mail *mail, struct smtp_session *session, stru
     }
     for (size_t i = 0; i < transaction->recipient_count; i++) {
         const struct smtp_recipient *recipient = &transaction->recipients[i];
-        if (!is_listed(&config->batv.domains, recipient->domain) || was_tagged(mail, recipient->mailbox) ||
+        if (!config_strings_contain(&config->batv.domains, recipient->domain) || was_tagged(mail, recipient->mailbox) ||
             !tagged_long_enough(mail, recipient->domain) || !is_delivery_report(mail))
             continue;
         smtp_reply_set(reply, mail->gather.arena, 550, "5.7.1",

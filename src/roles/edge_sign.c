@@ -8,6 +8,7 @@
 
 #include "auth/arc_seal.h"
 #include "base/log.h"
+#include "message/mailbox.h"
 #include "roles/keys_client.h"
 #include "verdict/explain.h"
 
@@ -44,8 +45,7 @@ static const struct config_signing *signer_of(const struct edge_mail *mail, stru
     if (mail->list) {
         static const struct identity nobody;
         struct bytes address = bytes_of(mail->list->address);
-        section = keys_signing_find(gather->config,
-                                    bytes_skip(address, bytes_rfind_byte(address, '@') + 1), domain);
+        section = keys_signing_find(gather->config, mailbox_domain_or_all(address), domain);
         /* Not under the name of one of ours who is not known to have written it. */
         bool known = edge_author(mail).len > 0;
         return known || (section && identity_may_sign(&nobody, &gather->from, *domain)) ? section : NULL;

@@ -193,15 +193,6 @@ static bool make_seven_bit(struct edge_mail *mail, struct smtp_session *session,
     return edge_read_mended(mail, session, reply);
 }
 
-static bool is_ours(const struct config *config, struct bytes domain)
-{
-    for (size_t i = 0; i < config->domain_count; i++)
-        for (size_t n = 0; n < config->domains[i].names.count; n++)
-            if (bytes_equal_nocase(bytes_of(config->domains[i].names.items[n]), domain))
-                return true;
-    return false;
-}
-
 /* A Sender field tells people who sent it, but DMARC would take our own return path for the author's: a
  * colleague cannot be written for. */
 static bool borrows_a_colleague(struct edge_mail *mail, struct smtp_reply *reply)
@@ -210,7 +201,7 @@ static bool borrows_a_colleague(struct edge_mail *mail, struct smtp_reply *reply
     for (size_t i = 0; i < from->mailboxes.count; i++) {
         const struct mailbox *mailbox = &from->mailboxes.mailboxes[i];
         if (identity_owns(&mail->identity, mailbox->local, mailbox->domain) ||
-            !is_ours(mail->gather.config, mailbox->domain))
+            !config_is_our_domain(mail->gather.config, mailbox->domain))
             continue;
         smtp_reply_set(reply, mail->gather.arena, 550, "5.7.1",
                        "The From address " BYTES_FMT "@" BYTES_FMT " is somebody else's here.",
@@ -243,18 +234,6 @@ static bool resends_as_another(struct edge_mail *mail, struct smtp_reply *reply)
     return false;
 }
 
-static bool list_recipients(struct edge_mail *mail, const struct smtp_session *session)
-{
-    struct evidence *evidence = &mail->gather.evidence;
-    const struct smtp_transaction *transaction = session->transaction;
-    evidence->recipients = arena_alloc_array(mail->gather.arena, transaction->recipient_count,
-                                             sizeof(*evidence->recipients));
-    evidence->recipient_count = 0;
-    for (size_t i = 0; evidence->recipients && i < transaction->recipient_count; i++)
-        evidence->recipients[evidence->recipient_count++] = transaction->recipients[i].mailbox;
-    return evidence->recipients != NULL;
-}
-
 static bool judge_submission(struct edge_mail *mail, const struct smtp_session *session,
                              struct verdict *verdict)
 {
@@ -263,7 +242,7 @@ static bool judge_submission(struct edge_mail *mail, const struct smtp_session *
     gather->evidence.header_from = gather->from.address;
     gather->evidence.exempt = false;
     gather->evidence.tls = session->tls ? session->tls_version : BYTES("");
-    return list_recipients(mail, session) &&
+    return edge_list_recipients(mail, session->transaction) &&
            policy_from_config(gather->arena, &gather->config->policies[0], &policy) == OK &&
            judge(gather->arena, &policy, &gather->evidence, verdict) == OK;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/gather_parts.h"
 
+#include "message/mailbox.h"
+
 enum {
     POLICY_SHARE = 4, /* of the time for all checks, that part is DMARC's alone */
     /* What each may ask beyond what SPF, DKIM and DMARC have (allow()). */
@@ -263,11 +265,6 @@ static void check_adsp(void *argument)
     took(gather, CHECK_ADSP, started);
 }
 
-static struct bytes domain_of(struct bytes identity)
-{
-    return bytes_skip(identity, bytes_rfind_byte(identity, '@') + 1);
-}
-
 /* The domains that somebody may vouch for: those that are authenticated; of a signature that of i=
  * (rfc5518:4.1, 7.1). */
 static void check_vbr(void *argument)
@@ -287,7 +284,7 @@ static void check_vbr(void *argument)
     for (size_t i = 0; i < gather->dkim.count && i < DKIM_SIGNATURES_MAX; i++)
         if (gather->dkim.signatures[i].result == AUTH_PASS)
             authenticated[request.authenticated_count++] =
-                domain_of(gather->dkim.signatures[i].identity);
+                mailbox_domain_or_all(gather->dkim.signatures[i].identity);
     vbr_check(DNS_OF(gather), gather->arena, &gather->message, &request, &gather->vbr);
     took(gather, CHECK_VBR, started);
 }

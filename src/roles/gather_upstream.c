@@ -2,6 +2,7 @@
 #include "roles/gather_parts.h"
 
 #include "message/hop.h"
+#include "message/mailbox.h"
 
 enum { STATEMENTS_MAX = 30 };
 
@@ -40,10 +41,9 @@ static void take_spf(struct gather *gather, const struct auth_statement *stateme
         const struct auth_property *property = &statement->properties[i];
         if (!bytes_is(property->type, "smtp") || !bytes_is(property->name, "mailfrom"))
             continue;
-        size_t at = bytes_rfind_byte(property->value, '@');
         gather->spf = (struct spf_result){
             .result = statement->result,
-            .domain = at == BYTES_NOT_FOUND ? property->value : bytes_skip(property->value, at + 1),
+            .domain = mailbox_domain_or_all(property->value),
             .problem = BYTES("")};
         gather->spf_of_upstream = true;
     }

@@ -2,6 +2,7 @@
 #include "auth/batv.h"
 #include "auth/ses.h"
 #include "auth/srs.h"
+#include "message/mailbox.h"
 #include "roles/keys.h"
 
 #include <string.h>
@@ -100,12 +101,7 @@ void keys_address_unload(struct keys *keys)
 
 static bool lists(const struct config_strings *domains, struct bytes address)
 {
-    size_t at = bytes_rfind_byte(address, '@');
-    struct bytes domain = at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
-    for (size_t i = 0; i < domains->count; i++)
-        if (bytes_equal_nocase(domain, bytes_of(domains->items[i])))
-            return true;
-    return false;
+    return config_strings_contain(domains, mailbox_domain(address));
 }
 
 static enum result use_ses(struct keys *keys, struct arena *arena,

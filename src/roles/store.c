@@ -128,7 +128,7 @@ static struct protocol_reply ask_lmtp(struct store *store, struct arena *arena,
     struct bytes recipient = destination->address;
     if (store_lmtp(store, arena, &destination->lmtp, question->sender, false, &recipient, 1,
                    (struct bytes){NULL, 0}, &reply, &error) == OK)
-        return reply.code / 100 == 2 ? say(250, "2.1.5", BYTES("Ok")) : reply;
+        return reply.code / 100 == 2 ? say(250, "2.1.5", BYTES("Ok")) : store_reply_for_client(&reply);
     log_warning("recipient", "LMTP for " BYTES_FMT ": %s", BYTES_ARG(recipient), error.text);
     return say(451, "4.4.1", BYTES("The mailbox server cannot be reached. Please try again later."));
 }

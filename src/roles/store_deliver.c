@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "fiber/offload.h"
+#include "message/mailbox.h"
 #include "os/files.h"
 #include "roles/digest.h"
 #include "roles/parcel.h"
@@ -112,18 +113,14 @@ static void deliver_share(void *argument)
                            share->destinations, share->outcomes, share->count);
 }
 
-static struct bytes domain_of(struct bytes address)
-{
-    return bytes_skip(address, bytes_rfind_byte(address, '@') + 1);
-}
-
 /* What is queued is queued together, what is passed on goes to one next host. */
 static bool may_share(const struct delivering *delivering, const struct destination *a,
                       const struct destination *b)
 {
     bool queued = delivering->request->origin == ORIGIN_OURS || delivering->request->list.len;
     if (a->kind == CONFIG_DELIVER_REMOTE && b->kind == CONFIG_DELIVER_REMOTE)
-        return queued || bytes_equal_nocase(domain_of(a->address), domain_of(b->address));
+        return queued || bytes_equal_nocase(mailbox_domain_or_all(a->address),
+                                            mailbox_domain_or_all(b->address));
     return a->kind == CONFIG_DELIVER_LMTP && b->kind == CONFIG_DELIVER_LMTP &&
            endpoint_equal(&a->lmtp, &b->lmtp);
 }

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "message/idn.h"
+#include "message/mailbox.h"
 #include "outbound/route.h"
 #include "roles/store_policies.h"
 #include "roles/store_report.h"
@@ -29,8 +30,7 @@ enum {
 
 struct bytes queue_domain(struct arena *arena, struct bytes address)
 {
-    size_t at = bytes_rfind_byte(address, '@');
-    struct bytes domain = at == BYTES_NOT_FOUND ? address : bytes_skip(address, at + 1), ascii;
+    struct bytes domain = mailbox_domain_or_all(address), ascii;
     for (size_t i = 0; i < domain.len; i++)
         if (domain.ptr[i] >= 0x80)
             /* What is no name is the courier's to refuse. */
@@ -64,8 +64,7 @@ static uint32_t destination_of_domain(struct store_queue *queue, struct bytes do
 uint32_t queue_destination(struct store_queue *queue, struct bytes address, bool tls_optional)
 {
     uint8_t lower[SCHEDULE_NAME_MAX];
-    size_t at = bytes_rfind_byte(address, '@');
-    struct bytes domain = at == BYTES_NOT_FOUND ? address : bytes_skip(address, at + 1);
+    struct bytes domain = mailbox_domain_or_all(address);
     bool plain = domain.len <= sizeof(lower);
     for (size_t i = 0; i < domain.len && plain; i++) {
         uint8_t c = domain.ptr[i];

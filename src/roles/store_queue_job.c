@@ -72,22 +72,8 @@ static size_t fill_recipients(const struct attempt *attempt, size_t from, struct
     return count;
 }
 
-/* A list's mail has a return path for each recipient, so that a report says whose address is dead. */
-static struct bytes return_path(const struct attempt *attempt, struct bytes recipient)
-{
-    const struct queue_envelope *envelope = &attempt->live->envelope;
-    size_t at = bytes_rfind_byte(envelope->sender, '@');
-    struct verp verp = {.local = bytes_first(envelope->sender, at),
-                        .domain = bytes_skip(envelope->sender, at + 1),
-                        .delimiter = '+'};
-    struct bytes path;
-    if (envelope->verp && at != BYTES_NOT_FOUND &&
-        verp_encode(attempt->arena, &verp, recipient, &path, NULL) == OK)
-        return path;
-    return envelope->sender;
-}
-
-/* A list's return path names the member. Where that is impossible the plain one must serve. */
+/* A list's return path names the member, so that a report says whose address is dead. Where that is
+ * impossible the plain one must serve. */
 static struct bytes sender_for(const struct attempt *attempt, const struct send_request *request)
 {
     struct bytes sender = attempt->live->envelope.sender, named;
@@ -134,7 +120,6 @@ static enum result send_some(struct attempt *attempt, size_t from, size_t *count
     request.domain = queue_domain(attempt->arena, request.recipients[0].address);
     if (!request.domain.len)
         return error_set(error, TEMP, "out of memory");
-    request.sender = return_path(attempt, request.recipients[0].address);
     enum result result = load_content(attempt, &request, &fd, error);
     if (result != OK)
         return result;

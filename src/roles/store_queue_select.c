@@ -3,6 +3,7 @@
 #include "roles/store_queue_private.h"
 
 #include "base/log.h"
+#include "message/mailbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,8 +48,7 @@ static bool item_fits(const struct queue_item *item, const struct store_queue_fi
 
 static bool recipient_fits(const struct queue_recipient *recipient, struct bytes wanted)
 {
-    size_t at = bytes_rfind_byte(recipient->address, '@');
-    struct bytes domain = at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(recipient->address, at + 1);
+    struct bytes domain = mailbox_domain(recipient->address);
     if (bytes_starts_with(wanted, BYTES("@")))
         wanted = bytes_skip(wanted, 1);
     return bytes_equal_nocase(domain, wanted) || bytes_equal_nocase(recipient->address, wanted);

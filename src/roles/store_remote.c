@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "message/idn.h"
+#include "message/mailbox.h"
 #include "roles/digest.h"
 #include "roles/store_queue.h"
 #include "roles/store_tell.h"
@@ -23,15 +24,9 @@
 #define ASK_TIMEOUT (25 * SECOND)
 enum { ENHANCED_MAX = 11 }; /* "5.123.123" */
 
-static struct bytes domain_of(struct bytes address)
-{
-    size_t at = bytes_rfind_byte(address, '@');
-    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
-}
-
 static struct bytes route_domain(struct arena *arena, struct bytes address)
 {
-    struct bytes domain = domain_of(address), name;
+    struct bytes domain = mailbox_domain(address), name;
     if (idn_to_ascii(arena, domain, &name, NULL) == OK)
         return name;
     return arena_lower(arena, domain);
@@ -188,15 +183,6 @@ void store_deliver_remote(struct store *store, struct arena *arena, const struct
 
 /* Recipients of a domain that we relay for */
 
-static const struct config_relay *relay_of(const struct config *config, struct bytes domain)
-{
-    for (size_t i = 0; i < config->relay_count; i++)
-        for (size_t d = 0; d < config->relays[i].domains.count; d++)
-            if (bytes_equal_nocase(bytes_of(config->relays[i].domains.items[d]), domain))
-                return &config->relays[i];
-    return NULL;
-}
-
 static struct bytes known_key(struct arena *arena, struct bytes address)
 {
     struct bytes parts[] = {BYTES("relay-recipient"), arena_lower(arena, address)}, digest;
@@ -221,7 +207,7 @@ static struct protocol_reply refusal_of_primary(struct arena *arena, const struc
 struct protocol_reply store_ask_primary(struct store *store, struct arena *arena,
                                         const struct recipient_question *question)
 {
-    const struct config_relay *relay = relay_of(&store->role->config, question->domain);
+    const struct config_relay *relay = config_relay_find(&store->role->config, question->domain);
     struct bytes address =
         arena_printf(arena, BYTES_FMT "@" BYTES_FMT, BYTES_ARG(question->local), BYTES_ARG(question->domain));
     struct bytes key = known_key(arena, address);

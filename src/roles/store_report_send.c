@@ -66,20 +66,12 @@ static struct bytes header_of(struct store_queue *queue, const struct live *live
 
 /* Writing */
 
-static struct bytes domain_of(struct bytes address)
-{
-    size_t at = bytes_rfind_byte(address, '@');
-    return at == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(address, at + 1);
-}
-
 /* A domain that mail comes to, so that a person can answer. */
 static struct bytes own_domain(const struct config *config)
 {
     struct bytes hostname = bytes_of(config->hostname);
-    for (size_t i = 0; i < config->domain_count; i++)
-        for (size_t j = 0; j < config->domains[i].names.count; j++)
-            if (bytes_equal_nocase(bytes_of(config->domains[i].names.items[j]), hostname))
-                return hostname;
+    if (config_is_our_domain(config, hostname))
+        return hostname;
     return config->domain_count && config->domains[0].names.count
                ? bytes_of(config->domains[0].names.items[0])
                : hostname;
@@ -105,7 +97,7 @@ static enum result sign(struct notification *notification, struct bytes from, st
     struct message message;
     struct keys_signing signing;
     const struct config_signing *section =
-        keys_signing_find(&store->role->config, domain_of(from), &domain);
+        keys_signing_find(&store->role->config, mailbox_domain(from), &domain);
     if (!section)
         return OK;
     int64_t deadline = loop_deadline(KEYS_TIMEOUT);
@@ -125,23 +117,15 @@ static enum result sign(struct notification *notification, struct bytes from, st
     return OK;
 }
 
-static bool is_listed(const struct config_strings *names, struct bytes domain)
-{
-    for (size_t i = 0; i < names->count; i++)
-        if (bytes_equal_nocase(domain, bytes_of(names->items[i])))
-            return true;
-    return false;
-}
-
 /* A return path of ours may be a tagged form of a mailbox's address, or stand for one elsewhere. */
 static bool find_codec(const struct config *config, struct bytes address, enum keys_codec *codec)
 {
-    struct bytes domain = domain_of(address);
+    struct bytes domain = mailbox_domain(address);
     if (config->srs.domain[0] && bytes_equal_nocase(domain, bytes_of(config->srs.domain)))
         *codec = KEYS_SRS;
-    else if (is_listed(&config->batv.domains, domain) && bytes_starts_with_nocase(address, BYTES("prvs=")))
+    else if (config_strings_contain(&config->batv.domains, domain) && bytes_starts_with_nocase(address, BYTES("prvs=")))
         *codec = KEYS_BATV;
-    else if (is_listed(&config->ses.domains, domain) && bytes_starts_with_nocase(address, BYTES("SES=")))
+    else if (config_strings_contain(&config->ses.domains, domain) && bytes_starts_with_nocase(address, BYTES("SES=")))
         *codec = KEYS_SES;
     else
         return false;

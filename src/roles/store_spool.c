@@ -12,6 +12,7 @@
 #include "message/date.h"
 #include "message/mailbox.h"
 #include "os/files.h"
+#include "roles/store_queue.h"
 #include "roles/store_tell.h"
 
 #include <errno.h>
@@ -126,6 +127,22 @@ static void write_notice(struct buf *out, const char *hostname, const struct spo
                         "be told.\r\n");
 }
 
+/* Where postmaster's mail is read at another site. */
+static enum result tell_elsewhere(struct store *store, struct arena *arena, struct bytes address,
+                                  const struct store_message *notice, struct error *error)
+{
+    struct queue_recipient recipient = {.address = address};
+    struct queue_envelope envelope = {
+        .id = arena_printf(arena, "n%llx%llx", (unsigned long long)loop_epoch_microseconds(),
+                           (unsigned long long)store->names++),
+        .origin = QUEUE_ORIGIN_OURS,
+        .recipients = &recipient,
+        .recipient_count = 1,
+    };
+    const struct bytes parts[] = {notice->prefix, notice->content};
+    return store_queue_add(store, arena, &envelope, parts, countof(parts), error);
+}
+
 void store_tell_postmaster(struct store *store, struct arena *arena, struct bytes id, struct bytes text)
 {
     struct recipient_lookup found;
@@ -135,15 +152,21 @@ void store_tell_postmaster(struct store *store, struct arena *arena, struct byte
                                      (long long)loop_epoch_microseconds(), (unsigned long long)store->names++,
                                      store->role->config.hostname);
     struct store_message notice = {.id = id, .sender = BYTES(""), .prefix = head, .content = text};
+    const struct destination *destination = &found.destinations[0];
     struct spool_entry line = {.id = id,
                                .sender = BYTES(""),
                                .recipient = BYTES("postmaster"),
-                               .mailbox = found.destinations[0].address,
+                               .mailbox = destination->address,
                                .spooled_at = loop_epoch(),
                                .reason = BYTES(NOTICE)};
-    struct error error;
-    if (!text.len || store_spool(store, arena, &notice, &line, false, &error) != OK)
-        log_error("spool", "postmaster could not be told of " BYTES_FMT, BYTES_ARG(id));
+    struct error error = {{0}};
+    enum result result = TEMP;
+    if (text.len)
+        result = destination->kind == CONFIG_DELIVER_REMOTE
+                     ? tell_elsewhere(store, arena, destination->address, &notice, &error)
+                     : store_spool(store, arena, &notice, &line, false, &error);
+    if (result != OK)
+        log_error("spool", "postmaster could not be told of " BYTES_FMT ": %s", BYTES_ARG(id), error.text);
 }
 
 void store_notify(struct store *store, struct arena *arena, const struct spool_entry *entries,
