@@ -626,6 +626,19 @@ static void what_could_disguise_text_is_not_printable(void **state)
     assert_int_equal(utf8_printable(BYTES("")), 0);
 }
 
+static void characters_have_numbers_and_octets_rfc3629_3(void **state)
+{
+    static const uint32_t points[] = {0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff};
+    uint8_t octets[4];
+    for (size_t i = 0; i < countof(points); i++) {
+        struct bytes character = bytes_from(octets, utf8_encode(points[i], octets));
+        assert_int_equal(utf8_sequence(character), character.len);
+        assert_int_equal(utf8_code_point(character), points[i]);
+    }
+    assert_int_equal(utf8_encode(0x20ac, octets), 3);
+    assert_memory_equal(octets, "\xe2\x82\xac", 3);
+}
+
 static void only_shortest_forms_and_real_characters_are_utf8_rfc3629_4(void **state)
 {
     static const char *const good[] = {"",
@@ -959,6 +972,7 @@ int main(void)
         cmocka_unit_test(json_has_its_commas_and_escapes),
         cmocka_unit_test(numbers_read_back_the_same),
         cmocka_unit_test(only_shortest_forms_and_real_characters_are_utf8_rfc3629_4),
+        cmocka_unit_test(characters_have_numbers_and_octets_rfc3629_3),
         cmocka_unit_test(what_could_disguise_text_is_not_printable),
         cmocka_unit_test(addresses_are_parsed_and_written_canonically_rfc5952_4),
         cmocka_unit_test(networks_hold_the_addresses_of_their_prefix),

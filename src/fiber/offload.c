@@ -206,3 +206,17 @@ void offload(void (*function)(void *), void *argument)
         fiber_park(NO_DEADLINE);
     fiber_unshield();
 }
+
+bool offload_in_turn(struct offload_line *line, void (*function)(void *), void *argument)
+{
+    if (line->waiting >= line->most)
+        return false;
+    line->waiting++;
+    int failed = fiber_semaphore_take(&line->turns, loop_deadline(line->patience));
+    line->waiting--;
+    if (failed)
+        return false;
+    offload(function, argument);
+    fiber_semaphore_give(&line->turns);
+    return true;
+}

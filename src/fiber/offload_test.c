@@ -142,6 +142,47 @@ static void no_job_is_lost(void **state)
     fixture_run_with((struct loop_options){.workers = 4}, run_many, NULL);
 }
 
+/* A job that waits its turn in a line of one, behind another that has it. */
+struct in_line {
+    struct offload_line *line;
+    bool ran;
+};
+
+static void go_in_turn(void *argument)
+{
+    struct in_line *in_line = argument;
+    in_line->ran = offload_in_turn(in_line->line, wait_for_release, NULL);
+}
+
+static void run_a_line(void *argument)
+{
+    struct offload_line line = {.turns = {.available = 1}, .most = 1, .patience = SECOND};
+    struct in_line first = {&line, false}, second = {&line, false};
+    struct fiber_group group;
+    released = false;
+    fiber_group_open(&group);
+    fixture_start(&group, "first", go_in_turn, &first);
+    assert_int_equal(fiber_yield(), 0);
+    fixture_start(&group, "second", go_in_turn, &second);
+    assert_int_equal(fiber_yield(), 0);
+    assert_int_equal(line.waiting, 1);
+    assert_false(offload_in_turn(&line, wait_for_release, NULL)); /* at once: one waits already */
+    released = true;
+    assert_int_equal(fiber_group_wait(&group, NO_DEADLINE), 0);
+    assert_true(first.ran && second.ran);
+    assert_int_equal(line.waiting, 0);
+    assert_int_equal(line.turns.available, 1);
+    line.turns.available = 0;
+    assert_false(offload_in_turn(&line, wait_for_release, NULL)); /* after its patience */
+    assert_int_equal(line.waiting, 0);
+    fiber_group_close(&group);
+}
+
+static void costly_jobs_wait_their_turn_and_not_too_many(void **state)
+{
+    fixture_run_with((struct loop_options){.workers = 2, .fake_clock = true}, run_a_line, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +191,7 @@ int main(void)
         cmocka_unit_test(fibers_run_while_a_job_does_and_fake_time_stands_still),
         cmocka_unit_test(cancelling_a_fiber_waits_for_its_job),
         cmocka_unit_test(no_job_is_lost),
+        cmocka_unit_test(costly_jobs_wait_their_turn_and_not_too_many),
     };
     return cmocka_run_group_tests_name("fiber/offload", tests, NULL, NULL);
 }

@@ -231,6 +231,16 @@ static void writing_quotes_what_must_be_quoted(void **state)
     buf_free(&out);
 }
 
+static void a_domain_is_cut_off_behind_the_last_at_sign(void **state)
+{
+    (void)state;
+    assert_bytes(mailbox_domain(BYTES("\"a@b\"@c.example")), "c.example");
+    assert_bytes(mailbox_domain(BYTES("a@")), "");
+    assert_bytes(mailbox_domain(BYTES("c.example")), "");
+    assert_bytes(mailbox_domain_or_all(BYTES("a@c.example")), "c.example");
+    assert_bytes(mailbox_domain_or_all(BYTES("c.example")), "c.example");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_is_no_path_is_refused),
         cmocka_unit_test(the_lenient_switch_takes_paths_without_brackets),
         cmocka_unit_test(writing_quotes_what_must_be_quoted),
+        cmocka_unit_test(a_domain_is_cut_off_behind_the_last_at_sign),
     };
     return cmocka_run_group_tests(tests, create_arena, destroy_arena);
 }

@@ -2,6 +2,7 @@
 #include "os/sandbox.h"
 
 #include "base/bytes.h"
+#include "os/landlock.h"
 #include "os/sandbox_private.h"
 
 #include <dirent.h>
@@ -171,7 +172,7 @@ static int restrict_thread(void *argument)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return -errno;
     if (restriction->landlock >= 0) {
-        int failed = sandbox_landlock_restrict(restriction->landlock);
+        int failed = landlock_restrict(restriction->landlock);
         if (failed)
             return failed;
     }

@@ -20,8 +20,6 @@ void sandbox_missing(struct sandbox_report *report, const char *format, ...) pri
  * the kernel has no Landlock. Sets report->landlock_abi. */
 enum result sandbox_landlock_prepare(const struct sandbox *sandbox, int *fd,
                                      struct sandbox_report *report, struct error *error) must_check;
-/* For the calling thread only, for good. 0 or -errno; safe in a signal handler. */
-int sandbox_landlock_restrict(int fd);
 
 /* Runs `function(argument)` on every other thread of the process, inside a signal handler. /proc
  * must be mounted: open it (sandbox_threads_open) before a chroot. 0 or -errno; -ENOTSUP: no /proc.

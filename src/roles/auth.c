@@ -36,8 +36,7 @@ struct auth {
     struct role *role;
     const char *dovecot, *service; /* NULL: not this one */
     struct conversation *table[CONVERSATIONS_MAX];
-    struct fiber_semaphore verifying;
-    size_t waiting;
+    struct offload_line verifying;
 };
 
 static void end_conversation(struct conversation *conversation)
@@ -149,20 +148,6 @@ static void strip_domain(const struct config *config, char *name)
         name[at] = 0;
 }
 
-static bool run_job(struct auth *auth, struct job *job)
-{
-    if (auth->waiting >= PAM_WAITING_MAX)
-        return false;
-    auth->waiting++;
-    int failed = fiber_semaphore_take(&auth->verifying, loop_deadline(PAM_PATIENCE));
-    auth->waiting--;
-    if (failed)
-        return false;
-    offload(verify, job);
-    fiber_semaphore_give(&auth->verifying);
-    return true;
-}
-
 static void verify_pam(struct auth *auth, struct conversation *conversation, struct arena *arena,
                        const char *client, struct keys_sasl_answer *answer)
 {
@@ -174,7 +159,7 @@ static void verify_pam(struct auth *auth, struct conversation *conversation, str
         return;
     strip_domain(&auth->role->config, conversation->pam.name);
     job->check = (struct auth_pam_check){.service = auth->service, .client = client, .pam = &conversation->pam};
-    if (!run_job(auth, job)) {
+    if (!offload_in_turn(&auth->verifying, verify, job)) {
         answer->reason = BYTES("too many passwords are being verified");
     } else if (!job->restricted) {
         answer->reason = BYTES("a thread could not be restricted");
@@ -232,10 +217,7 @@ static void reply(struct ipc_request *request, const struct keys_sasl_answer *an
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     keys_sasl_answer_write(&payload, answer);
-    struct ipc_message message = {KEYS_SASL, buf_bytes(&payload), {-1, -1, -1, -1}};
-    if (!payload.failed)
-        ipc_reply(request, &message);
-    buf_free(&payload);
+    role_reply(request, &payload);
 }
 
 static void converse(struct auth *auth, struct ipc_request *request, struct conversation *conversation,
@@ -305,7 +287,8 @@ static enum result auth_prepare(struct role *role, struct error *error)
         return error_set(error, TEMP, "out of memory");
     role->state = auth;
     auth->role = role;
-    auth->verifying.available = PAM_AT_ONCE;
+    auth->verifying = (struct offload_line){
+        .turns = {.available = PAM_AT_ONCE}, .most = PAM_WAITING_MAX, .patience = PAM_PATIENCE};
     if (config->accounts.dovecot && *config->accounts.dovecot) {
         auth->dovecot = config->accounts.dovecot;
         return OK;

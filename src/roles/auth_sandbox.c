@@ -4,10 +4,10 @@
  * role enters the master's sandbox, with the rights of the ordinary account already, and this takes away more.
  */
 #include "base/log.h"
+#include "os/landlock.h"
 #include "roles/auth.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <seccomp.h>
@@ -16,38 +16,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-/* Files: the interface's numbers, as in os/sandbox_landlock.c */
-
-enum {
-    CREATE_RULESET = 444,
-    ADD_RULE = 445,
-    RESTRICT_SELF = 446,
-    VERSION_FLAG = 1,
-    RULE_PATH_BENEATH = 1,
-    EXECUTE = 1 << 0,
-    WRITE_FILE = 1 << 1,
-    READ_FILE = 1 << 2,
-    READ_DIR = 1 << 3,
-    REMOVE_FILE = 1 << 5,
-    MAKE_REG = 1 << 8,
-    ALL_OF_ABI_1 = (1 << 13) - 1,
-    REFER = 1 << 13,
-    TRUNCATE = 1 << 14,
-    IOCTL_DEV = 1 << 15,
-    TCP = 3,
-    SCOPES = 3
-};
-
-struct ruleset {
-    uint64_t files, net, scoped;
-};
-struct path_rule {
-    uint64_t allowed;
-    int32_t parent;
-} __attribute__((packed));
+/* Files */
 
 static const struct {
     const char *path;
@@ -60,42 +31,35 @@ static const struct {
 
 static int ruleset_fd = -1; /* until the process ends; threads restrict themselves with it */
 
-static bool add_path(int fd, const char *path, bool write, uint64_t handled)
+static enum result add_path(const char *path, bool write, uint64_t handled, struct error *error)
 {
-    struct stat status;
-    uint64_t allowed = READ_FILE | READ_DIR | EXECUTE;
-    struct path_rule rule = {.parent = open(path, O_PATH | O_CLOEXEC)};
-    if (rule.parent < 0)
-        return errno == ENOENT || errno == ENOTDIR;
+    uint64_t allowed = LANDLOCK_READ_FILE | LANDLOCK_READ_DIR | LANDLOCK_EXECUTE;
     if (write)
-        allowed |= WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE;
-    if (fstat(rule.parent, &status) == 0 && !S_ISDIR(status.st_mode))
-        allowed &= EXECUTE | READ_FILE | WRITE_FILE | TRUNCATE;
-    rule.allowed = allowed & handled;
-    bool added = syscall(ADD_RULE, fd, RULE_PATH_BENEATH, &rule, 0) == 0;
-    close(rule.parent);
-    return added;
+        allowed |= LANDLOCK_WRITE_FILE | LANDLOCK_TRUNCATE | LANDLOCK_MAKE_REG | LANDLOCK_REMOVE_FILE;
+    int failed = landlock_add_path(ruleset_fd, path, allowed & handled);
+    if (failed && failed != -ENOENT && failed != -ENOTDIR)
+        return error_set(error, TEMP, "sandbox: %s: %s", path, strerror(-failed));
+    return OK;
 }
 
 enum result auth_sandbox_prepare(struct error *error)
 {
-    long abi = syscall(CREATE_RULESET, NULL, 0, VERSION_FLAG);
-    struct ruleset ruleset = {.files = ALL_OF_ABI_1};
-    if (abi <= 0) {
+    int abi = landlock_abi();
+    struct landlock_ruleset ruleset = {.files = landlock_files_of_abi(abi)};
+    if (!abi) {
         log_warning("sandbox", "not complete on this system: Landlock");
         return OK;
     }
-    ruleset.files |= (abi >= 2 ? REFER : 0) | (abi >= 3 ? TRUNCATE : 0) | (abi >= 5 ? IOCTL_DEV : 0);
-    ruleset.net = abi >= 4 ? TCP : 0;
-    ruleset.scoped = abi >= 6 ? SCOPES : 0;
-    ruleset_fd = (int)syscall(CREATE_RULESET, &ruleset, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
+    ruleset.net = abi >= 4 ? LANDLOCK_BIND_TCP | LANDLOCK_CONNECT_TCP : 0;
+    ruleset.scoped = abi >= 6 ? LANDLOCK_ABSTRACT_UNIX_SOCKET | LANDLOCK_SIGNAL : 0;
+    ruleset_fd = landlock_create(&ruleset, abi);
     if (ruleset_fd < 0) {
-        log_warning("sandbox", "not complete on this system: Landlock (%s)", strerror(errno));
+        log_warning("sandbox", "not complete on this system: Landlock (%s)", strerror(-ruleset_fd));
         return OK;
     }
     for (size_t i = 0; i < countof(paths); i++)
-        if (!add_path(ruleset_fd, paths[i].path, paths[i].write, ruleset.files))
-            return error_set(error, TEMP, "sandbox: %s: %s", paths[i].path, strerror(errno));
+        if (add_path(paths[i].path, paths[i].write, ruleset.files, error) != OK)
+            return TEMP;
     return OK;
 }
 
@@ -103,7 +67,7 @@ bool auth_sandbox_thread(void)
 {
     static _Thread_local bool done;
     if (!done && ruleset_fd >= 0)
-        done = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(RESTRICT_SELF, ruleset_fd, 0) == 0;
+        done = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && landlock_restrict(ruleset_fd) == 0;
     return done || ruleset_fd < 0;
 }
 

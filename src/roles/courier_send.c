@@ -9,6 +9,7 @@
 #include "roles/courier.h"
 #include "roles/keys_protocol.h"
 #include "roles/parcel.h"
+#include "roles/resolver.h"
 
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -79,20 +80,12 @@ static void find_own(const struct config *config, struct own *own)
 
 /* ---- what the keys role knows ---- */
 
-static struct ipc_channel *await_keys(struct courier *courier, int64_t deadline)
-{
-    while (!courier->keys || !ipc_channel_is_open(courier->keys))
-        if (fiber_signal_wait(&courier->keys_changed, deadline) != 0)
-            return NULL;
-    return courier->keys;
-}
-
 static enum result credentials(void *context, const char *route, struct arena *arena,
                                struct bytes *user, struct bytes *password)
 {
     struct courier *courier = context;
     int64_t deadline = loop_deadline(KEYS_TIMEOUT);
-    struct ipc_channel *keys = await_keys(courier, deadline);
+    struct ipc_channel *keys = role_await(&courier->keys, &courier->keys_changed, deadline);
     struct keys_credentials found;
     struct ipc_message answer;
     struct error error;
@@ -115,29 +108,6 @@ static enum result credentials(void *context, const char *route, struct arena *a
 
 /* ---- start and end ---- */
 
-static enum result open_dns(struct courier *courier, struct error *error)
-{
-    const struct config *config = &courier->role->config;
-    struct dns_server *servers =
-        arena_alloc_array(courier->role->arena, config->dns.servers.count, sizeof(*servers));
-    if (!servers)
-        return error_set(error, TEMP, "out of memory");
-    for (size_t i = 0; i < config->dns.servers.count; i++)
-        servers[i] = (struct dns_server){config->dns.servers.items[i].ip,
-                                         config->dns.servers.items[i].port};
-    struct dns_transport_options options = {.servers = servers,
-                                            .server_count = config->dns.servers.count,
-                                            .timeout = config->dns.timeout,
-                                            .attempts = config->dns.attempts,
-                                            .trust_ad = config->dns.trust_ad};
-    courier->transport = dns_transport_create(&options, error);
-    if (!courier->transport)
-        return TEMP;
-    struct dns_cache_options cache = {.entries = config->dns.cache_entries};
-    courier->dns = dns_cache_create(courier->transport, &cache);
-    return courier->dns ? OK : error_set(error, TEMP, "out of memory");
-}
-
 enum result courier_open_outbound(struct courier *courier, struct error *error)
 {
     const struct config *config = &courier->role->config;
@@ -145,7 +115,7 @@ enum result courier_open_outbound(struct courier *courier, struct error *error)
     struct own own = {.items = arena_alloc_array(courier->role->arena, OWN_MAX, sizeof(struct ip))};
     if (!own.items)
         return error_set(error, TEMP, "out of memory");
-    enum result result = open_dns(courier, error);
+    enum result result = resolver_open(courier->role, &courier->transport, &courier->dns, error);
     if (result != OK)
         return result;
     courier->tls = tls_client_create(*authorities ? authorities : NULL, error);
@@ -192,10 +162,7 @@ static void reply(struct ipc_request *request, struct send_answer *answer, size_
         shorten(answer, recipient_count);
         send_answer_write(&payload, answer, recipient_count);
     }
-    struct ipc_message message = {request->message.type, buf_bytes(&payload), {-1, -1, -1, -1}};
-    if (!payload.failed)
-        ipc_reply(request, &message);
-    buf_free(&payload);
+    role_reply(request, &payload);
 }
 
 static bool read_request(struct ipc_request *request, struct arena *arena, struct send_request *asked,

@@ -13,6 +13,7 @@
 #include "os/socket.h"
 #include "roles/edge_auth.h"
 #include "roles/keys_client.h"
+#include "roles/resolver.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,26 +26,17 @@ static struct edge *edge_of(struct role *role)
 
 struct ipc_channel *edge_store(struct edge *edge, int64_t deadline)
 {
-    while (!edge->store || !ipc_channel_is_open(edge->store))
-        if (fiber_signal_wait(&edge->store_changed, deadline) != 0)
-            return NULL;
-    return edge->store;
+    return role_await(&edge->store, &edge->store_changed, deadline);
 }
 
 struct ipc_channel *edge_keys(struct edge *edge, int64_t deadline)
 {
-    while (!edge->keys || !ipc_channel_is_open(edge->keys))
-        if (fiber_signal_wait(&edge->keys_changed, deadline) != 0)
-            return NULL;
-    return edge->keys;
+    return role_await(&edge->keys, &edge->keys_changed, deadline);
 }
 
 struct ipc_channel *edge_auth_role(struct edge *edge, int64_t deadline)
 {
-    while (!edge->auth || !ipc_channel_is_open(edge->auth))
-        if (fiber_signal_wait(&edge->auth_changed, deadline) != 0)
-            return NULL;
-    return edge->auth;
+    return role_await(&edge->auth, &edge->auth_changed, deadline);
 }
 
 /* Sessions */
@@ -332,29 +324,6 @@ static enum result open_tls(struct edge *edge, struct error *error)
     return authorities[0] ? tls_server_request_certificates(edge->tls_submission, authorities, error) : OK;
 }
 
-static enum result open_dns(struct edge *edge, struct error *error)
-{
-    const struct config *config = &edge->role->config;
-    struct dns_server *servers =
-        arena_alloc_array(edge->role->arena, config->dns.servers.count, sizeof(*servers));
-    if (!servers)
-        return error_set(error, TEMP, "out of memory");
-    for (size_t i = 0; i < config->dns.servers.count; i++)
-        servers[i] = (struct dns_server){config->dns.servers.items[i].ip,
-                                         config->dns.servers.items[i].port};
-    struct dns_transport_options options = {.servers = servers,
-                                            .server_count = config->dns.servers.count,
-                                            .timeout = config->dns.timeout,
-                                            .attempts = config->dns.attempts,
-                                            .trust_ad = config->dns.trust_ad};
-    edge->transport = dns_transport_create(&options, error);
-    if (!edge->transport)
-        return TEMP;
-    struct dns_cache_options cache = {.entries = config->dns.cache_entries};
-    edge->dns = dns_cache_create(edge->transport, &cache);
-    return edge->dns ? OK : error_set(error, TEMP, "out of memory");
-}
-
 /* What is not set is "" in the configuration. */
 static const char *config_or_null(const char *text)
 {
@@ -392,7 +361,7 @@ static enum result edge_prepare(struct role *role, struct error *error)
         result = smime_authorities_load(config_or_null(role->config.authentication.smime_authorities),
                                         &edge->authorities, error);
     if (result == OK)
-        result = open_dns(edge, error);
+        result = resolver_open(role, &edge->transport, &edge->dns, error);
     for (size_t i = 0; i < role->config.listener_count && result == OK; i++)
         set_up_server(edge, &role->config.listeners[i], &edge->servers[i]);
     return result;

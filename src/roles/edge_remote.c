@@ -34,7 +34,8 @@ static enum delivery_origin origin_of(const struct edge_mail *mail)
 {
     const struct gather *gather = &mail->gather;
     const struct evidence *evidence = &gather->evidence;
-    if (mail->account || (evidence->own_network && config_is_our_domain(gather->config, mailbox_domain(evidence->mail_from))))
+    if (mail->account ||
+        (evidence->own_network && config_is_our_domain(gather->config, mailbox_domain(evidence->mail_from))))
         return ORIGIN_OURS;
     return !evidence->own_network && is_verified(gather) ? ORIGIN_VERIFIED : ORIGIN_STRANGER;
 }

@@ -32,13 +32,6 @@ static const struct keys_key *find_key(const struct keys_domain *domain, struct 
     return NULL;
 }
 
-static void answer(struct ipc_request *request, struct buf *payload)
-{
-    struct ipc_message message = {request->message.type, buf_bytes(payload), {-1, -1, -1, -1}};
-    if (!payload->failed)
-        ipc_reply(request, &message);
-}
-
 static bool answer_selectors(struct keys *keys, struct ipc_request *request)
 {
     struct bytes name;
@@ -52,8 +45,7 @@ static bool answer_selectors(struct keys *keys, struct ipc_request *request)
             (struct keys_selector){domain->keys[i].selector, domain->keys[i].algorithm};
     buf_init(&payload, IPC_PAYLOAD_MAX);
     keys_selectors_write(&payload, &found);
-    answer(request, &payload);
-    buf_free(&payload);
+    role_reply(request, &payload);
     return true;
 }
 
@@ -99,8 +91,7 @@ static bool answer_signatures(struct keys *keys, struct ipc_request *request)
     }
     buf_init(&payload, IPC_PAYLOAD_MAX);
     keys_signatures_write(&payload, &job.made);
-    answer(request, &payload);
-    buf_free(&payload);
+    role_reply(request, &payload);
     return true;
 }
 
@@ -117,54 +108,52 @@ static bool answer_address(struct keys *keys, struct ipc_request *request)
         found.text = bytes_of(error.text);
     buf_init(&payload, IPC_PAYLOAD_MAX);
     keys_address_answer_write(&payload, &found);
-    answer(request, &payload);
-    buf_free(&payload);
+    role_reply(request, &payload);
     return true;
+}
+
+/* False: malformed, or nothing that `request` may ask. */
+static bool answer_about_mail(struct keys *keys, struct ipc_request *request)
+{
+    switch (request->message.type) {
+    case KEYS_SELECTORS:
+        return answer_selectors(keys, request);
+    case KEYS_SIGN:
+        return answer_signatures(keys, request);
+    case KEYS_ADDRESS:
+        return answer_address(keys, request);
+    default:
+        return false;
+    }
+}
+
+static void finish(struct ipc_request *request, bool fine)
+{
+    if (!fine)
+        log_warning("keys", "a malformed request of type %u", request->message.type);
+    ipc_request_free(request);
 }
 
 static void serve_edge(void *context, struct ipc_request *request)
 {
-    struct keys *keys = context;
-    bool fine = false;
     role_close_descriptors(request->message.descriptors, true);
-    if (request->message.type == KEYS_SELECTORS)
-        fine = answer_selectors(keys, request);
-    else if (request->message.type == KEYS_SIGN)
-        fine = answer_signatures(keys, request);
-    else if (request->message.type == KEYS_ADDRESS)
-        fine = answer_address(keys, request);
-    else if (request->message.type == KEYS_SASL)
-        fine = keys_sasl_answer_request(keys, request);
-    if (!fine)
-        log_warning("keys", "a malformed request of type %u", request->message.type);
-    ipc_request_free(request);
+    finish(request, request->message.type == KEYS_SASL ? keys_sasl_answer_request(context, request)
+                                                       : answer_about_mail(context, request));
 }
 
 /* It has notifications signed, and asks whose address stands behind a tag. */
 static void serve_store(void *context, struct ipc_request *request)
 {
-    struct keys *keys = context;
-    bool fine = false;
     role_close_descriptors(request->message.descriptors, true);
-    if (request->message.type == KEYS_SELECTORS)
-        fine = answer_selectors(keys, request);
-    else if (request->message.type == KEYS_SIGN)
-        fine = answer_signatures(keys, request);
-    else if (request->message.type == KEYS_ADDRESS)
-        fine = answer_address(keys, request);
-    if (!fine)
-        log_warning("keys", "a malformed request of type %u", request->message.type);
-    ipc_request_free(request);
+    finish(request, answer_about_mail(context, request));
 }
 
 /* It sends mail and has nothing signed. */
 static void serve_courier(void *context, struct ipc_request *request)
 {
     role_close_descriptors(request->message.descriptors, true);
-    if (request->message.type != KEYS_CREDENTIALS ||
-        !keys_credentials_answer_request(context, request))
-        log_warning("keys", "a malformed request of type %u", request->message.type);
-    ipc_request_free(request);
+    finish(request, request->message.type == KEYS_CREDENTIALS &&
+                        keys_credentials_answer_request(context, request));
 }
 
 static enum result keys_prepare(struct role *role, struct error *error)

@@ -45,8 +45,7 @@ struct keys_sasl {
     bool plus; /* a mechanism "-PLUS" is allowed */
     struct map *conversations;
     struct conversation *oldest, *newest;
-    struct fiber_semaphore hashing;
-    size_t waiting;
+    struct offload_line hashing;
     struct keys_route *routes;
     size_t route_count;
 };
@@ -147,7 +146,8 @@ enum result keys_sasl_load(struct keys *keys, struct error *error)
     keys->sasl = arena_new(keys->role->arena, struct keys_sasl);
     if (!keys->sasl || !(keys->sasl->conversations = map_create()))
         return error_set(error, TEMP, "out of memory for accounts");
-    keys->sasl->hashing.available = HASHING_AT_ONCE;
+    keys->sasl->hashing = (struct offload_line){
+        .turns = {.available = HASHING_AT_ONCE}, .most = HASHING_WAITING_MAX, .patience = HASHING_PATIENCE};
     keys->sasl->plus = allows_plus(&keys->role->config);
     enum result result = load_accounts(keys, error);
     if (result == OK && keys->sasl->accounts)
@@ -252,21 +252,6 @@ static void take_step(void *argument)
     step->status = sasl_step(step->sasl, step->asked->data_present, step->asked->data, step->out);
 }
 
-/* False: too many passwords wait already. */
-static bool take_costly_step(struct keys_sasl *state, struct step *step)
-{
-    if (state->waiting >= HASHING_WAITING_MAX)
-        return false;
-    state->waiting++;
-    int failed = fiber_semaphore_take(&state->hashing, loop_deadline(HASHING_PATIENCE));
-    state->waiting--;
-    if (failed)
-        return false;
-    offload(take_step, step);
-    fiber_semaphore_give(&state->hashing);
-    return true;
-}
-
 static void set_done(const struct account *account, struct keys_sasl_answer *answer)
 {
     answer->account = account->name;
@@ -281,7 +266,7 @@ static void run_step(struct keys_sasl *state, struct conversation *c,
     struct step step = {c->sasl, asked, out, SASL_TEMPORARY};
     if (!sasl_is_costly(c->sasl))
         take_step(&step);
-    else if (!take_costly_step(state, &step)) {
+    else if (!offload_in_turn(&state->hashing, take_step, &step)) {
         answer->reason = BYTES("too many passwords are being verified");
         return;
     }
@@ -306,10 +291,7 @@ static void reply(struct ipc_request *request, const struct keys_sasl_answer *an
     struct buf payload;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     keys_sasl_answer_write(&payload, answer);
-    struct ipc_message message = {KEYS_SASL, buf_bytes(&payload), {-1, -1, -1, -1}};
-    if (!payload.failed)
-        ipc_reply(request, &message);
-    buf_free(&payload);
+    role_reply(request, &payload);
 }
 
 /* The conversation goes back to the table where it goes on, and else ends. */

@@ -277,6 +277,23 @@ void role_hold_newest(struct role *role, struct ipc_channel **place, int fd, con
     hold(role, place, fd, name, false);
 }
 
+struct ipc_channel *role_await(struct ipc_channel *const *place, struct fiber_signal *changed,
+                               int64_t deadline)
+{
+    while (!*place || !ipc_channel_is_open(*place))
+        if (fiber_signal_wait(changed, deadline) != 0)
+            return NULL;
+    return *place;
+}
+
+void role_reply(struct ipc_request *request, struct buf *payload)
+{
+    struct ipc_message message = {request->message.type, buf_bytes(payload), {-1, -1, -1, -1}};
+    if (!payload->failed)
+        ipc_reply(request, &message);
+    buf_free(payload);
+}
+
 bool role_drops_user(const struct role *role)
 {
     return process_is_root() && !role->unprivileged;

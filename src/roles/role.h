@@ -65,10 +65,19 @@ void role_hold(struct role *role, struct ipc_channel **place, int fd, const char
  * closed, and what was asked there is still answered. */
 void role_hold_newest(struct role *role, struct ipc_channel **place, int fd, const char *name);
 
+/* The channel in *place, which a role_hold() fills: waits for `changed` while there is none, or a closed one.
+ * NULL past the deadline. */
+struct ipc_channel *role_await(struct ipc_channel *const *place, struct fiber_signal *changed,
+                               int64_t deadline);
+
 /* ipc_call() to a peer that has no descriptors to give: those that it sends all the same are closed. */
 enum result role_call(struct ipc_channel *channel, struct arena *arena,
                       const struct ipc_message *request, struct ipc_message *answer,
                       int64_t deadline, struct error *error) must_check;
+
+/* Answers with the payload, and frees it. One that failed is not sent: the request is freed without a reply,
+ * and the peer may try again. */
+void role_reply(struct ipc_request *request, struct buf *payload);
 
 /* Closes the descriptors that came with a message, all but those of files. No peer that is what it should
  * be sends others, and closing them can take hours if done carelessly (a socket that lingers). */

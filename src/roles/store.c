@@ -33,22 +33,24 @@ static struct ipc_channel *pick(struct ipc_channel *const channels[2], unsigned 
     return NULL;
 }
 
-struct ipc_channel *store_courier(struct store *store, int64_t deadline)
+static struct ipc_channel *await(struct ipc_channel *const channels[2], const unsigned *newest,
+                                 struct fiber_signal *changed, int64_t deadline)
 {
     struct ipc_channel *found;
-    while (!(found = pick(store->couriers, store->newest_courier)))
-        if (fiber_signal_wait(&store->courier_changed, deadline) != 0)
+    while (!(found = pick(channels, *newest)))
+        if (fiber_signal_wait(changed, deadline) != 0)
             return NULL;
     return found;
 }
 
+struct ipc_channel *store_courier(struct store *store, int64_t deadline)
+{
+    return await(store->couriers, &store->newest_courier, &store->courier_changed, deadline);
+}
+
 struct ipc_channel *store_keys(struct store *store, int64_t deadline)
 {
-    struct ipc_channel *found;
-    while (!(found = pick(store->keys, store->newest_keys)))
-        if (fiber_signal_wait(&store->keys_changed, deadline) != 0)
-            return NULL;
-    return found;
+    return await(store->keys, &store->newest_keys, &store->keys_changed, deadline);
 }
 
 enum result store_lmtp(struct store *store, struct arena *arena, const struct config_endpoint *endpoint,
@@ -92,14 +94,6 @@ enum result store_lmtp(struct store *store, struct arena *arena, const struct co
 }
 
 /* Questions of the edges */
-
-void store_reply(struct ipc_request *request, struct buf *payload)
-{
-    struct ipc_message message = {request->message.type, buf_bytes(payload), {-1, -1, -1, -1}};
-    if (!payload->failed)
-        ipc_reply(request, &message);
-    buf_free(payload);
-}
 
 static struct protocol_reply say(unsigned code, const char *enhanced, struct bytes text)
 {
@@ -203,7 +197,7 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     buf_init(&payload, IPC_PAYLOAD_MAX);
     recipient_answer_write(&payload, &answer);
     recipients_free(recipients);
-    store_reply(request, &payload);
+    role_reply(request, &payload);
 }
 
 enum result store_count(struct store *store, struct bytes key, int64_t window, uint64_t *count)
@@ -235,7 +229,7 @@ static void answer_attempt(struct store *store, struct ipc_request *request)
     struct buf payload;
     buf_init(&payload, 64);
     ipc_add_u64(&payload, count - 1);
-    store_reply(request, &payload);
+    role_reply(request, &payload);
 }
 
 static void take_record(struct store *store, struct ipc_request *request)

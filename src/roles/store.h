@@ -120,8 +120,6 @@ struct protocol_reply store_reply_for_client(const struct protocol_reply *said);
 /* Delivers to one destination and waits. Texts of the outcome live in the arena. */
 void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
                       const struct destination *destination, struct store_outcome *outcome);
-/* Sends the reply and frees the payload; one that did not fit is left out, and the peer told so. */
-void store_reply(struct ipc_request *request, struct buf *payload);
 
 /* store_counts.c */
 void store_answer_counts(struct store *store, struct ipc_request *request);

@@ -126,7 +126,7 @@ void store_answer_counts(struct store *store, struct ipc_request *request)
             return;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     count_answer_write(&payload, values, question.count);
-    store_reply(request, &payload);
+    role_reply(request, &payload);
 }
 
 /* Accounts */
@@ -227,7 +227,7 @@ void store_answer_hold(struct store *store, struct ipc_request *request)
     buf_init(&payload, 16);
     ipc_add_u8(&payload, held);
     ipc_add_u64(&payload, released_at(store, request->arena, question.account));
-    store_reply(request, &payload);
+    role_reply(request, &payload);
 }
 
 /* From now on its counters have other keys: they begin at zero. Each time is later than the one before. */
@@ -308,5 +308,5 @@ void store_answer_owner(struct store *store, struct ipc_request *request)
     ipc_add_u8(&payload, question.list.len
                              ? list && mailing_list_admits(list, question.address)
                              : recipients_owns(store->recipients, question.account, question.address));
-    store_reply(request, &payload);
+    role_reply(request, &payload);
 }

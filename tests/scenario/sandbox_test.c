@@ -532,7 +532,7 @@ static const struct attempt {
     {"UDP to the resolver", "+-+-+", udp_to_resolver},
     {"connect to a Unix socket", "--+-+", unix_connect},
     {"Unix datagram socket", "----+", unix_datagram},
-    {"accept on an inherited listener", "+---+", accept_inherited},
+    {"accept on an inherited listener", "++--+", accept_inherited},
     {"bind and listen", "----+", listen_anew},
     {"listen without bind", "----+", listen_unbound},
     {"bind UDP", "----+", bind_udp},
