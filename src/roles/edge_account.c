@@ -10,6 +10,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "outbound/address.h"
 #include "roles/account_key.h"
 
 #include <stdlib.h>
@@ -19,6 +20,8 @@ enum {
     TIMEOUT_SECONDS = 10,
     DELAY_MAX_SECONDS = 20,
     UNKNOWN_LEAST = 50,
+    SPF_TIMEOUT_SECONDS = 5,
+    FAILING_SENDERS_MAX = 3,
     /* So many times the average of so many days before, and half the day's limit but not less than: */
     SUDDEN_TIMES = 10,
     SUDDEN_DAYS = 7,
@@ -253,6 +256,34 @@ static struct bytes without_detail(struct edge_mail *mail, const struct smtp_tra
     return arena_lower(mail->gather.arena, arena_concat(mail->gather.arena, parts, countof(parts)));
 }
 
+/* The address that receivers will most likely see us at. */
+static struct ip source_of(const struct config *config, const struct smtp_session *session)
+{
+    return config->queue.source.count ? config->queue.source.items[0].ip : session->local;
+}
+
+/*
+ * Whether the domain of the sender address says that we do not send for it. Accounts whose send-as names
+ * others' domains can write so; whoever stole one does it with one address after the other.
+ */
+static bool fails_spf(struct edge_mail *mail, const struct smtp_session *session)
+{
+    const struct config *config = mail->gather.config;
+    const struct smtp_transaction *transaction = session->transaction;
+    struct spf_result result = {.result = AUTH_NONE};
+    struct spf_request request = {.ip = source_of(config, session),
+                                  .helo = bytes_of(config->hostname),
+                                  .sender = transaction->sender,
+                                  .receiver = bytes_of(config->hostname),
+                                  .now = mail->gather.now,
+                                  .deadline = loop_deadline(SPF_TIMEOUT_SECONDS * SECOND)};
+    if (!transaction->sender.len || config_is_our_domain(config, transaction->sender_domain) ||
+        !address_is_public(&request.ip))
+        return false;
+    spf_check_mail_from(&mail->gather.recorder.dns, mail->gather.arena, &request, &result);
+    return result.result == AUTH_FAIL || result.result == AUTH_SOFTFAIL;
+}
+
 bool edge_account_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply)
 {
     const struct config *config = mail->gather.config;
@@ -263,14 +294,19 @@ bool edge_account_mail(struct edge_mail *mail, struct smtp_session *session, str
          .window = DAY, .most = config->submission.networks_day, .tells_theft = true},
         {.name = "sender addresses a day", .kind = COUNT_DISTINCT, .member = without_detail(mail, transaction),
          .window = DAY, .most = config->submission.senders_day, .tells_theft = true},
+        {.name = "sender addresses a day that fail SPF", .kind = COUNT_DISTINCT,
+         .member = without_detail(mail, transaction), .window = DAY, .most = FAILING_SENDERS_MAX,
+         .tells_theft = true},
     };
     unsigned share = 0;
     /* A host has its list of senders and one place. */
     if (mail->account->machine)
         return true;
+    if (!hold(mail, BYTES(""), reply))
+        return false;
     /* <> is no address of anybody's. */
-    if (!hold(mail, BYTES(""), reply) ||
-        !check(mail, measures, transaction->sender.len ? 2 : 1, &share, reply))
+    size_t count = !transaction->sender.len ? 1 : fails_spf(mail, session) ? 3 : 2;
+    if (!check(mail, measures, count, &share, reply))
         return false;
     slow_down(mail, share);
     return true;

@@ -578,6 +578,32 @@ STORY(many_sender_addresses_hold_the_account)
     world_end();
 }
 
+/* Section 1. Three such addresses are an oversight, the fourth is a thief's. */
+STORY(sender_addresses_that_fail_spf_hold_the_account)
+{
+    struct client client;
+    begin("senders-per-day = 100");
+    world.keys_script.send_as[0] = "@bank.example";
+    world.keys_script.send_as[1] = "@nothing.example";
+    log_in(&client, "203.0.113.5");
+    check(submit(&client, "a@bank.example", "bob@far.example", "From: a@bank.example\r\n\r\nhi\r\n") == 250);
+    check(submit(&client, "a@bank.example", "bob@far.example", "From: a@bank.example\r\n\r\nhi\r\n") == 250);
+    check(submit(&client, "b@bank.example", "bob@far.example", "From: b@bank.example\r\n\r\nhi\r\n") == 250);
+    check(submit(&client, "c@bank.example", "bob@far.example", "From: c@bank.example\r\n\r\nhi\r\n") == 250);
+    /* A domain without a record, and our own, fail nothing. */
+    for (char name = 'a'; name < 'g'; name++) {
+        char sender[64], text[128];
+        snprintf(sender, sizeof(sender), "%c@nothing.example", name);
+        snprintf(text, sizeof(text), "From: %s\r\n\r\nhi\r\n", sender);
+        check(submit(&client, sender, "bob@far.example", text) == 250);
+    }
+    check(submit(&client, anna, "bob@far.example", hello) == 250 && world.script.holds == 0);
+    check(submit(&client, "d@bank.example", "bob@far.example", "From: d@bank.example\r\n\r\nhi\r\n") == 450);
+    check(world.script.holds == 1 && strstr(world.script.reason, "fail SPF"));
+    hang_up(&client);
+    world_end();
+}
+
 /* rfc5233:1; who makes an address up for each shop is no thief. */
 STORY(details_of_an_address_are_not_many_sender_addresses)
 {
@@ -739,6 +765,7 @@ int main(void)
         cmocka_unit_test(many_domains_are_put_off_and_not_taken_for_theft),
         cmocka_unit_test(a_message_is_delayed_once),
         cmocka_unit_test(many_sender_addresses_hold_the_account),
+        cmocka_unit_test(sender_addresses_that_fail_spf_hold_the_account),
         cmocka_unit_test(details_of_an_address_are_not_many_sender_addresses),
         cmocka_unit_test(past_a_limit_no_member_of_a_set_is_kept),
         cmocka_unit_test(many_networks_hold_the_account),
