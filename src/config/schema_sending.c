@@ -64,10 +64,11 @@ const struct config_key config_submission_keys[CONFIG_SUBMISSION_KEYS] = {
     {"soft-limit", CONFIG_NUMBER, AT(soft_percent), .fallback = "80", .least = 1, .most = 100,
      .meaning = "Percent of a limit from which on the account's mail is slowed down, before it is put off."},
     {"hold", CONFIG_BOOL, AT(hold), .fallback = "yes",
-     .meaning = "Hold an account that looks stolen (too many networks, sender addresses, sender addresses that fail "
-                "SPF, or unknown recipients, or sudden volume: in a day more than half of recipients-per-day, and ten times its "
-                "average of the seven days before): it cannot send, its mail in the queue waits, and postmaster is "
-                "told; vouch user release ends it, and its counters begin anew. Else its mail is only put off (450)."},
+     .meaning = "Hold an account that looks stolen (too many networks or sender addresses, some that fail SPF, "
+                "too many unknown recipients, or sudden volume: in a day more than half of recipients-per-day, "
+                "and ten times its average of the seven days before): it cannot send, its mail in the queue "
+                "waits, and postmaster is told; vouch user release ends it, and its counters begin anew. Else its "
+                "mail is only put off (450)."},
 };
 #undef AT
 
