@@ -153,7 +153,7 @@ void store_reload(struct role *role)
         store->config_now = arena;
         arena = NULL;
         store_queue_reload(store);
-        log_info("reload", "recipients and settings of the queue reloaded");
+        log_info("reload", "recipients reloaded, and the settings of the queue");
     } else {
         log_error("reload", "the old recipients stay in force");
     }
