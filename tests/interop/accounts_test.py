@@ -247,7 +247,9 @@ def try_login(gateway, name, password, mechanism):
     context.verify_mode = ssl.CERT_NONE
     with smtplib.SMTP("127.0.0.1", gateway.submission, timeout=world.PATIENCE) as client:
         client.starttls(context=context)
-        client.ehlo("client.example")
+        # An edge that ends says 421 here.
+        if client.ehlo("client.example")[0] != 250:
+            return 0
         if mechanism not in client.esmtp_features.get("auth", "").split():
             raise AssertionError("%s is not offered: %s" % (mechanism, client.esmtp_features))
         client.user, client.password = name, password
