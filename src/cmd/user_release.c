@@ -34,7 +34,7 @@ static int complain(int status, struct bytes text)
 static void write_text(struct buf *out, const struct control_answer *answer, const char *name)
 {
     if (name)
-        buf_printf(out, "%s may send again; %llu messages of it were released\n", name,
+        buf_printf(out, "%s may send again; %llu messages of it in the queue go on\n", name,
                    (unsigned long long)answer->count);
     for (size_t i = 0; !name && i < answer->name_count; i++)
         buf_printf(out, BYTES_FMT "\n", BYTES_ARG(answer->names[i]));

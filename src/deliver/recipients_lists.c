@@ -37,7 +37,7 @@ static void load_relay(struct loading *loading, const struct config_relay *relay
     section->catch_all = section->delimiter = arena_string(recipients->arena, BYTES(""));
     section->policy = arena_string(recipients->arena, bytes_of(relay->policy));
     if (relay->recipients[0])
-        recipients_read_lines(loading, relay->recipients, "recipients", read_relay_user,
+        recipients_read_lines(loading, relay->recipients, "relay: recipients", read_relay_user,
                               &(struct relay_users){users, relay});
     for (size_t i = 0; i < relay->domains.count; i++) {
         struct place *place = arena_new(recipients->arena, struct place);
@@ -142,7 +142,8 @@ static void load_list(struct loading *loading, const struct config_list *section
         place->lists = recipients_new_map(loading);
     if (!list->index || !place->lists)
         return;
-    recipients_read_lines(loading, section->members, "members", read_member, list);
+    const char *what = arena_string(arena, arena_printf(arena, "list %s: members", section->name));
+    recipients_read_lines(loading, section->members, what ? what : "members", read_member, list);
     struct bytes local = bytes_first(list->address, at);
     if (!add_address(loading, place, list, local, "") || !add_address(loading, place, list, local, "-owner") ||
         !add_address(loading, place, list, local, "-bounces"))

@@ -181,7 +181,7 @@ void recipients_read_lines(struct loading *loading, const char *file, const char
     struct error error;
     loading->file = (struct bytes){NULL, 0};
     if (files_read(loading->recipients->arena, file, FILE_SIZE_MAX, &text, &error) != OK) {
-        recipients_fault(loading, "%s file of a domain: %s", what, error.text);
+        recipients_fault(loading, "%s: %s", what, error.text);
         return;
     }
     loading->file = bytes_of(arena_string(loading->recipients->arena, bytes_of(file)));
@@ -231,6 +231,16 @@ static const struct config_domain *copy_section(struct loading *loading,
     return copy;
 }
 
+/* What a file is, for its faults: "domain example.org: recipients". */
+static const char *file_of(struct loading *loading, const struct config_domain *domain, const char *key)
+{
+    const char *name = domain->names.count ? domain->names.items[0] : "";
+    const char *what =
+        arena_string(loading->recipients->arena,
+                     arena_printf(loading->recipients->arena, "domain %s: %s", name, key));
+    return what ? what : key;
+}
+
 static void read_domain(struct loading *loading, const struct config *config,
                         const struct config_domain *domain)
 {
@@ -242,10 +252,10 @@ static void read_domain(struct loading *loading, const struct config *config,
     bool has_users = domain->recipients && *domain->recipients;
     loading->base = base_of(domain);
     if (has_users)
-        recipients_read_lines(loading, domain->recipients, "recipients", read_user_line,
+        recipients_read_lines(loading, domain->recipients, file_of(loading, domain, "recipients"), read_user_line,
                               &(struct table){users, config});
     if (domain->aliases && *domain->aliases)
-        recipients_read_lines(loading, domain->aliases, "aliases", read_alias_line,
+        recipients_read_lines(loading, domain->aliases, file_of(loading, domain, "aliases"), read_alias_line,
                               &(struct table){aliases, config});
     for (size_t i = 0; i < domain->names.count; i++) {
         struct place *place = arena_new(recipients->arena, struct place);

@@ -233,10 +233,26 @@ static void tell_message(struct store *store, struct control_call_state *call,
 
 /* Accounts */
 
+struct counting {
+    uint64_t count;
+};
+
+static bool count_row(void *context, const struct store_queue_row *row)
+{
+    struct counting *counting = context;
+    (void)row;
+    counting->count++;
+    return true;
+}
+
 static void release_account(struct store *store, struct control_call_state *call,
                             const struct control_command *command, struct control_answer *answer)
 {
     struct error error = {{0}};
+    struct counting waiting = {0};
+    struct store_queue_filter filter = {.account = command->account};
+    if (store_queue_select(store, &filter, count_row, &waiting, &error) == OK)
+        answer->count = waiting.count;
     enum result result = store_account_release(store, command->account, &error);
     if (result == NONE && !error.text[0])
         (void)error_set(&error, NONE, "the account is not held");

@@ -512,6 +512,16 @@ static bool needs_task(const struct store_queue *queue, const struct live *live,
     return false;
 }
 
+/* With what the recipient's side said last: the sender may make more of it than we could. */
+static struct bytes given_up(struct live *live, const struct queue_recipient *recipient)
+{
+    if (!recipient->code)
+        return BYTES("The administrator gave up this message.");
+    return arena_printf(live->arena, "The administrator gave up this message. The last answer was: %u " BYTES_FMT
+                        " " BYTES_FMT, recipient->code, BYTES_ARG(recipient->enhanced),
+                        BYTES_ARG(recipient->text));
+}
+
 static void fulfil(struct store_queue *queue, struct live *live)
 {
     for (size_t i = 0; i < live->envelope.recipient_count; i++) {
@@ -520,7 +530,7 @@ static void fulfil(struct store_queue *queue, struct live *live)
         if (live->wish == LIVE_DROP)
             live_done(live, i);
         else if (!live->envelope.recipients[i].bounce_wanted && !live->envelope.recipients[i].relayed)
-            queue_fail(queue, live, i, "5.0.0", BYTES("The administrator gave up this message."), "bounced");
+            queue_fail(queue, live, i, "5.4.7", given_up(live, &live->envelope.recipients[i]), "bounced");
     }
     if (live->wish == LIVE_DROP)
         log_info("delivery", "id=" BYTES_FMT ", status=dropped", BYTES_ARG(live->envelope.id));

@@ -218,6 +218,9 @@ static bool set_hold(struct chosen *chosen, struct live *live, bool on)
     live->envelope.held = on;
     live->envelope.held_reason = on ? live_keep(live, chosen->reason) : BYTES("");
     schedule_hold(queue->schedule, live->number, SCHEDULE_HOLD_MESSAGE, on, loop_now());
+    /* Who releases it wants to see it go, whatever pause it or its destination is in. */
+    if (!on)
+        schedule_retry(queue->schedule, live->number, loop_now());
     queue_wake(queue);
     return live_commit(queue, live) == OK;
 }
