@@ -549,6 +549,21 @@ STORY(mail_of_a_held_account_waits)
     end();
 }
 
+STORY(what_is_released_is_tried_at_once_although_its_destination_is_put_off)
+{
+    begin("");
+    say("far.example", 451, SEND_UNREACHABLE);
+    add_ours("m1", "one@far.example");
+    fiber_sleep(MINUTE);
+    check(act(&(struct store_queue_filter){.id = BYTES("m1")}, STORE_QUEUE_HOLD) == 1);
+    size_t before = world.sent_count;
+    say("far.example", 250, SEND_ANSWERED);
+    check(act(&(struct store_queue_filter){.id = BYTES("m1")}, STORE_QUEUE_RELEASE) == 1);
+    fiber_sleep(SECOND);
+    check(world.sent_count == before + 1 && waiting() == 0);
+    end();
+}
+
 STORY(dropped_mail_is_gone_and_bounced_mail_is_told)
 {
     begin("");
@@ -562,6 +577,7 @@ STORY(dropped_mail_is_gone_and_bounced_mail_is_told)
     check(waiting() == 1);
     check(files_with("/mail/alice/", "Action: failed") == 1);
     check(files_with("/mail/alice/", "two@far.example") == 1);
+    check(files_with("/mail/alice/", "The last answer was: 451") == 1);
     say("far.example", 250, SEND_ANSWERED);
     size_t before = world.sent_count;
     check(act(&(struct store_queue_filter){.sender = BYTES("alice@vouch.example")}, STORE_QUEUE_RETRY) == 1);
@@ -782,6 +798,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_jumps_gives_up_nothing_that_was_hardly_tried),
         cmocka_unit_test(held_mail_waits_also_after_a_restart_and_goes_when_released),
         cmocka_unit_test(mail_of_a_held_account_waits),
+        cmocka_unit_test(what_is_released_is_tried_at_once_although_its_destination_is_put_off),
         cmocka_unit_test(dropped_mail_is_gone_and_bounced_mail_is_told),
         cmocka_unit_test(what_is_being_sent_is_dropped_when_that_has_ended),
         cmocka_unit_test(figures_say_what_waits_and_why),
