@@ -2,6 +2,9 @@
 #include "config/bind.h"
 
 #include "config/schema.h"
+#include "config/value.h"
+
+#include <string.h>
 
 enum { SHARED_COMPARED_MAX = 1000000 };
 
@@ -93,7 +96,8 @@ static void check_listener(struct checker *c, const struct config_block *block)
                          "tls = implicit needs a certificate section");
 }
 
-static void check_policy_name(struct checker *c, const struct config_block *block, const char *policy)
+static void check_policy_name(struct checker *c, const struct config_block *block, const char *key,
+                              const char *policy)
 {
     size_t count = c->config->policy_count;
     const char *known[CONFIG_POLICIES_NAMED];
@@ -106,7 +110,7 @@ static void check_policy_name(struct checker *c, const struct config_block *bloc
             known[names++] = name;
     }
     const char *nearest = config_word_nearest(bytes_of(policy), known, names);
-    config_fault_add(c->faults, place_of(block, "policy"), "there is no policy %s%s%s%s",
+    config_fault_add(c->faults, place_of(block, key), "there is no policy %s%s%s%s",
                      config_quote(c->arena, bytes_of(policy)),
                      nearest ? " (did you mean '" : "", nearest ? nearest : "",
                      nearest ? "'?)" : "");
@@ -115,13 +119,13 @@ static void check_policy_name(struct checker *c, const struct config_block *bloc
 static void check_domain(struct checker *c, const struct config_block *block)
 {
     const struct config_domain *domain = block->element;
-    check_policy_name(c, block, domain->policy);
+    check_policy_name(c, block, "policy", domain->policy);
 }
 
 static void check_relay(struct checker *c, const struct config_block *block)
 {
     const struct config_relay *relay = block->element;
-    check_policy_name(c, block, relay->policy);
+    check_policy_name(c, block, "policy", relay->policy);
 }
 
 static const char *shared_domain(const struct config_route *a, const struct config_route *b)
@@ -252,6 +256,33 @@ static void check_forwarder(struct checker *c, const struct config_block *block)
 }
 
 /* What is signed with secrets needs some. */
+static void check_dnslist(struct config_dnslist *list)
+{
+    for (size_t i = 0; i < list->use.count; i++)
+        list->uses |= config_dnslist_use(bytes_of(list->use.items[i]));
+}
+
+static void check_shadow(struct checker *c, const struct config_block *block)
+{
+    const struct config_policy *policy = block->element;
+    if (!policy->shadow[0])
+        return;
+    if (!strcmp(policy->shadow, policy->name))
+        config_fault_add(c->faults, place_of(block, "shadow"), "shadow names the policy itself");
+    else
+        check_policy_name(c, block, "shadow", policy->shadow);
+}
+
+static void check_rule(struct checker *c, const struct config_block *block)
+{
+    const struct config_rule *rule = block->element;
+    if (rule->where != CONFIG_RULE_HEADER && rule->field[0])
+        config_fault_add(c->faults, place_of(block, "field"), "field needs where = header");
+    if (!rule->pattern[0] && (rule->action != CONFIG_RULE_NONE || rule->negate))
+        config_fault_add(c->faults, place_of(block, "pattern"),
+                         "a rule without a pattern changes the weight of a built-in test, and nothing else");
+}
+
 static void check_secrets(struct checker *c, const struct config_block *block, bool wanted,
                           const char *secrets)
 {
@@ -289,6 +320,12 @@ void config_check(struct arena *arena, const struct config_block *root,
             check_forwarding(&c, block);
         else if (bytes_is(block->name.text, "forwarder"))
             check_forwarder(&c, block);
+        else if (bytes_is(block->name.text, "dnslist"))
+            check_dnslist(block->element);
+        else if (bytes_is(block->name.text, "rule"))
+            check_rule(&c, block);
+        else if (bytes_is(block->name.text, "policy") && config->policy_count <= CONFIG_POLICIES)
+            check_shadow(&c, block);
         else if (bytes_is(block->name.text, "srs"))
             check_secrets(&c, block, config->srs.domain[0], config->srs.secrets);
         else if (bytes_is(block->name.text, "batv"))

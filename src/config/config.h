@@ -40,6 +40,10 @@ struct config_host {
 };
 struct config_hosts { struct config_host *items; size_t count; };
 
+/* A listener that takes no mail, to see how clients choose among MX hosts: `refuse` plays the best one,
+ * which is down; `trap` the worst one, that nobody needs. */
+enum config_nolisting { CONFIG_NOLISTING_NONE, CONFIG_NOLISTING_REFUSE, CONFIG_NOLISTING_TRAP };
+
 enum config_listener_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
 
 struct config_listener {           /* section "listener NAME" */
@@ -50,6 +54,7 @@ struct config_listener {           /* section "listener NAME" */
     struct config_networks proxy_from; /* proxy-from: peers that may send it; empty: loopback */
     bool lenient;                  /* lenient-syntax */
     bool submission;               /* for own users: AUTH is offered, and nothing goes without it */
+    int nolisting;                 /* none | refuse | trap */
     char *greeting;
 };
 
@@ -157,7 +162,69 @@ struct config_policy {             /* section "policy NAME"; "default" always ex
     int sender_id_fail;            /* sender-id-fail: mark | reject; default mark */
     int submitter_mismatch;        /* submitter-mismatch: mark | reject; default reject (rfc4405:4.2) */
     int bad_helo;                  /* bad-helo: mark | reject; default mark */
+    /* Points are in hundredths: 5 points are a factor of ten in the odds. */
+    int junk_score, quarantine_score, reject_score; /* the last two 0: never */
+    int generic_name;              /* mark | reject: a consumer's name with neither SPF nor DKIM */
+    int greylist;                  /* off | auto | on */
+    int64_t greylist_delay;        /* microseconds */
+    bool default_reject;           /* only first-class mail and known contacts */
+    bool class_folders;            /* a folder for each trust class */
+    bool skip_filter;              /* first-class mail skips the content filter */
+    int virus;                     /* mark | junk | quarantine | reject; default reject */
+    int attachment;                /* the same, for attachments that are not wanted; default mark */
+    struct config_strings attachments; /* extensions: "exe"; "executable", "macro", "encrypted", "disguised" */
+    uint64_t message_size;         /* 0: limits.message-size alone */
+    char *shadow;                  /* a policy whose disagreement is logged; "": none */
 };
+
+/* What a list in DNS is asked about. */
+enum config_dnslist_use {
+    CONFIG_DNSLIST_CLIENT = 1 << 0,  /* the client's address (RFC 5782) */
+    CONFIG_DNSLIST_NAME = 1 << 1,    /* its confirmed name */
+    CONFIG_DNSLIST_HELO = 1 << 2,
+    CONFIG_DNSLIST_SENDER = 1 << 3,  /* domain of MAIL FROM */
+    CONFIG_DNSLIST_FROM = 1 << 4,    /* domain of From */
+    CONFIG_DNSLIST_DKIM = 1 << 5,    /* d= of good signatures */
+    CONFIG_DNSLIST_URL = 1 << 6,     /* names of hosts in the body */
+    CONFIG_DNSLIST_URL_ADDRESS = 1 << 7 /* addresses in the body, and those that the names resolve to */
+};
+
+struct config_dnslist {            /* section "dnslist NAME" */
+    char *name;
+    char *zone;                    /* zen.example.net */
+    struct config_strings use;     /* client, name, helo, sender, from, dkim, url, url-address */
+    unsigned uses;                 /* `use` taken apart: of enum config_dnslist_use */
+    int weight;                    /* points (hundredths) of an answer that no code names; below 0: it speaks for */
+    struct config_strings codes;   /* "127.0.0.2=4", "127.0.0.8/29=2.5", "127.0.0.*&4=3" (bit in the last octet), "127.255.255.0/24=off" */
+    bool ipv6;                     /* addresses of IPv6 are asked, too */
+    bool registrable;              /* names are asked by their registrable part only; else whole, too */
+    int early;                     /* no | reject: decides at connect, by itself */
+    bool test;                     /* the self-test of rfc5782:5 is made */
+};
+
+struct config_rating {             /* section "rating NAME": domain ratings by TXT */
+    char *name;
+    char *zone;
+    int good, bad;                 /* points for Status: good and bad, scaled by Rating */
+};
+
+struct config_rule {               /* section "rule NAME" */
+    char *name;
+    int where;                     /* header | body | html | url | subject | attachment | raw */
+    char *field;                   /* of header; "": any */
+    char *pattern;                 /* PCRE2; "": weight of a built-in test is changed */
+    int weight;                    /* points, hundredths */
+    bool negate;                   /* matches if the pattern does not */
+    int action;                    /* none | junk | quarantine | reject | discard */
+    char *text;                    /* of the reply */
+};
+enum config_rule_where { CONFIG_RULE_HEADER, CONFIG_RULE_BODY, CONFIG_RULE_HTML, CONFIG_RULE_URL, CONFIG_RULE_SUBJECT,
+                         CONFIG_RULE_ATTACHMENT, CONFIG_RULE_RAW };
+enum config_rule_action { CONFIG_RULE_NONE, CONFIG_RULE_JUNK, CONFIG_RULE_QUARANTINE, CONFIG_RULE_REJECT,
+                          CONFIG_RULE_DISCARD };
+enum config_content_action { CONFIG_CONTENT_MARK, CONFIG_CONTENT_JUNK, CONFIG_CONTENT_QUARANTINE,
+                             CONFIG_CONTENT_REJECT };
+enum config_greylist { CONFIG_GREYLIST_OFF, CONFIG_GREYLIST_AUTO, CONFIG_GREYLIST_ON };
 
 struct config {
     /* top level */
@@ -259,6 +326,62 @@ struct config {
         int srs;                   /* auto | always | never */
         bool resent;               /* add Resent fields */
     } forwarding;
+    struct {                       /* section "reputation" */
+        int64_t timeout;           /* for all lists of one message; 5s */
+        unsigned urls;             /* different hosts of a body that are asked about; 20 */
+        bool history;              /* remember and use what identities sent; yes */
+        int64_t half_life;         /* of what is remembered; 60d */
+        int64_t silence;           /* an identity silent for so long begins anew; 180d */
+        int64_t probation;         /* an identity younger than this is unknown; 7d */
+        unsigned least;            /* messages before it is more than unknown; 10 */
+        bool contacts;             /* learn whom our users write to; yes */
+        int64_t contacts_keep;     /* 730d */
+        bool traps_list;           /* clients that wrote to trap recipients count against themselves; yes */
+    } reputation;
+    struct {                       /* section "rates": of strangers' clients; 0: no limit */
+        int64_t window;            /* 10m */
+        unsigned connections, connections_network; /* simultaneous, of an address, of its network */
+        unsigned connections_window, messages, recipients; /* of an address within the window */
+        unsigned network_messages; /* of a /24 or /64 */
+        unsigned helo_messages;    /* of a HELO name that is not confirmed */
+        unsigned domain_messages;  /* of an authenticated domain */
+        unsigned recipient_messages; /* to one recipient */
+        uint64_t octets;           /* of an address */
+        unsigned errors;           /* replies 4xx/5xx of an address */
+        unsigned unknown;          /* unknown recipients of an address: more close the session (421) */
+        int64_t tarpit, tarpit_most; /* delay of the next connection for each unknown recipient; 1s, 30s */
+    } rates;
+    struct {                       /* section "greylist"; policies say who is greylisted */
+        int64_t window;            /* within which the retry must come; 2d */
+        int64_t keep;              /* a client that passed is white-listed for so long; 36d */
+        unsigned pass;             /* messages that passed before the client's network itself is white; 5 */
+    } greylist;
+    struct {                       /* section "filter" */
+        bool on;                   /* enabled = yes */
+        uint64_t size;             /* of a model, octets; 32M */
+        bool per_domain;           /* models of domains besides the shared one */
+        unsigned least;            /* messages of each kind before the filter has an opinion; 50 */
+        bool watch;                /* learn from mail that users move into and out of .Junk (Maildir) */
+        uint64_t limit;            /* octets of a message that are read */
+    } filter;
+    struct {                       /* section "clamd" */
+        struct config_endpoints server; /* one; empty: off */
+        int64_t timeout;           /* 30s */
+        uint64_t size;             /* larger messages are not scanned; 25M */
+        int failure;               /* accept | tempfail; default tempfail */
+    } clamd;
+    struct {                       /* section "phishing" */
+        bool on;                   /* enabled = yes */
+        struct config_strings protect; /* domains whose look-alikes are looked for, besides our own */
+        int weight;                /* points of a finding; some count double or half; 3 */
+    } phishing;
+    struct {                       /* section "state" */
+        struct config_endpoints redis; /* empty: LMDB alone */
+        char *password_file;       /* of Redis; "": none */
+        char *prefix;              /* of keys; "vouch:" */
+        int64_t timeout;           /* 250ms */
+    } state;
+    char *control_group;           /* whose members may train and report; "": root and the account alone */
     struct {                       /* section "ledger" */
         int64_t keep;              /* 30d */
     } ledger;
@@ -285,6 +408,12 @@ struct config {
     size_t route_count;
     struct config_relay *relays;
     size_t relay_count;
+    struct config_dnslist *dnslists;
+    size_t dnslist_count;
+    struct config_rating *ratings;
+    size_t rating_count;
+    struct config_rule *rules;
+    size_t rule_count;
     struct config_list *lists;
     size_t list_count;
     struct config_policy *policies; /* the first is "default" */

@@ -36,6 +36,9 @@ static const struct config_key top_keys[] = {
     {"key-directory", CONFIG_PATH, AT(key_directory), .fallback = "/etc/vouch/keys",
      .meaning = "Where vouch dkim keygen puts signing keys, a folder for each domain. Only the process "
                 "that signs reads them."},
+    {"control-group", CONFIG_TEXT, AT(control_group), .check = config_check_account, .example = "vmail",
+     .meaning = "A group whose members may use the control socket to train the filter and to report mail, and for "
+                "nothing else: that of the mailboxes' owner. Unset: root and the account of the gateway alone."},
     {"postmaster", CONFIG_TEXT, AT(postmaster), .fallback = "postmaster",
      .check = config_check_mailbox,
      .meaning = "The mailbox that receives the mail of postmaster and abuse where no recipients or "
@@ -62,6 +65,10 @@ static const struct config_key listener_keys[] = {
     {"submission", CONFIG_BOOL, AT(submission), .fallback = "no",
      .meaning = "For own users (RFC 6409): AUTH is offered where the connection is encrypted, and mail is "
                 "taken only from who authenticated. Usual on ports 587 (tls = starttls) and 465 (implicit)."},
+    {"nolisting", CONFIG_CHOICE, AT(nolisting), .fallback = "none", .choices = {"none", "refuse", "trap"},
+     .meaning = "A listener that takes no mail, but remembers who came. refuse plays the best MX, which is down: "
+                "whoever then tries the next as he should is believed more. trap plays the worst MX: whoever "
+                "comes there first is believed less."},
     {"greeting", CONFIG_TEXT, AT(greeting), .example = "\"no unsolicited mail\"",
      .meaning = "Text behind the host name in the greeting."},
 };
@@ -185,6 +192,41 @@ static const struct config_key policy_keys[] = {
      .meaning = "What follows when a client calls itself by our name or address, by somebody else's "
                 "address, or by nothing that is a name. That a name does not resolve to the client is "
                 "never a reason to refuse (RFC 5321, 4.1.4)."},
+    {"junk-score", CONFIG_POINTS, AT(junk_score), .fallback = "5", .least = -10000, .most = 10000,
+     .meaning = "The score from which on a message is filed as junk. 5 points are a factor of ten in the odds: "
+                "at 5 a message is junk with 91 per cent, at 10 with 99."},
+    {"quarantine-score", CONFIG_POINTS, AT(quarantine_score), .fallback = "0", .most = 10000,
+     .meaning = "The score from which on a message goes to quarantine. 0: never."},
+    {"reject-score", CONFIG_POINTS, AT(reject_score), .fallback = "15", .most = 10000,
+     .meaning = "The score from which on a message is refused, with its reasons. 0: never."},
+    {"generic-name", CONFIG_CHOICE, AT(generic_name), .fallback = "mark", .choices = {"mark", "reject"},
+     .meaning = "What follows when nobody answers for a message (neither SPF nor DKIM passes) and its client has a "
+                "name as providers give their customers, or none."},
+    {"greylist", CONFIG_CHOICE, AT(greylist), .fallback = "off", .choices = {"off", "auto", "on"},
+     .meaning = "Put off the first attempt (RFC 6647). auto: of clients that nothing good is known of; on: of "
+                "all whose mail is not first-class."},
+    {"greylist-delay", CONFIG_DURATION, AT(greylist_delay), .fallback = "5m", .least = SECOND, .most = DAY,
+     .meaning = "How long the retry has to wait."},
+    {"default-reject", CONFIG_BOOL, AT(default_reject), .fallback = "no",
+     .meaning = "Take only first-class mail and mail of known contacts, and refuse the rest."},
+    {"class-folders", CONFIG_BOOL, AT(class_folders), .fallback = "no",
+     .meaning = "File mail that is not junk into a folder for each class: .First-Class, .Business-Class and "
+                ".Third-Class, beside the inbox."},
+    {"skip-filter", CONFIG_BOOL, AT(skip_filter), .fallback = "yes",
+     .meaning = "First-class mail skips the content filter."},
+    {"virus", CONFIG_CHOICE, AT(virus), .fallback = "reject", .choices = {"mark", "junk", "quarantine", "reject"},
+     .meaning = "What follows when a virus was found."},
+    {"attachments", CONFIG_TEXTS, AT(attachments), .most = 200, .check = config_check_token,
+     .example = "[executable, disguised, iso]",
+     .meaning = "Attachments that are not wanted: extensions without the dot, and the words executable, disguised, "
+                "macro and encrypted. Names within ZIP archives count, too."},
+    {"attachment", CONFIG_CHOICE, AT(attachment), .fallback = "reject",
+     .choices = {"mark", "junk", "quarantine", "reject"}, .meaning = "What follows when there is one of them."},
+    {"size", CONFIG_SIZE, AT(message_size), .fallback = "0", .most = 2 * GIB - 1,
+     .meaning = "The largest message for these recipients. 0: as in section limits."},
+    {"shadow", CONFIG_TEXT, AT(shadow), .check = config_check_token, .example = "\"\"",
+     .meaning = "Another policy that judges the same mail without consequence; where it would have acted "
+                "otherwise, the log says so."},
 };
 
 static const struct config_key limits_keys[] = {
@@ -434,6 +476,25 @@ const struct config_section config_sections[] = {
      .meaning = "A mailing list: mail to its address goes to its members, with a return path of its own.",
      KEYS(config_list_keys)},
     {"forwarding", .meaning = "Mail to aliases that lead elsewhere.", KEYS(config_forwarding_keys)},
+    {"dnslist", "NAME", .example = "zen", ARRAY(struct config_dnslist, dnslists, dnslist_count),
+     .argument = offsetof(struct config_dnslist, name),
+     .meaning = "A list in DNS of addresses or names that are known for good or bad (RFC 5782).",
+     KEYS(config_dnslist_keys)},
+    {"rating", "NAME", .example = "ratings", ARRAY(struct config_rating, ratings, rating_count),
+     .argument = offsetof(struct config_rating, name),
+     .meaning = "A zone of TXT records that rate domains (Status: and Rating:).", KEYS(config_rating_keys)},
+    {"rule", "NAME", .example = "lottery", ARRAY(struct config_rule, rules, rule_count),
+     .argument = offsetof(struct config_rule, name),
+     .meaning = "A test of the content with a weight; or, with the name of a built-in test and no pattern, "
+                "another weight for that.",
+     KEYS(config_rule_keys)},
+    {"reputation", .meaning = "What is known of senders.", KEYS(config_reputation_keys)},
+    {"rates", .meaning = "How much strangers may send. A limit of 0 is none.", KEYS(config_rates_keys)},
+    {"greylist", .meaning = "First attempts that are put off; the policy says whose.", KEYS(config_greylist_keys)},
+    {"filter", .meaning = "The statistical filter, which learns from users.", KEYS(config_filter_keys)},
+    {"clamd", .meaning = "Viruses, looked for by clamd.", KEYS(config_clamd_keys)},
+    {"phishing", .meaning = "Mail that pretends to be from somebody else.", KEYS(config_phishing_keys)},
+    {"state", .meaning = "Where counters and history are kept.", KEYS(config_state_keys)},
     {"limits", .meaning = "What one client may ask of us.", KEYS(limits_keys)},
     {"dns", .meaning = "Look-ups.", KEYS(dns_keys)},
     {"tls", .meaning = "Encryption on listeners.", KEYS(tls_keys)},
@@ -490,6 +551,8 @@ const char *config_type_name(enum config_type type)
         [CONFIG_ENDPOINTS] = "list of addresses with ports",
         [CONFIG_HOSTS] = "list of hosts",
         [CONFIG_ADDRESSES] = "list of mail addresses",
+        [CONFIG_POINTS] = "points",
+        [CONFIG_TEXTS] = "list of texts",
     };
     return names[type];
 }

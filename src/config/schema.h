@@ -28,10 +28,12 @@ enum config_type {
     CONFIG_NETWORKS,    /* struct config_networks */
     CONFIG_ENDPOINTS,   /* struct config_endpoints */
     CONFIG_HOSTS,       /* struct config_hosts */
-    CONFIG_ADDRESSES    /* struct config_strings: user@domain, or @domain for all of it */
+    CONFIG_ADDRESSES,   /* struct config_strings: user@domain, or @domain for all of it */
+    CONFIG_POINTS,      /* int, hundredths: "2.5", "-3"; `least` and `most` in hundredths */
+    CONFIG_TEXTS        /* struct config_strings, each as `check` wants it */
 };
 
-enum { CONFIG_CHOICES = 4, CONFIG_KEYS = 24 };
+enum { CONFIG_CHOICES = 8, CONFIG_KEYS = 40 };
 
 struct config_key {
     const char *name;
@@ -61,6 +63,30 @@ struct config_section {
     const struct config_key *keys;
     size_t key_count;
 };
+
+/* Keys of the sections about judgement (schema_judgement.c). */
+enum {
+    CONFIG_DNSLIST_KEYS = 8,
+    CONFIG_RATING_KEYS = 3,
+    CONFIG_RULE_KEYS = 7,
+    CONFIG_REPUTATION_KEYS = 10,
+    CONFIG_RATES_KEYS = 15,
+    CONFIG_GREYLIST_KEYS = 3,
+    CONFIG_FILTER_KEYS = 6,
+    CONFIG_CLAMD_KEYS = 4,
+    CONFIG_PHISHING_KEYS = 3,
+    CONFIG_STATE_KEYS = 4
+};
+extern const struct config_key config_dnslist_keys[CONFIG_DNSLIST_KEYS];
+extern const struct config_key config_rating_keys[CONFIG_RATING_KEYS];
+extern const struct config_key config_rule_keys[CONFIG_RULE_KEYS];
+extern const struct config_key config_reputation_keys[CONFIG_REPUTATION_KEYS];
+extern const struct config_key config_rates_keys[CONFIG_RATES_KEYS];
+extern const struct config_key config_greylist_keys[CONFIG_GREYLIST_KEYS];
+extern const struct config_key config_filter_keys[CONFIG_FILTER_KEYS];
+extern const struct config_key config_clamd_keys[CONFIG_CLAMD_KEYS];
+extern const struct config_key config_phishing_keys[CONFIG_PHISHING_KEYS];
+extern const struct config_key config_state_keys[CONFIG_STATE_KEYS];
 
 /* Keys of the sections about sending (schema_sending.c). */
 enum {

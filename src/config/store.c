@@ -76,6 +76,26 @@ static void store_quantity(struct store *s, const struct config_word *word)
         *(uint64_t *)s->target = value;
 }
 
+static void store_points(struct store *s, const struct config_word *word)
+{
+    int points = 0;
+    const char *fault = config_read_points(word->text, &points);
+    if (fault) {
+        complain(s, word, fault);
+    } else if (points < s->key->least || points > s->key->most) {
+        struct buf bounds;
+        buf_init(&bounds, 256);
+        config_write_points(&bounds, (int)s->key->least);
+        buf_add_string(&bounds, " and ");
+        config_write_points(&bounds, (int)s->key->most);
+        config_fault_add(s->faults, word->at, "%s must be between " BYTES_FMT ": %s", s->key->name,
+                         BYTES_ARG(buf_bytes(&bounds)), config_quote(s->arena, word->text));
+        buf_free(&bounds);
+    } else {
+        *(int *)s->target = points;
+    }
+}
+
 static void complain_choice(struct store *s, const struct config_word *word)
 {
     struct buf list;
@@ -190,6 +210,22 @@ static void store_strings(struct store *s, const struct config_value *value,
     *list = (struct config_strings){items, count};
 }
 
+/* Each text as the key's own check wants it. */
+static void store_texts(struct store *s, const struct config_value *value)
+{
+    struct config_strings *list = s->target;
+    char **items = list_room(s, value, sizeof(*items));
+    size_t count = 0;
+    for (const struct config_word *word = value->words; items && word; word = word->next) {
+        const char *fault = word->text.len ? s->key->check(word->text) : "must not be empty";
+        if (fault)
+            complain(s, word, fault);
+        else
+            items[count++] = arena_string(s->arena, word->text);
+    }
+    *list = (struct config_strings){items, count};
+}
+
 /* Every list of networks grants trust, so a network that holds most of the Internet is a mistake,
  * and in own-networks an open relay. */
 static bool is_too_wide(const struct ip_network *network)
@@ -295,6 +331,9 @@ void config_store(struct arena *arena, struct config_faults *faults, const struc
     case CONFIG_HOSTS:
         store_hosts(&s, value);
         return;
+    case CONFIG_TEXTS:
+        store_texts(&s, value);
+        return;
     case CONFIG_NETWORKS:
         store_networks(&s, value);
         return;
@@ -317,6 +356,9 @@ void config_store(struct arena *arena, struct config_faults *faults, const struc
     case CONFIG_SIZE:
     case CONFIG_DURATION:
         store_quantity(&s, value->words);
+        return;
+    case CONFIG_POINTS:
+        store_points(&s, value->words);
         return;
     case CONFIG_CHOICE:
     case CONFIG_CHOICE_BOOL:

@@ -39,6 +39,27 @@ enum check {
     CHECK_SMIME,
     CHECK_OPENPGP,
     CHECK_RETURN_PATH, /* a recipient that was a tagged or signed return path of ours */
+    /* Lists in DNS: one item an answer, or a list that failed. "vouch": list (name of its section), use (as in
+     * the configuration), code ("127.0.0.2"; several items for several); what was asked about is the other
+     * property. The points are the policy's. */
+    CHECK_DNSWL,    /* dns.zone, policy.ip, policy.txt, dns.sec (rfc8904); pass: listed on a list that speaks for */
+    CHECK_DNSBL,    /* fail: listed; policy.ip of the answer; vouch.subject: the address */
+    CHECK_RHSBL,    /* the same for a name */
+    CHECK_URIBL,    /* the same for names and addresses in the body */
+    CHECK_RATING,   /* vouch.list, domain, status ("good", "bad"), rating (0 to 100) */
+    CHECK_RDNS,     /* class of the client's name; vouch.class: confirmed, generic, unconfirmed, none */
+    CHECK_HISTORY,  /* one item an identity: vouch.kind (dkim, spf, network), identity, and its numbers */
+    CHECK_CONTACT,  /* pass: the author is a contact; vouch.recipient: whose ("*": of somebody here) */
+    CHECK_RATE,     /* policy: a limit was met; vouch.limit */
+    CHECK_GREYLIST, /* vouch.key, state (new, waiting, passed, white), age (seconds) */
+    CHECK_NOLIST,   /* pass: tried the next MX as it should; fail: came by the trap */
+    CHECK_TRAP,     /* fail: writes to a trap, or did lately (vouch.recent) */
+    CHECK_FILTER,   /* vouch.points (hundredths as "12.34"), models, clues */
+    CHECK_RULE,     /* fail: matched; vouch.rule: its name; vouch.points for built-in tests is not there: the policy's */
+    CHECK_VIRUS,    /* fail: vouch.name; pass: none found; temperror: clamd did not answer */
+    CHECK_PHISHING, /* fail: one item a finding; vouch.kind, claimed, real */
+    CHECK_ATTACHMENT, /* one item an attachment: vouch.name, type, extension, and what it is ("executable", "macro" …) */
+    CHECK_NAMESERVERS, /* who serves the author's domain, for its history */
     CHECK_COUNT_
 };
 const char *check_name(enum check check); /* "spf", "dkim", … unique; "spf-helo" */

@@ -17,6 +17,36 @@ const char *trust_class_name(enum trust_class trust); /* "first-class", "busines
 
 enum judge_dmarc { JUDGE_DMARC_OFF, JUDGE_DMARC_MARK, JUDGE_DMARC_ON, JUDGE_DMARC_STRICT };
 
+enum judge_greylist { JUDGE_GREYLIST_OFF, JUDGE_GREYLIST_AUTO, JUDGE_GREYLIST_ON };
+
+/* Points are in hundredths. 5 points are a factor of ten in the odds that a message is junk: its
+ * probability is 1 / (1 + 10^(-score/5)). */
+
+/* What an answer of a list in DNS counts. */
+struct policy_code {
+    struct ip_network network; /* of the answer */
+    uint8_t bit;               /* of its last octet that must be set; 0: any */
+    bool off;                  /* counts nothing */
+    int points;
+};
+struct policy_list {
+    struct bytes name;         /* of its section */
+    int points;                /* of an answer that no code fits */
+    struct policy_code *codes; /* the first that fits counts */
+    size_t code_count;
+};
+struct policy_rating {
+    struct bytes name;
+    int good, bad;
+};
+/* A rule of the configuration, or a built-in test under its name. */
+struct policy_rule {
+    struct bytes name;
+    int points;
+    enum action action;        /* ACTION_ACCEPT: none by itself */
+    struct bytes text;         /* of the reply */
+};
+
 /* What the configuration's policy section says, as judge() needs it. All slices borrowed. */
 struct policy {
     struct bytes name;
@@ -32,6 +62,25 @@ struct policy {
     size_t trusted_sealer_count;
     struct bytes *trusted_lists;
     size_t trusted_list_count;
+    int junk_score, quarantine_score, reject_score; /* the last two 0: never */
+    bool generic_name_rejects;
+    enum judge_greylist greylist;
+    int64_t greylist_delay;    /* seconds */
+    bool default_reject, skip_filter;
+    enum action virus, attachment; /* ACTION_ACCEPT: marked */
+    struct bytes *attachments; /* extensions, and "executable", "macro", "encrypted", "disguised" */
+    size_t attachment_count;
+    uint64_t message_size;     /* 0: no limit of its own */
+    bool unscanned_tempfails;  /* clamd did not answer: put off; else marked */
+    int phishing;              /* points of a finding */
+    int64_t probation;         /* seconds: an identity younger than that is unknown */
+    unsigned least;            /* messages before an identity is more than unknown */
+    const struct policy_list *lists;
+    size_t list_count;
+    const struct policy_rating *ratings;
+    size_t rating_count;
+    const struct policy_rule *rules; /* of the configuration; built-in ones have their own weights */
+    size_t rule_count;
 };
 
 bool trust_class_parse(struct bytes name, enum trust_class *out);
