@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(!line.failed);
         require(spool_parse(arena, buf_bytes(&line), &again, &again_message, NULL) == OK);
         require(again_message.len == 0);
-        require(again.junk == entry.junk && again.smtputf8 == entry.smtputf8);
+        require(again.folder == entry.folder && again.smtputf8 == entry.smtputf8);
         require(again.spooled_at == entry.spooled_at && again.tell == entry.tell);
         require(again.notify == entry.notify && again.require_tls == entry.require_tls);
         require(bytes_equal(again.original, entry.original));

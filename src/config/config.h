@@ -168,7 +168,7 @@ struct config_policy {             /* section "policy NAME"; "default" always ex
     int greylist;                  /* off | auto | on */
     int64_t greylist_delay;        /* microseconds */
     bool default_reject;           /* only first-class mail and known contacts */
-    bool class_folders;            /* a folder for each trust class */
+    int class_folders;             /* no | not-junk | each */
     bool skip_filter;              /* first-class mail skips the content filter */
     int virus;                     /* mark | junk | quarantine | reject; default reject */
     int attachment;                /* the same, for attachments that are not wanted; default mark */
@@ -222,6 +222,7 @@ enum config_rule_where { CONFIG_RULE_HEADER, CONFIG_RULE_BODY, CONFIG_RULE_HTML,
                          CONFIG_RULE_ATTACHMENT, CONFIG_RULE_RAW };
 enum config_rule_action { CONFIG_RULE_NONE, CONFIG_RULE_JUNK, CONFIG_RULE_QUARANTINE, CONFIG_RULE_REJECT,
                           CONFIG_RULE_DISCARD };
+enum config_folders { CONFIG_FOLDERS_NONE, CONFIG_FOLDERS_NOT_JUNK, CONFIG_FOLDERS_EACH };
 enum config_content_action { CONFIG_CONTENT_MARK, CONFIG_CONTENT_JUNK, CONFIG_CONTENT_QUARANTINE,
                              CONFIG_CONTENT_REJECT };
 enum config_greylist { CONFIG_GREYLIST_OFF, CONFIG_GREYLIST_AUTO, CONFIG_GREYLIST_ON };

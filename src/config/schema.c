@@ -209,9 +209,9 @@ static const struct config_key policy_keys[] = {
      .meaning = "How long the retry has to wait."},
     {"default-reject", CONFIG_BOOL, AT(default_reject), .fallback = "no",
      .meaning = "Take only first-class mail and mail of known contacts, and refuse the rest."},
-    {"class-folders", CONFIG_BOOL, AT(class_folders), .fallback = "no",
-     .meaning = "File mail that is not junk into a folder for each class: .First-Class, .Business-Class and "
-                ".Third-Class, beside the inbox."},
+    {"class-folders", CONFIG_CHOICE, AT(class_folders), .fallback = "no", .choices = {"no", "not-junk", "each"},
+     .meaning = "Where in a Maildir mail goes that is not junk. no: to the inbox. not-junk: first-class mail to the "
+                "folder .Not Junk. each: to .First-Class, .Business-Class and .Third-Class."},
     {"skip-filter", CONFIG_BOOL, AT(skip_filter), .fallback = "yes",
      .meaning = "First-class mail skips the content filter."},
     {"virus", CONFIG_CHOICE, AT(virus), .fallback = "reject", .choices = {"mark", "junk", "quarantine", "reject"},

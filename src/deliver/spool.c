@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "vouch-spool 1 <spooled at> <inbox|junk>[+tell][+tls][+notifyN][+utf8]" and seven xtext words, which hold no
+/* "vouch-spool 1 <spooled at> <folder>[+tell][+tls][+notifyN][+utf8]" and seven xtext words, which hold no
  * space or line end. Earlier versions wrote five words. */
 #define MAGIC "vouch-spool 1 "
 enum { WORDS_LEAST = 5, NOTIFY_MOST = 15 };
@@ -18,7 +18,7 @@ void spool_write_line(struct buf *out, const struct spool_entry *entry)
 {
     const struct bytes words[] = {entry->id, entry->sender, entry->recipient, entry->mailbox,
                                   entry->reason, entry->original, entry->envelope_id};
-    buf_printf(out, MAGIC "%lld %s%s%s", (long long)entry->spooled_at, entry->junk ? "junk" : "inbox",
+    buf_printf(out, MAGIC "%lld %s%s%s", (long long)entry->spooled_at, mail_folder_word(entry->folder),
                entry->tell ? "+tell" : "", entry->require_tls ? "+tls" : "");
     if (entry->notify)
         buf_printf(out, "+notify%u", entry->notify & NOTIFY_MOST);
@@ -37,7 +37,8 @@ static void read_flags(struct bytes word, struct spool_entry *entry)
     struct bytes flag;
     uint64_t number;
     while (bytes_split(&word, '+', &flag)) {
-        entry->junk |= bytes_is(flag, "junk");
+        if (mail_folder_parse(flag, &entry->folder))
+            continue;
         entry->smtputf8 |= bytes_is(flag, "utf8");
         entry->tell |= bytes_is(flag, "tell");
         entry->require_tls |= bytes_is(flag, "tls");

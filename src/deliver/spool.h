@@ -12,13 +12,14 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "deliver/mail_folder.h"
 
 struct spool_entry {
     struct bytes id;         /* of the message */
     struct bytes sender;     /* MAIL FROM; empty: <> */
     struct bytes recipient;  /* as the client gave it */
     struct bytes mailbox;    /* where it has to go: user@domain of our files */
-    bool junk;               /* into .Junk */
+    enum mail_folder folder;
     bool smtputf8;           /* it came with SMTPUTF8 */
     int64_t spooled_at;      /* epoch seconds */
     struct bytes reason;     /* why it lies here */

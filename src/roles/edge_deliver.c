@@ -95,6 +95,22 @@ static void add_recipients(const struct smtp_session *session, struct delivery_r
     }
 }
 
+/* What own users send to each other has no class of its own. */
+static enum mail_folder folder_for(const struct edge_mail *mail, const struct verdict *verdict)
+{
+    static const enum mail_folder folders[] = {
+        [TRUST_FIRST] = FOLDER_FIRST, [TRUST_BUSINESS] = FOLDER_BUSINESS, [TRUST_THIRD] = FOLDER_THIRD,
+        [TRUST_FORGED] = FOLDER_THIRD};
+    if (verdict->action == ACTION_JUNK)
+        return FOLDER_JUNK;
+    const struct config_policy *policy = edge_policy(mail);
+    if (mail->account || policy->class_folders == CONFIG_FOLDERS_NONE)
+        return FOLDER_INBOX;
+    if (policy->class_folders == CONFIG_FOLDERS_EACH)
+        return folders[verdict->trust];
+    return verdict->trust == TRUST_FIRST ? FOLDER_NOT_JUNK : FOLDER_INBOX;
+}
+
 static enum result build_delivery(struct edge_mail *mail, struct smtp_session *session,
                                   const struct verdict *verdict, const struct ledger_record *record,
                                   struct delivery_request *request, struct parts *parts,
@@ -110,9 +126,8 @@ static enum result build_delivery(struct edge_mail *mail, struct smtp_session *s
     *request = (struct delivery_request){
         .sender = transaction->sender,
         .smtputf8 = transaction->smtputf8,
-        .place = verdict->action == ACTION_JUNK         ? DELIVER_JUNK
-                 : verdict->action == ACTION_QUARANTINE ? DELIVER_QUARANTINE
-                                                        : DELIVER_INBOX,
+        .place = verdict->action == ACTION_QUARANTINE ? DELIVER_QUARANTINE : DELIVER_MAILBOX,
+        .folder = folder_for(mail, verdict),
         .patience = patience > 0 ? patience : 0,
         .recipient_count = transaction->recipient_count,
         .origin = remote.origin,

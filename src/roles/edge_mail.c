@@ -125,6 +125,14 @@ bool edge_list_recipients(struct edge_mail *mail, const struct smtp_transaction 
     return true;
 }
 
+const struct config_policy *edge_policy(const struct edge_mail *mail)
+{
+    char section[256];
+    if (!bytes_to_cstring(mail->policy, section, sizeof(section)))
+        section[0] = '\0';
+    return config_policy_find(&mail->edge->role->config, section);
+}
+
 /* Evidence and verdict. TEMP: the reply is already set. */
 static enum result examine(struct edge_mail *mail, struct smtp_session *session,
                            struct verdict *verdict, struct smtp_reply *reply)
@@ -134,10 +142,7 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     struct gather *gather = &mail->gather;
     struct evidence *evidence = &gather->evidence;
     struct error error = {{0}};
-    char section[256];
-    if (!bytes_to_cstring(mail->policy, section, sizeof(section)))
-        section[0] = '\0';
-    const struct config_policy *chosen = config_policy_find(config, section);
+    const struct config_policy *chosen = edge_policy(mail);
     evidence->exempt = mail->exempt;
     evidence->tls = session->tls ? session->tls_version : BYTES("");
     if (!edge_list_recipients(mail, transaction)) {

@@ -18,7 +18,7 @@ struct edge_mail {
     struct edge *edge;
     struct gather gather;
     struct bytes policy;       /* of the first recipient: one policy class a transaction */
-    bool exempt;
+    bool exempt, trap;
     const struct config_signing *seal; /* who seals it (ARC), or NULL; of the first recipient, too */
     struct bytes seal_domain;
     struct edge_account *account; /* who submits it, or NULL */
@@ -58,6 +58,9 @@ bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, stru
 /* The message: identity, fix-ups, judgement. TEMP: *reply is set. */
 enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *session,
                                 struct verdict *verdict, struct smtp_reply *reply) must_check;
+
+/* The policy section that judges the mail. */
+const struct config_policy *edge_policy(const struct edge_mail *mail);
 
 /* STORE_OWNER: OK or NONE; TEMP: *reply is set. */
 enum result edge_ask_owner(struct edge_mail *mail, const struct owner_question *question,

@@ -111,6 +111,7 @@ void recipient_answer_write(struct buf *out, const struct recipient_answer *answ
     protocol_add_reply(out, &answer->reply);
     ipc_add_bytes(out, answer->policy);
     ipc_add_u8(out, answer->exempt);
+    ipc_add_u8(out, answer->trap);
     ipc_add_u8(out, (uint8_t)answer->kind);
     ipc_add_bytes(out, answer->list);
 }
@@ -121,6 +122,7 @@ bool recipient_answer_read(struct bytes payload, struct recipient_answer *answer
     answer->reply = protocol_take_reply(&cursor);
     answer->policy = ipc_take_bytes(&cursor);
     answer->exempt = take_bool(&cursor);
+    answer->trap = take_bool(&cursor);
     answer->kind = cursor_u8(&cursor);
     answer->list = ipc_take_bytes(&cursor);
     return finished(&cursor) && answer->kind < RECIPIENT_KINDS;
@@ -141,6 +143,7 @@ void ledger_record_write(struct buf *out, const struct ledger_record *record)
     ipc_add_bytes(out, record->verdict);
     add_list(out, record->recipients, record->recipient_count);
     add_list(out, record->counted, record->counted_count);
+    ipc_add_bytes(out, record->outcome);
 }
 
 /* It is written into texts and logs as it is. */
@@ -170,6 +173,7 @@ bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledge
     for (size_t i = 0; i < record->counted_count; i++)
         if (record->counted[i].len != PROTOCOL_FINGERPRINT_SIZE)
             return false;
+    record->outcome = ipc_take_bytes(cursor);
     return !cursor->failed && is_id(record->id) && record->counted_count <= PROTOCOL_COUNTED_MAX;
 }
 
@@ -178,6 +182,7 @@ void delivery_request_write(struct buf *out, const struct delivery_request *requ
     ipc_add_bytes(out, request->sender);
     ipc_add_u8(out, request->smtputf8);
     ipc_add_u8(out, (uint8_t)request->place);
+    ipc_add_u8(out, (uint8_t)request->folder);
     ipc_add_bytes(out, request->fingerprint);
     ipc_add_u64(out, (uint64_t)request->patience);
     ipc_add_u32(out, (uint32_t)request->recipient_count);
@@ -214,9 +219,10 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
     request->sender = ipc_take_bytes(&cursor);
     request->smtputf8 = take_bool(&cursor);
     request->place = cursor_u8(&cursor);
+    request->folder = cursor_u8(&cursor);
     request->fingerprint = ipc_take_bytes(&cursor);
     request->patience = (int64_t)cursor_u64(&cursor);
-    if (request->place > DELIVER_QUARANTINE || request->patience < 0 ||
+    if (request->place > DELIVER_QUARANTINE || request->folder >= FOLDERS || request->patience < 0 ||
         request->fingerprint.len != PROTOCOL_FINGERPRINT_SIZE)
         return false;
     request->recipient_count = take_count(&cursor);

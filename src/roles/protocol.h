@@ -8,6 +8,7 @@
 #ifndef VOUCH_ROLES_PROTOCOL_H
 #define VOUCH_ROLES_PROTOCOL_H
 
+#include "deliver/mail_folder.h"
 #include "deliver/recipients.h"
 #include "os/ipc.h"
 #include "outbound/send.h"
@@ -86,6 +87,7 @@ struct recipient_answer {
     struct protocol_reply reply; /* 250, or the refusal */
     struct bytes policy;         /* name of the policy section */
     bool exempt;
+    bool trap;                   /* nobody: what comes here is taken, learned from and thrown away */
     enum recipient_kind kind;
     struct bytes list;           /* RECIPIENT_KIND_LIST: name of the section */
 };
@@ -106,11 +108,12 @@ struct ledger_record {
     size_t recipient_count;
     struct bytes *counted;      /* keys to count, PROTOCOL_FINGERPRINT_SIZE octets each */
     size_t counted_count;       /* at most PROTOCOL_COUNTED_MAX */
+    struct bytes outcome;       /* what senders are remembered for (known.h), or empty */
 };
 void ledger_record_write(struct buf *out, const struct ledger_record *record);
 bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record);
 
-enum delivery_place { DELIVER_INBOX, DELIVER_JUNK, DELIVER_QUARANTINE };
+enum delivery_place { DELIVER_MAILBOX, DELIVER_QUARANTINE };
 
 /* How far a message's return path is known (no error mail is ever sent to a stranger). */
 enum delivery_origin {
@@ -133,6 +136,7 @@ struct delivery_request {
     struct bytes sender;
     bool smtputf8;              /* it came with SMTPUTF8 (rfc6531:3.4) */
     enum delivery_place place;
+    enum mail_folder folder;    /* DELIVER_MAILBOX */
     struct bytes fingerprint;   /* 32 octets, of client, envelope, Message-ID and body: tells a retry */
     int64_t patience;           /* microseconds until the edge gives up waiting */
     struct delivery_recipient *recipients;
@@ -152,6 +156,11 @@ struct delivery_request {
     struct bytes content;       /* else here */
     struct ledger_record record;
 };
+/* What is not handed on to others. */
+static inline bool delivery_is_junk(const struct delivery_request *request)
+{
+    return request->place == DELIVER_QUARANTINE || request->folder == FOLDER_JUNK;
+}
 struct delivery_answer {
     struct protocol_reply reply;
     struct bytes summary;       /* for the log: "alice@example.org=delivered …" */

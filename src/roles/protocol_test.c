@@ -42,7 +42,7 @@ static struct delivery_request delivery(void)
     static struct bytes names[] = {BYTES_INIT("a@example.org"), BYTES_INIT("postmaster")};
     return (struct delivery_request){
         .sender = BYTES("s@example.org"),
-        .place = DELIVER_JUNK,
+        .folder = FOLDER_JUNK,
         .fingerprint = bytes_from(fingerprint, sizeof(fingerprint)),
         .patience = 59000000,
         .recipients = recipients,
@@ -180,7 +180,7 @@ static void a_delivery_is_read_as_it_was_written(void **state)
     delivery_request_write(&written, &before);
     assert_true(delivery_request_read(buf_bytes(&written), arena, &after));
     assert_bytes(after.sender, before.sender);
-    assert_int_equal(after.place, DELIVER_JUNK);
+    assert_int_equal(after.folder, FOLDER_JUNK);
     assert_bytes(after.fingerprint, before.fingerprint);
     assert_int_equal(after.patience, before.patience);
     assert_int_equal(after.recipient_count, 2);
@@ -278,7 +278,7 @@ static void counts_are_bounded_before_memory_is_taken(void **state)
         size_t used = arena_used(arena);
         buf_clear(&written);
         ipc_add_bytes(&written, BYTES("s"));
-        ipc_add_u8(&written, DELIVER_INBOX);
+        ipc_add_u8(&written, DELIVER_MAILBOX);
         ipc_add_bytes(&written, bytes_from(fingerprint, sizeof(fingerprint)));
         ipc_add_u64(&written, 1);
         ipc_add_u32(&written, counts[i]);

@@ -93,7 +93,7 @@ struct store_message {
     struct bytes whole;       /* both in one piece; made when first needed */
     bool smtputf8;            /* it came with SMTPUTF8 (rfc6531:3.4) */
     const char *name;         /* of the file in the spool that it comes from, or NULL */
-    bool junk;
+    enum mail_folder folder;
 };
 
 enum result store_load_recipients(struct store *store, const struct config *config,

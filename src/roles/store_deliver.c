@@ -228,7 +228,7 @@ static bool keep_one(struct delivering *delivering, size_t index, struct spool_e
                                                    ? delivering->given[index]->mailbox
                                                    : delivering->destinations[index].address,
                                   .mailbox = delivering->destinations[index].address,
-                                  .junk = delivering->message.junk,
+                                  .folder = delivering->message.folder,
                                   .smtputf8 = delivering->message.smtputf8,
                                   .spooled_at = loop_epoch(),
                                   .reason = bytes_first(outcome->text, REASON_MAX)};
@@ -486,7 +486,7 @@ static bool take_request(struct delivering *delivering, struct ipc_request *requ
                                                  .prefix = asked->list.len ? asked->remote_prefix
                                                                            : asked->prefix,
                                                  .content = delivering->message.content,
-                                                 .junk = asked->place == DELIVER_JUNK,
+                                                 .folder = asked->folder,
                                                  .smtputf8 = asked->smtputf8};
     delivering->channel = request->channel;
     /* The peer waits since the request came, also while that waited for room. */

@@ -186,7 +186,7 @@ bool store_may_post(const struct delivering *delivering, struct protocol_reply *
         return false;
     }
     /* Its members are many, and its signature would speak for it. */
-    if (request->place != DELIVER_INBOX && request->origin != ORIGIN_OURS) {
+    if (delivery_is_junk(request) && request->origin != ORIGIN_OURS) {
         *refusal = (struct protocol_reply){550, BYTES("5.7.1"),
                                            BYTES("This message looks like junk, which does not go to a list.")};
         return false;

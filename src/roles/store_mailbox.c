@@ -69,7 +69,7 @@ static void deliver_maildir(struct store *store, struct arena *arena, struct sto
         return;
     }
     struct maildir_job job = {.maildir = destination->maildir,
-                              .folder = message->junk ? ".Junk" : NULL,
+                              .folder = mail_folder_path(message->folder),
                               .pieces = {head, message->local_form}};
     uint64_t size = head.len + message->local_form.len;
     if (message->name)

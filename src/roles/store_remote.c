@@ -175,7 +175,7 @@ void store_deliver_remote(struct store *store, struct arena *arena, const struct
     const struct delivery_request *request = remote->request;
     if (request->origin == ORIGIN_OURS || request->list.len)
         enqueue(store, arena, remote);
-    else if (request->place != DELIVER_INBOX && !remote->relay)
+    else if (delivery_is_junk(request) && !remote->relay)
         set_all(remote, PERM, 550, "5.7.1", BYTES("This message looks like junk, which is not forwarded."));
     else
         pass_on(store, arena, remote);

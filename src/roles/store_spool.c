@@ -286,7 +286,7 @@ static enum result retry_file(struct store *store, const struct spooled *spooled
         message.id = entry.id;
         message.sender = entry.sender;
         message.prefix = BYTES("");
-        message.junk = entry.junk;
+        message.folder = entry.folder;
         message.smtputf8 = entry.smtputf8;
         message.name = spooled->name;
         result = retry_entry(store, arena, &entry, &message, spooled->attempts);

@@ -105,7 +105,7 @@ STORY(spf_for_the_return_path_verifies_it)
     begin("");
     check(one("192.0.2.1", "a@good.example", "forward@vouch.example", good) == 250);
     check(last()->origin == ORIGIN_VERIFIED && !last()->account.len);
-    check(last()->place == DELIVER_INBOX && !last()->recipients[0].elsewhere);
+    check(last()->folder == FOLDER_INBOX && !last()->recipients[0].elsewhere);
     check(one("192.0.2.1", "a@soft.example", "forward@vouch.example", plain) == 250);
     check(last()->origin == ORIGIN_STRANGER);
     check(one("192.0.2.1", "a@nothing.example", "forward@vouch.example", plain) == 250);
@@ -160,7 +160,7 @@ STORY(junk_is_told_to_the_store_as_such)
     begin("");
     check(one("198.51.100.7", "a@junk.example", "forward@vouch.example",
               "From: a@junk.example\r\n\r\nbuy\r\n") == 250);
-    check(last()->place == DELIVER_JUNK && last()->origin == ORIGIN_STRANGER);
+    check(last()->folder == FOLDER_JUNK && last()->origin == ORIGIN_STRANGER);
     world_end();
 }
 

@@ -12,7 +12,7 @@ STORY(genuine_mail_is_delivered_with_its_evidence)
     check(send_mail(&client, "a@good.example", "alice", "a@good.example", "hi") == 250);
     check(said(&client, "2.0.0 Ok"));
     const struct delivery_request *request = &world.script.request;
-    check(world.script.deliveries == 1 && request->place == DELIVER_INBOX);
+    check(world.script.deliveries == 1 && request->folder == FOLDER_INBOX);
     check(holds(request->prefix, "spf=pass") && holds(request->prefix, "dmarc=pass"));
     check(holds(request->prefix, "Received: from mail.good.example"));
     check(holds(request->prefix, "Received-SPF: "));

@@ -158,7 +158,7 @@ STORY(junk_is_not_forwarded)
 {
     struct delivery_answer answer;
     begin();
-    struct mail mail = {.id = "m1", .recipients = "fwd@vouch.example", .place = DELIVER_JUNK,
+    struct mail mail = {.id = "m1", .recipients = "fwd@vouch.example", .folder = FOLDER_JUNK,
                         .origin = ORIGIN_VERIFIED};
     check(deliver(&mail, &answer) == OK && answer.reply.code == 550);
     check(bytes_is(answer.reply.enhanced, "5.7.1"));
@@ -358,7 +358,7 @@ STORY(who_may_post_is_who_was_authenticated)
 STORY(junk_does_not_go_to_a_lists_members)
 {
     begin();
-    struct mail mail = {.id = "m1", .recipients = "open@vouch.example", .list = "open", .place = DELIVER_JUNK,
+    struct mail mail = {.id = "m1", .recipients = "open@vouch.example", .list = "open", .folder = FOLDER_JUNK,
                         .remote_sender = "open-bounces@vouch.example"};
     check(deliver_code(&mail) == 550);
     check(waiting() == 0 && in_mailbox("m1", alice) == 0);

@@ -161,7 +161,7 @@ STORY(quarantine_takes_the_message_once_and_junk_goes_to_its_folder)
     const struct mail odd = {.id = "m1",
                              .recipients = "alice@vouch.example bob@vouch.example",
                              .place = DELIVER_QUARANTINE};
-    const struct mail junk = {.id = "m2", .recipients = "alice@vouch.example", .place = DELIVER_JUNK};
+    const struct mail junk = {.id = "m2", .recipients = "alice@vouch.example", .folder = FOLDER_JUNK};
     check(deliver_code(&odd) == 250);
     check(files_in("/data/quarantine/") == 1);
     check(files_in("/mail/") == 0);

@@ -626,6 +626,7 @@ struct mail {
     const char *recipients;       /* "alice@vouch.example bob@vouch.example" */
     const char *body;
     enum delivery_place place;
+    enum mail_folder folder;
     int64_t patience;             /* 0: a minute */
     enum delivery_origin origin;
     const char *remote_sender;    /* NULL: as the sender; for others than strangers, or lists */
@@ -659,6 +660,7 @@ static void fill_request(const struct mail *mail, struct delivery_request *reque
     *request = (struct delivery_request){
         .sender = BYTES("sender@example.org"),
         .place = mail->place,
+        .folder = mail->folder,
         .fingerprint = bytes_from(fingerprint, PROTOCOL_FINGERPRINT_SIZE),
         .patience = mail->patience ? mail->patience : MINUTE,
         .recipients = recipients,
