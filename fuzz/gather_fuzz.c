@@ -243,7 +243,7 @@ static void run(void *argument)
     gather->evidence.own_network =
         config_networks_contain(&t->config.own_networks, &gather->evidence.client);
     gather_end(gather);
-    if (result != OK || policy_from_config(t->arena, &t->config.policies[0], &policy) != OK ||
+    if (result != OK || policy_from_config(t->arena, &t->config, &t->config.policies[0], &policy) != OK ||
         judge(t->arena, &policy, &gather->evidence, &t->verdict) != OK)
         return;
     check_verdict(t);

@@ -169,7 +169,7 @@ static int judge_message(struct world *world, const struct check_options *check,
     }
     enum result result = gather_message(&gather, content, &error);
     gather_end(&gather);
-    if (result != OK || policy_from_config(world->arena, section, &policy) != OK ||
+    if (result != OK || policy_from_config(world->arena, &world->config, section, &policy) != OK ||
         judge(world->arena, &policy, &gather.evidence, &verdict) != OK) {
         fprintf(stderr, "vouch check: %s\n", result != OK ? error.text : "out of memory");
         return result == PERM ? EXIT_NEGATIVE : EXIT_TEMPORARY;

@@ -197,7 +197,7 @@ static void compare_verdicts(struct simulate_case *this, struct bytes policy_nam
         simulate->without_policy++;
         return;
     }
-    if (policy_from_config(arena, section, &policy) == OK &&
+    if (policy_from_config(arena, simulate->config, section, &policy) == OK &&
         replay_evidence(&this->replay, &this->before, &before) &&
         replay_evidence(&this->replay, &this->after, &after) &&
         judge(arena, &policy, &before, &verdicts[0]) == OK &&

@@ -365,6 +365,9 @@ struct config {
         bool watch;                /* learn from mail that users move into and out of .Junk (Maildir) */
         uint64_t limit;            /* octets of a message that are read */
     } filter;
+    struct {                       /* section "quarantine" */
+        int64_t keep;              /* 30d */
+    } quarantine;
     struct {                       /* section "clamd" */
         struct config_endpoints server; /* one; empty: off */
         int64_t timeout;           /* 30s */

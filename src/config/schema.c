@@ -492,6 +492,7 @@ const struct config_section config_sections[] = {
     {"rates", .meaning = "How much strangers may send. A limit of 0 is none.", KEYS(config_rates_keys)},
     {"greylist", .meaning = "First attempts that are put off; the policy says whose.", KEYS(config_greylist_keys)},
     {"filter", .meaning = "The statistical filter, which learns from users.", KEYS(config_filter_keys)},
+    {"quarantine", .meaning = "Mail that nobody gets until somebody releases it.", KEYS(config_quarantine_keys)},
     {"clamd", .meaning = "Viruses, looked for by clamd.", KEYS(config_clamd_keys)},
     {"phishing", .meaning = "Mail that pretends to be from somebody else.", KEYS(config_phishing_keys)},
     {"state", .meaning = "Where counters and history are kept.", KEYS(config_state_keys)},

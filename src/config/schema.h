@@ -73,6 +73,7 @@ enum {
     CONFIG_RATES_KEYS = 15,
     CONFIG_GREYLIST_KEYS = 3,
     CONFIG_FILTER_KEYS = 6,
+    CONFIG_QUARANTINE_KEYS = 1,
     CONFIG_CLAMD_KEYS = 4,
     CONFIG_PHISHING_KEYS = 3,
     CONFIG_STATE_KEYS = 4
@@ -84,6 +85,7 @@ extern const struct config_key config_reputation_keys[CONFIG_REPUTATION_KEYS];
 extern const struct config_key config_rates_keys[CONFIG_RATES_KEYS];
 extern const struct config_key config_greylist_keys[CONFIG_GREYLIST_KEYS];
 extern const struct config_key config_filter_keys[CONFIG_FILTER_KEYS];
+extern const struct config_key config_quarantine_keys[CONFIG_QUARANTINE_KEYS];
 extern const struct config_key config_clamd_keys[CONFIG_CLAMD_KEYS];
 extern const struct config_key config_phishing_keys[CONFIG_PHISHING_KEYS];
 extern const struct config_key config_state_keys[CONFIG_STATE_KEYS];

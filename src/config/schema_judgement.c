@@ -153,6 +153,13 @@ const struct config_key config_filter_keys[CONFIG_FILTER_KEYS] = {
 };
 #undef AT
 
+#define AT(member) .offset = offsetof(struct config, quarantine.member)
+const struct config_key config_quarantine_keys[CONFIG_QUARANTINE_KEYS] = {
+    {"keep", CONFIG_DURATION, AT(keep), .fallback = "30d", .least = HOUR, .most = 3650 * DAY,
+     .meaning = "How long a message lies in quarantine before it is thrown away."},
+};
+#undef AT
+
 #define AT(member) .offset = offsetof(struct config, clamd.member)
 const struct config_key config_clamd_keys[CONFIG_CLAMD_KEYS] = {
     {"server", CONFIG_ENDPOINTS, AT(server), .most = 1, .port = 3310, .example = "127.0.0.1:3310",

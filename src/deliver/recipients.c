@@ -88,6 +88,12 @@ static char *fill_template(struct arena *arena, struct bytes template, struct by
     return result;
 }
 
+char *recipients_maildir(struct arena *arena, const struct place *place, const struct user *user, struct bytes name)
+{
+    return user && user->maildir.len ? arena_string(arena, user->maildir)
+                                     : fill_template(arena, place->maildir_template, name, place->name);
+}
+
 /* True: it is there already, or there is no memory to tell. */
 static bool is_known(struct expansion *expansion, struct bytes address)
 {
@@ -142,9 +148,7 @@ static void add_destination(struct expansion *expansion, const struct place *pla
     *mailbox = (struct destination){.address = address, .kind = place->kind, .lmtp = place->lmtp};
     mailbox->quota = user && user->has_quota ? user->quota : place->config->quota;
     if (place->kind == CONFIG_DELIVER_MAILDIR) {
-        mailbox->maildir = user && user->maildir.len
-                               ? arena_string(expansion->arena, user->maildir)
-                               : fill_template(expansion->arena, place->maildir_template, name, place->name);
+        mailbox->maildir = recipients_maildir(expansion->arena, place, user, name);
         expansion->exhausted |= !mailbox->maildir;
     }
 }

@@ -79,6 +79,12 @@ bool mailing_list_admits(const struct mailing_list *list, struct bytes author);
 /* Whether mail to `address` comes to the mailbox of `account` alone. */
 bool recipients_owns(const struct recipients *recipients, struct bytes account, struct bytes address);
 
+/* Calls `each` for every user whose mail lies in a Maildir here: address and folder, valid during the call. It
+ * returns false to stop. */
+void recipients_each_maildir(const struct recipients *recipients,
+                             bool (*each)(void *context, struct bytes address, const char *maildir),
+                             void *context);
+
 /* The mailbox that gets the server's own notices. Never NULL for a configuration with a domain. */
 enum result recipients_postmaster(const struct recipients *recipients, struct arena *arena,
                                   struct recipient_lookup *out) must_check;

@@ -82,6 +82,8 @@ void recipients_load_lists(struct loading *loading, const struct config *config)
 struct place *recipients_place(const struct recipients *recipients, struct bytes domain);
 /* A user or alias of that local part in one of a place's maps; NULL if there is none. */
 void *recipients_local(struct map *map, struct bytes local);
+/* The folder of a user, or of somebody who is in no file; NULL at the arena's cap. */
+char *recipients_maildir(struct arena *arena, const struct place *place, const struct user *user, struct bytes name);
 /* What a target names, not yet what that leads to; also with a detail. */
 struct meaning {
     const struct place *place;

@@ -22,16 +22,31 @@
 
 /* ---- the features of a message ---- */
 
+/*
+ * The views of a message. Each has a model of its own, a logistic regression, and their log-odds are averaged:
+ * what one takes for granted (all mail by this path was ham) the others may contradict, which one regression
+ * over everything would not let them. doc/filter-notes.md has the measurements behind this.
+ */
+enum filter_component {
+    FILTER_HEADER, /* words of the header, each with its field, and how the message is put together */
+    FILTER_GRAMS,  /* sequences of four octets of the text and of the HTML source */
+    FILTER_WORDS,  /* words of text and subject, parts of URLs */
+    FILTER_COMPONENTS
+};
+const char *filter_component_name(enum filter_component component);
+
 struct filter_feature; /* feature.h */
 
 struct filter_features {
-    struct filter_feature *list;
+    struct filter_feature *list; /* each once; in any order of components */
     size_t count;
-    struct bytes text; /* what the features point into, for clues */
+    struct bytes text;             /* unused; features point into message and arena */
+    const struct message *message; /* whose fields features name; or NULL: then clues do not say where */
 };
 
-/* Bounded by the first octets of text and header, whatever the size of the message; linear. All in the arena.
- * OK, or TEMP at the arena's cap. */
+/* Bounded by the first octets of text and header, whatever the size of the message; linear. All in the arena
+ * and in the message, which must both outlive it. OK, or TEMP at the arena's cap. Fields that a delivery adds
+ * (ours and Delivered-To, X-Spam-Status and their like) say nothing here: no model learns its own verdicts. */
 enum result filter_features_make(struct arena *arena, const struct message *message,
                                  const struct readable *readable, struct filter_features *out,
                                  struct error *error) must_check;
@@ -47,7 +62,7 @@ struct filter_model {
 };
 
 enum {
-    FILTER_SLOTS_DEFAULT = 1 << 22, /* features that a model remembers; what is rare and old makes way */
+    FILTER_SLOTS_DEFAULT = 1 << 21, /* features that a model remembers; what is rare and old makes way */
     FILTER_SLOTS_MIN = 1 << 10,
     FILTER_SLOTS_MAX = 1 << 28
 };
@@ -77,14 +92,6 @@ size_t filter_model_used(const struct filter_model *model);
 
 /* ---- opinions ---- */
 
-enum filter_component {
-    FILTER_WORDS,     /* words and where they stand: Robinson's probabilities, Fisher's combination */
-    FILTER_GRAMS,     /* logistic regression on sequences of octets */
-    FILTER_PAIRS,     /* logistic regression on words, pairs of words with gaps, and structure */
-    FILTER_COMPONENTS
-};
-const char *filter_component_name(enum filter_component component);
-
 enum { FILTER_CLUES = 12, FILTER_CLUE_TEXT = 64, FILTER_TRAINED_MIN = 20 };
 
 struct filter_clue {
@@ -97,8 +104,9 @@ struct filter_result {
     bool opinion;        /* false: trained with fewer than FILTER_TRAINED_MIN of a class; the rest says nothing */
     double probability;  /* that it is junk, calibrated; 0.5 without opinion */
     double log_odds;     /* natural logarithm of p/(1-p); 0 without opinion */
+    double raw;          /* the same, but also given where there is no opinion yet: for measurements */
     double points;       /* 5*log10(p/(1-p)): adds up with other evidence */
-    double component[FILTER_COMPONENTS]; /* log-odds as each model for itself sees it, not calibrated */
+    double component[FILTER_COMPONENTS]; /* log-odds as each view for itself sees it, not calibrated */
     uint64_t ham, spam;  /* what the model was trained with */
     size_t features, known; /* of the message; those that the model has seen */
     size_t clue_count;
@@ -116,8 +124,9 @@ void filter_classify(const struct filter_model *model, const struct filter_featu
 void filter_combine(const struct filter_result *domain, const struct filter_result *shared,
                     struct filter_result *out);
 
-/* Learns that a message is spam or ham, or, with `undo`, forgets that it was learned so: counts are as before,
- * weights as near as can be had. Only on a writable model (else it does nothing), by one process at a time. */
+/* Learns that a message is spam or ham, or, with `undo`, forgets that it was learned so: counts are as before
+ * (those of a feature stop at 65,535), weights go back towards having no opinion. Only on a writable model (else
+ * it does nothing), by one process at a time. */
 void filter_train(struct filter_model *model, const struct filter_features *features, bool spam, bool undo);
 
 #endif

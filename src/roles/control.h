@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * control: commands of the administrator to the gateway that runs, over the Unix socket
- * RUN-DIRECTORY/control (SOCK_SEQPACKET, mode 0600): the socket, what is said on it, and the asking
+ * RUN-DIRECTORY/control (SOCK_SEQPACKET, mode 0600, or 0660 for the control-group): the socket, what is said on it, and the asking
  * side. The answering side is roles/store_control.h.
  *
  * The master makes the socket, the store accepts on it. A call is one CONTROL_COMMAND frame (os/ipc.h)
@@ -26,7 +26,8 @@ enum {
     CONTROL_PAGE_ENTRIES = 500,
     CONTROL_PAGE_OCTETS = 1 << 20,     /* from which on no more entries are added */
     CONTROL_DESTINATIONS_MAX = 100,    /* listed with the statistics */
-    CONTROL_ANSWER_MAX = 64 << 20
+    CONTROL_ANSWER_MAX = 64 << 20,
+    CONTROL_CONTENT_MAX = 64 << 20     /* of a command */
 };
 
 enum control_verb {
@@ -37,6 +38,16 @@ enum control_verb {
     CONTROL_QUEUE_CONTENT,   /* the one message of filter.ids: envelope, and content in the descriptor */
     CONTROL_ACCOUNT_RELEASE, /* `account` may send again, its mail is released */
     CONTROL_ACCOUNT_LIST,    /* names of accounts that are held */
+    CONTROL_TRAIN,           /* `content` is learned: `text` says as what, `account` who says so, filter.recipient for
+                              * whose model; the one verb that the members of control-group have */
+    CONTROL_CONTACT_LIST,    /* of `account`, or of everybody; `text`: only what holds it */
+    CONTROL_CONTACT_ADD,     /* `text` is a contact of `account` ("*": of all) */
+    CONTROL_CONTACT_REMOVE,  /* the same; no `text`: all of them */
+    CONTROL_GREYLIST_LIST,   /* `text`: only what holds it */
+    CONTROL_GREYLIST_RELEASE, /* `text`: a domain, a network, or an address */
+    CONTROL_REPUTATION_SHOW, /* `text`: a domain or a network */
+    CONTROL_REPUTATION_FORGET,
+    CONTROL_REPUTATION_COMPLAIN, /* … and `account`: who complains */
     CONTROL_VERBS
 };
 
@@ -72,6 +83,7 @@ struct control_command {
     struct control_filter filter;
     struct bytes text;      /* of HOLD: why; of BOUNCE: what to tell */
     struct bytes account;   /* of ACCOUNT_RELEASE */
+    struct bytes content;   /* of TRAIN: a message; travels as a descriptor of its own */
 };
 void control_command_write(struct buf *out, const struct control_command *command);
 /* The array of ids lies in the arena. */

@@ -2,6 +2,7 @@
 #include "roles/control_server.h"
 
 #include "base/log.h"
+#include "os/files.h"
 #include "roles/memfd.h"
 #include "roles/role.h"
 
@@ -19,6 +20,7 @@ struct control_client {
     struct ipc_channel *channel;
     struct control_client *next, **place;
     bool busy; /* a command is under way */
+    bool limited; /* of the control-group: may train, and no more */
 };
 
 /* A message whose payload may be in a memfd: false when there is no memory for it. */
@@ -83,7 +85,17 @@ static void send_answer(struct ipc_request *request, const struct control_answer
     buf_free(&payload);
 }
 
-static void answer_command(struct control_server *server, struct ipc_request *request)
+/* What came along with a command that brings something; anything else is none of our business. */
+static bool take_content(struct ipc_request *request, struct arena *arena, struct control_command *command)
+{
+    struct error error;
+    int fd = request->message.descriptors[0];
+    if (command->verb != CONTROL_TRAIN || fd < 0)
+        return true;
+    return files_read_descriptor(arena, fd, CONTROL_CONTENT_MAX, &command->content, &error) == OK;
+}
+
+static void answer_command(struct control_server *server, bool limited, struct ipc_request *request)
 {
     struct control_command command;
     struct control_answer answer = {.result = OK};
@@ -98,7 +110,14 @@ static void answer_command(struct control_server *server, struct ipc_request *re
     if (!call.arena)
         return;
     buf_init(&call.page, CONTROL_ANSWER_MAX);
-    server->answer(server->context, &call, &command, &answer, &content_fd);
+    bool taken = take_content(request, call.arena, &command);
+    role_close_descriptors(request->message.descriptors, true);
+    if (!taken)
+        answer = (struct control_answer){.result = TEMP, .text = BYTES("what came along cannot be read")};
+    else if (limited && command.verb != CONTROL_TRAIN)
+        answer = (struct control_answer){.result = PERM, .text = BYTES("members of control-group may train, no more")};
+    else
+        server->answer(server->context, &call, &command, &answer, &content_fd);
     if (!call.page_count || send_page(&call))
         send_answer(request, &answer, content_fd);
     if (content_fd >= 0)
@@ -110,13 +129,13 @@ static void answer_command(struct control_server *server, struct ipc_request *re
 static void serve_client(void *context, struct ipc_request *request)
 {
     struct control_client *client = context;
-    /* No command brings any, and what they are is the sender's choice. */
-    role_close_descriptors(request->message.descriptors, true);
+    /* What they are is the sender's choice. */
     if (!client->busy && request->id) {
         client->busy = true;
-        answer_command(client->server, request);
+        answer_command(client->server, client->limited, request);
         client->busy = false;
     }
+    role_close_descriptors(request->message.descriptors, true);
     ipc_request_free(request);
 }
 
@@ -141,13 +160,15 @@ static void client_fiber(void *argument)
     free(client);
 }
 
-static bool may_ask(const struct control_server *server, int fd)
+/* Others come as far as this only where the socket is a group's (control_listen()). */
+static bool may_ask(const struct control_server *server, int fd, bool *limited)
 {
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t size = sizeof(peer);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return false;
-    if (peer.uid == 0 || peer.uid == server->account)
+    *limited = peer.uid != 0 && peer.uid != server->account;
+    if (!*limited || server->for_group)
         return true;
     log_warning("control", "account %u may not ask", (unsigned)peer.uid);
     return false;
@@ -164,7 +185,8 @@ static void end_oldest(struct control_server *server)
 
 void control_server_take(struct control_server *server, int fd)
 {
-    struct control_client *client = may_ask(server, fd) ? malloc(sizeof(*client)) : NULL;
+    bool limited = true;
+    struct control_client *client = may_ask(server, fd, &limited) ? malloc(sizeof(*client)) : NULL;
     struct ipc_channel *channel = client ? ipc_channel_open(fd, "control") : NULL;
     if (!channel) {
         free(client);
@@ -174,7 +196,7 @@ void control_server_take(struct control_server *server, int fd)
     if (server->client_count >= CONTROL_CLIENTS_MAX)
         end_oldest(server);
     *client = (struct control_client){
-        .server = server, .channel = channel, .next = server->clients, .place = &server->clients};
+        .server = server, .channel = channel, .next = server->clients, .place = &server->clients, .limited = limited};
     if (client->next)
         client->next->place = &client->next;
     server->clients = client;

@@ -29,6 +29,7 @@ bool control_emit(struct control_call_state *call, const struct control_entry *e
 struct control_server {
     struct fiber_group *group;
     uid_t account;   /* whom to answer besides root */
+    bool for_group;  /* the socket is open to a group, whose members may train */
     void *context;
     /* Fills in *answer, preset to OK and empty, from memory of the arena. May wait. `content_fd`,
      * preset to -1: a descriptor to hand out; it is closed here. */

@@ -4,8 +4,10 @@
 
 #include "os/files.h"
 #include "os/ipc_packet.h"
+#include "roles/memfd.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,20 @@ static int failed(int fd, struct error *error, const char *what, const char *pat
     return -1;
 }
 
+/* Its members may train. */
+static bool give_to_group(const struct config *config, const char *path, struct error *error)
+{
+    if (!config->control_group[0])
+        return true;
+    const struct group *group = getgrnam(config->control_group);
+    if (!group)
+        return error_set(error, PERM, "control-group: there is no group %s", config->control_group) == OK;
+    if (chown(path, (uid_t)-1, group->gr_gid) != 0 || chmod(path, 0660) != 0)
+        return error_set(error, PERM, "control-group: cannot give %s to %s: %s", path, config->control_group,
+                         strerror(errno)) == OK;
+    return true;
+}
+
 /* Bound under another name first: what connects under the right one meets a socket that listens, and
  * nobody but us had a moment to. */
 int control_listen(const struct config *config, struct error *error)
@@ -61,6 +77,11 @@ int control_listen(const struct config *config, struct error *error)
     umask(mask);
     if (bound != 0 || listen(fd, BACKLOG) != 0)
         return failed(fd, error, "listen on", temporary.sun_path);
+    if (!give_to_group(config, temporary.sun_path, error)) {
+        close(fd);
+        unlink(temporary.sun_path);
+        return -1;
+    }
     if (rename(temporary.sun_path, final.sun_path) != 0) {
         fd = failed(fd, error, "make the socket", final.sun_path);
         unlink(temporary.sun_path);
@@ -128,19 +149,27 @@ static enum result send_command(int fd, const struct control_command *command, t
 {
     struct buf payload;
     uint8_t header[IPC_FRAME_HEADER];
+    int content = command->content.ptr ? memfd_of(command->content) : -1;
+    if (command->content.ptr && content < 0)
+        return error_set(error, TEMP, "no memory for the message");
     buf_init(&payload, IPC_PAYLOAD_MAX);
     control_command_write(&payload, command);
     if (payload.failed) {
         buf_free(&payload);
+        if (content >= 0)
+            close(content);
         return error_set(error, PERM, "too much is asked for at once");
     }
-    struct ipc_frame frame = {.type = CONTROL_COMMAND, .id = 1, .payload = buf_bytes(&payload)};
+    struct ipc_frame frame = {.type = CONTROL_COMMAND, .id = 1, .payload = buf_bytes(&payload),
+                              .descriptors = content >= 0};
     ipc_frame_header(&frame, header);
     enum result result = OK;
     int code;
-    while ((code = ipc_packet_send(fd, header, frame.payload, NULL, 0)) == -EAGAIN && result == OK)
+    while ((code = ipc_packet_send(fd, header, frame.payload, &content, content >= 0)) == -EAGAIN && result == OK)
         result = await_socket(fd, POLLOUT, until, error);
     buf_free(&payload);
+    if (content >= 0)
+        close(content);
     if (result == OK && code)
         return error_set(error, TEMP, "the gateway does not listen: %s", strerror(-code));
     return result;

@@ -12,6 +12,7 @@
 #include "dns/transport.h"
 #include "os/socket.h"
 #include "roles/edge_auth.h"
+#include "roles/edge_rates.h"
 #include "roles/keys_client.h"
 #include "roles/resolver.h"
 
@@ -95,6 +96,7 @@ static void edge_connected(void *context, struct smtp_session *session, struct s
         options->lenient = true;
         options->bare_line_ends = SMTP_BARE_NORMALIZE;
     }
+    edge_rates_connected(edge, session, reply);
     /* With TLS from the first octet a client was counted before that (accept_one). */
     if (session->tls && !session->proxy.family)
         return;
@@ -115,6 +117,7 @@ static void edge_closed(void *context, struct smtp_session *session, const char 
     struct log_line line;
     char client[IP_TEXT_SIZE];
     struct edge_session *kept = session->context;
+    edge_rates_closed(edge, session);
     if (kept && kept->entered)
         leave_client(edge, &kept->client);
     if (kept && kept->account)
@@ -279,6 +282,7 @@ static void set_up_server(struct edge *edge, const struct config_listener *liste
         .offer_submitter = config->authentication.sender_id,
         .offer_requiretls = true,
         .submission = listener->submission,
+        .owner = listener,
         .require_auth = listener->submission,
         .auth_mechanisms = listener->submission ? edge->mechanisms : NULL,
         .bare_line_ends = SMTP_BARE_REJECT,
@@ -342,11 +346,13 @@ static enum result edge_prepare(struct role *role, struct error *error)
     edge->accounts = map_create();
     edge->keys_cache = keys_cache_create();
     edge->seen = edge_seen_create();
+    edge->rates = edge_rates_create(edge);
     edge->servers =
         arena_alloc_array(role->arena, role->config.listener_count, sizeof(*edge->servers));
     fiber_group_open(&edge->listeners);
     fiber_group_open(&edge->sessions);
-    if (!edge->clients || !edge->accounts || !edge->servers || !edge->keys_cache || !edge->seen)
+    if (!edge->clients || !edge->accounts || !edge->servers || !edge->keys_cache || !edge->seen ||
+        !edge->rates)
         return error_set(error, TEMP, "out of memory");
     const char *list = role->config.authentication.suffix_list;
     if (role->config.authentication.dmarc_discovery == CONFIG_DMARC_SUFFIX_LIST &&
@@ -427,6 +433,7 @@ static void edge_run(struct role *role)
     fiber_group_wait(&edge->sessions,
                      loop_deadline(role->config.limits.finish_timeout + 5 * SECOND));
     fiber_group_close(&edge->sessions);
+    edge_rates_destroy(edge->rates);
     map_destroy(edge->clients, free);
     map_destroy(edge->accounts, free);
     keys_cache_destroy(edge->keys_cache);

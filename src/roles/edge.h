@@ -30,6 +30,7 @@ struct edge {
     struct map *accounts;          /* lower-cased name -> number of sessions */
     struct smime_authorities *authorities; /* NULL unless S/MIME is looked at */
     struct edge_seen *seen;        /* signatures (edge_counts.c) */
+    struct edge_rates *rates;      /* how strangers' clients behave (edge_rates.h) */
     bool seals;                    /* some domain of the configuration has arc-seal */
     volatile bool stopping;        /* as smtp_server.stopping */
     uint64_t ids;
@@ -49,6 +50,7 @@ struct edge_session {
     bool entered;                  /* counted under `client` in edge->clients */
     struct ip client;              /* as it was then */
     struct edge_account *account;  /* NULL: a stranger */
+    struct edge_rates_session *rates; /* NULL: nothing is counted of it */
 };
 
 /* The channel to the store, waiting for it while it is being restarted. NULL past the deadline. */

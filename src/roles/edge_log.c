@@ -2,6 +2,7 @@
 /* The log line of a message. */
 #include "base/log.h"
 #include "roles/edge_mail.h"
+#include "verdict/points.h"
 
 static const char *result_of(const struct gather *gather, enum check check)
 {
@@ -65,6 +66,15 @@ void edge_log_message(const struct edge_mail *mail, const struct smtp_session *s
     log_string(&line, "dmarc", result_of(gather, CHECK_DMARC));
     log_string(&line, "action", action_name(verdict->action));
     log_string(&line, "class", trust_class_name(verdict->trust));
+    if (verdict->scored) {
+        char text[POINTS_TEXT_SIZE];
+        log_string(&line, "score", points_plain(verdict->score, text));
+        log_string(&line, "probability", points_percent(verdict->probability, text));
+    }
+    if (verdict->shadow.policy.len) {
+        log_bytes(&line, "shadow", verdict->shadow.policy);
+        log_string(&line, "shadow_action", action_name(verdict->shadow.action));
+    }
     log_integer(&line, "code", reply->code);
     log_string(&line, "enhanced", reply->enhanced);
     if (verdict->reason_count)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One mail transaction at the edge: gather evidence, judge, hand over to the store, answer. */
-#include "roles/edge_mail.h"
+#include "roles/edge_rates.h"
 
 #include "base/log.h"
 #include "roles/parcel.h"
@@ -54,6 +54,8 @@ void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *r
 {
     struct edge *edge = context;
     struct smtp_transaction *transaction = session->transaction;
+    if (edge_rates_mail(edge, session, reply))
+        return;
     struct edge_mail *mail = arena_new(transaction->arena, struct edge_mail);
     if (!mail) {
         edge_out_of_memory(session, reply);
@@ -92,23 +94,6 @@ void edge_reset(void *context, struct smtp_session *session)
         return;
     gather_end(&mail->gather);
     buf_free(&mail->mended);
-}
-
-/* Behaviour of the session as evidence. */
-static bool add_session(struct edge_mail *mail, const struct smtp_session *session)
-{
-    const char *what = session->early_talker          ? "the client spoke before the greeting"
-                       : session->illegal_pipelining  ? "the client did not wait for replies"
-                       : session->lenient_syntax      ? "the client used loose syntax"
-                       : session->transaction->bare_line_ends ? "the message held bare line ends"
-                                                              : NULL;
-    if (!what)
-        return true;
-    struct evidence_item *item = evidence_add(mail->gather.arena, &mail->gather.evidence,
-                                              CHECK_SESSION, AUTH_NEUTRAL);
-    if (item)
-        item->reason = bytes_of(what);
-    return item != NULL;
 }
 
 bool edge_list_recipients(struct edge_mail *mail, const struct smtp_transaction *transaction)
@@ -156,11 +141,11 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     }
     /* Behind a relay of ours that is whom the relay had it from. */
     evidence->own_network = config_networks_contain(&config->own_networks, &evidence->client);
-    struct policy policy;
-    bool fine = result == OK && add_session(mail, session) && edge_add_spent(mail, session) &&
+    if (result == OK && !edge_rates_message(mail, session, reply))
+        return TEMP;
+    bool fine = result == OK && edge_add_session(mail, session) && edge_add_spent(mail, session) &&
                 edge_add_replays(mail) && edge_add_attempts(mail, session, chosen) &&
-                policy_from_config(transaction->arena, chosen, &policy) == OK &&
-                judge(transaction->arena, &policy, evidence, verdict) == OK;
+                policy_judge(transaction->arena, config, chosen, evidence, verdict) == OK;
     if (!fine)
         edge_out_of_memory(session, reply);
     return fine ? OK : TEMP;
@@ -257,7 +242,7 @@ void edge_refused(void *context, struct smtp_session *session, const struct smtp
     memcpy(verdict.enhanced, reply->enhanced, sizeof(verdict.enhanced));
     verdict.reasons = &reason;
     verdict.reason_count = 1;
-    if (!edge_list_recipients(mail, session->transaction) || !add_session(mail, session))
+    if (!edge_list_recipients(mail, session->transaction) || !edge_add_session(mail, session))
         return;
     buf_init(&evidence, EVIDENCE_MAX);
     buf_init(&text, VERDICT_MAX);
@@ -278,6 +263,8 @@ void edge_message(void *context, struct smtp_session *session, struct smtp_reply
                                        : examine(mail, session, &verdict, reply);
     if (result == OK)
         carry_out(mail, session, &verdict, reply);
+    if (result == OK)
+        edge_rates_judged(mail, session, &verdict, reply);
     else if (mail->account)
         log_info("submission", "id=" BYTES_FMT ", account=" BYTES_FMT ", refused: %u %s " BYTES_FMT,
                  BYTES_ARG(mail->gather.evidence.id), BYTES_ARG(mail->account->name), reply->code,

@@ -2,7 +2,7 @@
 /* RCPT at the edge: the store says who may get mail. */
 #include "base/log.h"
 #include "message/mailbox.h"
-#include "roles/edge_mail.h"
+#include "roles/edge_rates.h"
 #include "roles/keys_client.h"
 
 #include <string.h>
@@ -217,12 +217,15 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
 void edge_recipient(void *context, struct smtp_session *session, struct smtp_recipient *recipient,
                     struct smtp_reply *reply)
 {
-    (void)context;
+    struct edge *edge = context;
+    if (!edge_rates_recipient(edge, session, recipient, reply))
+        return;
     struct edge_mail *mail = session->transaction->context;
     size_t known = mail->gather.evidence.item_count;
     mail->report_elsewhere = false;
     if (resolve_return_path(mail, recipient, reply))
         decide_recipient(mail, session, recipient, reply);
+    edge_rates_answered(edge, session, recipient, reply);
     if (reply->code / 100 == 2)
         return;
     /* What was found out about a recipient that the message does not have is no evidence of it. */

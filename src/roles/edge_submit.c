@@ -238,13 +238,11 @@ static bool judge_submission(struct edge_mail *mail, const struct smtp_session *
                              struct verdict *verdict)
 {
     struct gather *gather = &mail->gather;
-    struct policy policy;
     gather->evidence.header_from = gather->from.address;
     gather->evidence.exempt = false;
     gather->evidence.tls = session->tls ? session->tls_version : BYTES("");
     return edge_list_recipients(mail, session->transaction) &&
-           policy_from_config(gather->arena, &gather->config->policies[0], &policy) == OK &&
-           judge(gather->arena, &policy, &gather->evidence, verdict) == OK;
+           policy_judge(gather->arena, gather->config, &gather->config->policies[0], &gather->evidence, verdict) == OK;
 }
 
 enum result edge_submit_message(struct edge_mail *mail, struct smtp_session *session,

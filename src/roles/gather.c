@@ -42,6 +42,7 @@ void gather_begin(struct gather *gather, const struct config *config, struct dns
 void gather_end(struct gather *gather)
 {
     fiber_group_close(&gather->checks);
+    gather_structure_end(gather);
 }
 
 /*

@@ -33,6 +33,7 @@
 #include "fiber/group.h"
 #include "message/from_field.h"
 #include "message/pra.h"
+#include "message/readable.h"
 #include "verdict/evidence.h"
 
 /* What is known of the sender before the message itself. Slices must outlive the gather. */
@@ -48,6 +49,16 @@ struct gather_envelope {
     int64_t now;
     /* For S/MIME; NULL: none are known. Must outlive the gather. */
     const struct smime_authorities *authorities;
+    struct dnsl_health *lists; /* whether lists in DNS work, of the process; NULL: found out for this message */
+};
+
+/* What the message is made of (gather_structure.c). */
+struct gather_structure {
+    struct arena *arena;
+    const struct message *message;
+    bool tried, parsed, read, made;
+    struct mime mime;
+    struct readable readable;
 };
 
 struct gather {
@@ -82,6 +93,8 @@ struct gather {
     struct hashcash_result hashcash;
     struct smime_result smime;
     struct openpgp_result openpgp;
+    struct gather_reputation *reputation; /* gather_reputation.c; NULL: not begun */
+    struct gather_structure structure;
     bool spf_of_upstream;      /* `spf` is what the relay said */
     int64_t elapsed[CHECK_COUNT_]; /* microseconds */
 };
@@ -98,6 +111,16 @@ enum result gather_message(struct gather *gather, struct bytes content, struct e
 
 /* Reads a message without checking anything; again, if it was changed. Results as gather_message(). */
 enum result gather_read(struct gather *gather, struct bytes content, struct error *error) must_check;
+
+/* The structure, and what a person reads of it, each made when first asked for; valid until gather_end(). NULL: the
+ * message has more in it than is looked into. After gather_message(). */
+const struct gather_structure *gather_structure(struct gather *gather);
+const struct readable *gather_readable(struct gather *gather);
+
+/* Adds what the filter says (gather_filter.c); either model may be NULL. False when memory is out. */
+struct filter_model;
+bool gather_filter(struct gather *gather, const struct filter_model *shared,
+                   const struct filter_model *domain) must_check;
 
 /* Cancels what still runs. May be called more than once. */
 void gather_end(struct gather *gather);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is told from a message's structure: S/MIME and OpenPGP. Both are only reported, so whatever they
- * cost must not fall on the mail: they have memory of their own, since a structure made for the purpose
- * takes more than a session has, and a thread of the pool with a stack larger than a fiber's, since
- * libraries for certificates take what a stranger makes them take.
+ * cost must not fall on the mail: they have memory of their own, and a thread of the pool with a stack larger
+ * than a fiber's, since libraries for certificates take what a stranger makes them take.
  */
 #include "roles/gather_parts.h"
 
 #include "fiber/offload.h"
 
-enum { STRUCTURE_MEMORY = 32 * 1024 * 1024, OFFLOAD_MIN = 64 * 1024 };
+enum { CONTENT_MEMORY = 32 * 1024 * 1024, OFFLOAD_MIN = 64 * 1024 };
 
 struct content_job {
     struct gather *gather;
     struct arena *arena;
+    const struct mime *mime;
     bool smime, openpgp; /* wanted, and done */
 };
 
@@ -21,19 +21,12 @@ static void examine(void *argument)
 {
     struct content_job *job = argument;
     struct gather *gather = job->gather;
-    struct mime mime;
-    bool wants_smime = job->smime;
-    job->smime = false;
-    if (mime_parse(job->arena, &gather->message, NULL, &mime, NULL) != OK) {
-        job->openpgp = false;
-        return;
-    }
-    if (wants_smime)
-        job->smime = smime_check_parts(job->arena, &mime, gather->from.address,
+    if (job->smime)
+        job->smime = smime_check_parts(job->arena, job->mime, gather->from.address,
                                        gather->envelope.authorities, gather->now,
                                        &gather->smime) == OK;
     if (job->openpgp)
-        job->openpgp = openpgp_check_parts(job->arena, &mime, &gather->openpgp) == OK;
+        job->openpgp = openpgp_check_parts(job->arena, job->mime, &gather->openpgp) == OK;
 }
 
 static struct bytes keep(struct gather *gather, struct bytes text)
@@ -73,7 +66,10 @@ void gather_check_content(struct gather *gather)
     struct content_job job = {.gather = gather, .smime = smime, .openpgp = openpgp};
     if (!smime && !openpgp)
         return;
-    job.arena = arena_create(STRUCTURE_MEMORY);
+    const struct gather_structure *structure = gather_structure(gather);
+    job.arena = structure ? arena_create(CONTENT_MEMORY) : NULL;
+    if (structure)
+        job.mime = &structure->mime;
     if (!job.arena)
         job.smime = job.openpgp = false;
     else if (fiber_current() && !is_simple(&gather->message))

@@ -42,6 +42,9 @@ enum protocol_type {
     STORE_COUNT,          /* counters read and added to, several at once */
     STORE_HOLD,           /* an account looks stolen */
     STORE_OWNER,          /* does an address lead to this account's mailbox alone? */
+    STORE_MODEL,          /* a model of the filter by its name: a descriptor, if there is one (models.h) */
+    TRAIN_WORK,           /* roles/train.h */
+    TRAIN_FEATURES,
     /* store -> courier */
     COURIER_SEND,         /* outbound/send.h */
     /* a command -> store, on the control socket */

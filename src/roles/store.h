@@ -51,6 +51,7 @@ struct store {
     unsigned newest_courier, newest_keys;
     struct fiber_signal courier_changed, keys_changed;
     struct store_queue *queue;   /* store_queue.h */
+    struct store_train *train;   /* store_train.h */
     struct control_server *control; /* store_control.h; NULL: nobody gives commands */
     char *spool, *quarantine;    /* Maildirs of our own */
     char *postmaster;            /* … and one for role mail that an LMTP server does not take */

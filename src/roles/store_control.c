@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "fiber/offload.h"
 #include "roles/folder.h"
+#include "roles/store_known.h"
 #include "roles/store_queue_private.h"
 
 #include <errno.h>
@@ -304,6 +305,16 @@ void store_control_answer(void *context, struct control_call_state *call,
         break;
     case CONTROL_ACCOUNT_LIST:
         list_accounts(store, call, answer);
+        break;
+    case CONTROL_CONTACT_LIST:
+    case CONTROL_CONTACT_ADD:
+    case CONTROL_CONTACT_REMOVE:
+    case CONTROL_GREYLIST_LIST:
+    case CONTROL_GREYLIST_RELEASE:
+    case CONTROL_REPUTATION_SHOW:
+    case CONTROL_REPUTATION_FORGET:
+    case CONTROL_REPUTATION_COMPLAIN:
+        store_control_known(store, call, command, answer);
         break;
     default: /* CONTROL_PING: that it is answered is the answer */
         break;

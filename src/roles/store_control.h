@@ -17,6 +17,9 @@
 void store_control_start(struct store *store, struct control_server *server, int fd);
 
 /* The answers alone: for tests, as struct control_server has it; `context` is the store. */
+/* store_train_control.c */
+void store_control_train(struct store *store, struct control_call_state *call,
+                         const struct control_command *command, struct control_answer *answer);
 void store_control_answer(void *context, struct control_call_state *call,
                           const struct control_command *command, struct control_answer *answer,
                           int *content_fd);

@@ -5,8 +5,63 @@
 #include "message/look_alike.h"
 #include "message/received.h"
 #include "verdict/explain.h"
+#include "verdict/points.h"
 
 #include <string.h>
+
+/* "FILTER,DNSBL_ZEN": the names of what contributed; in pieces that a header line can be broken between. */
+static void add_tests(struct buf *out, const struct verdict *verdict)
+{
+    enum { TESTS_MOST = 2000 };
+    size_t begin = out->len;
+    for (size_t i = 0; i < verdict->contribution_count && out->len - begin < TESTS_MOST; i++) {
+        buf_add_string(out, i ? ", " : "");
+        buf_add(out, verdict->contributions[i].name);
+    }
+    if (out->len == begin)
+        buf_add_string(out, "NONE");
+}
+
+/* The fields that filters of users know from elsewhere. */
+static void write_spam(struct buf *out, struct arena *arena, const struct verdict *verdict)
+{
+    enum { STARS_MOST = 50 };
+    char score[POINTS_TEXT_SIZE], required[POINTS_TEXT_SIZE], stars[STARS_MOST + 1];
+    bool junk = verdict_is_junk(verdict);
+    int count = points_within(verdict->score / 100, 0, STARS_MOST);
+    struct buf status;
+    buf_init(&status, 4096);
+    buf_printf(&status, "%s, score=%s required=%s tests=", junk ? "Yes" : "No", points_plain(verdict->score, score),
+               points_plain(verdict->junk_score, required));
+    add_tests(&status, verdict);
+    struct bytes copy = arena_copy(arena, buf_bytes(&status));
+    buf_free(&status);
+    if (junk)
+        header_write(out, "X-Spam-Flag", BYTES("YES"));
+    header_write(out, "X-Spam-Status", copy);
+    header_write(out, "X-Spam-Score", bytes_of(score));
+    memset(stars, '*', sizeof(stars));
+    if (count)
+        header_write(out, "X-Spam-Level", bytes_from(stars, (size_t)count));
+}
+
+/* "junk with 91.00 per cent; score 5: +4.37 FILTER, ..." */
+static void write_score(struct buf *out, struct arena *arena, const struct verdict *verdict)
+{
+    enum { SHOWN = 40 };
+    char score[POINTS_TEXT_SIZE], chance[POINTS_TEXT_SIZE];
+    struct buf text;
+    buf_init(&text, 8192);
+    buf_printf(&text, "%s; junk=%s%%; class=%s", points_plain(verdict->score, score),
+               points_percent(verdict->probability, chance), trust_class_name(verdict->trust));
+    for (size_t i = 0; i < verdict->contribution_count && i < SHOWN; i++) {
+        buf_printf(&text, "; %s ", points_format(verdict->contributions[i].points, score));
+        buf_add(&text, verdict->contributions[i].name);
+    }
+    struct bytes copy = arena_copy(arena, buf_bytes(&text));
+    header_write(out, "X-Vouch-Score", copy);
+    buf_free(&text);
+}
 
 static void write_verdict(struct buf *out, struct arena *arena, const struct gather *gather,
                           const struct verdict *verdict)
@@ -17,8 +72,10 @@ static void write_verdict(struct buf *out, struct arena *arena, const struct gat
     header_write(out, "X-Vouch-Verdict", text);
     if (verdict->reason_count)
         header_write(out, "X-Vouch-Reason", verdict->reasons[0].text);
-    if (verdict->action == ACTION_JUNK)
-        header_write(out, "X-Spam-Flag", BYTES("YES"));
+    if (verdict->scored) {
+        write_score(out, arena, verdict);
+        write_spam(out, arena, verdict);
+    }
 }
 
 /* In parentheses. Nothing of a stranger's may look as if it stood outside of them: filters of users look

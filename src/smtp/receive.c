@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+enum { PIECE_LEAST = 1024 };
+
 /* A declared size says how much memory to take at once; not declaring costs copying only. */
 static void begin(struct session *s, bool chunked)
 {
@@ -154,11 +156,17 @@ SMTP_NOINLINE static void finish(struct session *s)
     } else {
         tell_refused(s, &reply);
     }
+    bool enough = false;
     if (smtp_reply_is_positive(&reply)) {
         s->public.messages++;
         s->public.junk_commands = 0;
+        s->deferred = 0;
+    } else {
+        /* One refused message after the other costs us more than it costs him. */
+        enough = !session_count_junk(s);
     }
-    session_reply(s, &reply);
+    if (!enough)
+        session_reply(s, &reply);
     transaction_end(s);
 }
 
@@ -172,10 +180,29 @@ static const char *not_ready(const struct session *s)
     return t->receiving ? "BDAT has begun; DATA cannot follow it" : NULL;
 }
 
+/* Whoever sends an octet now and then would hold the session for as long as it may last: in each time-out a
+ * piece of some size must come. */
+struct pace {
+    int64_t deadline;
+    size_t octets; /* since it was set */
+};
+
+static int fill_at_pace(struct session *s, struct pace *pace, size_t taken)
+{
+    pace->octets += taken;
+    if (!pace->deadline || pace->octets >= PIECE_LEAST) {
+        pace->deadline = session_deadline(s, s->server->limits.data_timeout);
+        pace->octets = 0;
+    }
+    int failed = session_flush(s);
+    return failed ? failed : stream_fill(s->public.stream, pace->deadline);
+}
+
 static void read_data(struct session *s)
 {
     struct stream *stream = s->public.stream;
     struct smtp_data *data = &s->transaction->data;
+    struct pace pace = {0};
     for (;;) {
         struct bytes input = stream_buffered(stream);
         size_t had = input.len;
@@ -183,7 +210,7 @@ static void read_data(struct session *s)
         stream_consume(stream, had - input.len);
         if (data->state == SMTP_DATA_END)
             return;
-        int failed = session_fill(s, s->server->limits.data_timeout);
+        int failed = fill_at_pace(s, &pace, had - input.len);
         if (failed) {
             session_lost(s, failed);
             return;
@@ -208,7 +235,8 @@ SMTP_NOINLINE void receive_data(struct session *s)
         return;
     }
     if (!s->transaction->public.recipient_count) {
-        session_say(s, 554, "5.5.1", "No valid recipients"); /* rfc5321:3.3 */
+        if (session_count_junk(s))
+            session_say(s, 554, "5.5.1", "No valid recipients"); /* rfc5321:3.3 */
         return;
     }
     /* Who sends the message before the 354 does not know whether we take it: smuggled commands look
@@ -232,6 +260,7 @@ SMTP_NOINLINE void receive_data(struct session *s)
 static bool read_chunk(struct session *s, uint64_t left, bool wanted)
 {
     struct stream *stream = s->public.stream;
+    struct pace pace = {0};
     while (left) {
         struct bytes input = stream_buffered(stream);
         if (input.len > left)
@@ -243,7 +272,7 @@ static bool read_chunk(struct session *s, uint64_t left, bool wanted)
         left -= had;
         if (!left)
             break;
-        int failed = session_fill(s, s->server->limits.data_timeout);
+        int failed = fill_at_pace(s, &pace, had);
         if (failed) {
             session_lost(s, failed);
             return false;
@@ -297,6 +326,8 @@ static void next_chunk(struct session *s, const struct smtp_command *command)
 {
     struct transaction *t = s->transaction;
     if (!read_chunk(s, command->chunk_size, true))
+        return;
+    if (!command->last && !command->chunk_size && !session_count_junk(s))
         return;
     if (!command->last) {
         if (chunk_is_good(s))

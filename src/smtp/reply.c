@@ -19,6 +19,17 @@ void smtp_reply_set(struct smtp_reply *reply, struct arena *arena, unsigned code
     va_end(args);
 }
 
+bool smtp_reply_is_error(const struct smtp_reply *reply)
+{
+    static const char *const ours[] = {"4.3.", "4.4.", "4.7.", "4.5.3"};
+    if (reply->code < 400 || reply->code == 421)
+        return false;
+    for (size_t i = 0; reply->code < 500 && i < countof(ours); i++)
+        if (!strncmp(reply->enhanced, ours[i], strlen(ours[i])))
+            return false;
+    return true;
+}
+
 static bool number_follows(const char **at)
 {
     const char *start = *at;

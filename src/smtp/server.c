@@ -111,6 +111,7 @@ static struct session *create_session(const struct smtp_server *server, struct s
     s->public.stream = stream;
     s->public.started_at = loop_now();
     s->public.submission = server->submission;
+    s->public.owner = server->owner;
     s->deadline = loop_deadline(server->limits.session_timeout);
     s->options = (struct smtp_session_options){
         .offer_dsn = server->offer_dsn,
@@ -121,6 +122,7 @@ static struct session *create_session(const struct smtp_server *server, struct s
         .offer_requiretls = server->offer_requiretls,
         .lenient = server->lenient,
         .bare_line_ends = server->bare_line_ends,
+        .greeting_delay = server->limits.greeting_delay,
         .message_size = server->limits.message_size,
     };
     return s;

@@ -27,6 +27,11 @@ struct smtp_reply {
 void smtp_reply_set(struct smtp_reply *reply, struct arena *arena, unsigned code,
                     const char *enhanced, const char *format, ...) printf_like(5, 6);
 
+/* Whether it counts against the client: all that is refused for good, and what is refused for now because of
+ * him. What we cannot do just now (x.3, x.4), do not want to do yet (x.7), or ask for in another transaction
+ * (4.5.3) is no fault of his, nor is the end of the service (421). */
+bool smtp_reply_is_error(const struct smtp_reply *reply);
+
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
 enum smtp_notify {
     SMTP_NOTIFY_NEVER = 1,
@@ -84,6 +89,7 @@ struct smtp_session {
     struct bytes tls_server_name;         /* SNI, or empty */
     bool tls_client_verified;  /* its certificate leads to an authority of ours (tls_client_names()) */
     bool submission;           /* as the server's */
+    const void *owner;         /* as the server's */
     struct bytes account;      /* who authenticated himself (rfc4954); empty: nobody */
     struct bytes auth_mechanism;
     int64_t started_at;
@@ -91,6 +97,8 @@ struct smtp_session {
     bool early_talker;         /* spoke before the greeting */
     bool illegal_pipelining;   /* sent on without waiting where RFC 2920 forbids it */
     bool lenient_syntax;       /* used a form that only the lenient switch accepts */
+    bool helo_changed;         /* gave another name in a later HELO or EHLO */
+    unsigned errors;           /* refusals that are the client's own fault (smtp_reply_is_error()) */
     unsigned bad_commands, junk_commands, rejected_recipients, messages;
     struct smtp_transaction *transaction; /* NULL outside */
     void *context;             /* the handler's */
@@ -150,9 +158,10 @@ struct smtp_limits {
     size_t memory_per_session;   /* arena cap without the content */
     size_t content_in_memory;    /* larger contents go to a memfd */
     unsigned bad_commands;       /* then 421 */
-    unsigned junk_commands;      /* NOOP, RSET, HELP, VRFY …: then 421 */
+    unsigned junk_commands;      /* NOOP, RSET, HELP, VRFY, refused RCPT and messages …: then 421 */
     unsigned received_fields;    /* more is a loop: 554 5.4.6 */
     int64_t greeting_delay;      /* who talks within it is an early talker; microseconds */
+    /* Within data_timeout the next piece of a message must come: all of it, or a kilobyte. */
     int64_t command_timeout, data_timeout, session_timeout, finish_timeout;
 };
 
@@ -176,6 +185,7 @@ struct smtp_server {
     bool require_auth;           /* the same: MAIL needs AUTH before */
     bool offer_requiretls;       /* the same: REQUIRETLS (rfc8689), where TLS is on */
     bool submission;             /* for own users; here it is only told to the handler */
+    const void *owner;           /* whatever the handler knows the server by; it finds it in the session */
     enum smtp_line_ends bare_line_ends;
     struct smtp_handler handler;
     /* Becomes true at shutdown: 421 in place of the next reply. Cancelling the session's fiber does
@@ -192,6 +202,7 @@ struct smtp_session_options {
     bool lenient;
     enum smtp_line_ends bare_line_ends;
     bool skip_greeting_delay;
+    int64_t greeting_delay;      /* preset to the limits'; who is to wait costs a fiber that is idle */
     uint64_t message_size;
 };
 struct smtp_session_options *smtp_session_options(struct smtp_session *session);

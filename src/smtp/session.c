@@ -58,6 +58,7 @@ SMTP_NOINLINE void session_reply(struct session *s, const struct smtp_reply *rep
                             : stream_write(s->public.stream, buf_bytes(&out),
                                            session_deadline(s, s->server->limits.command_timeout));
     buf_free(&out);
+    s->public.errors += smtp_reply_is_error(reply);
     if (failed)
         write_failed(s, failed);
     else if (reply->close || reply->code == 421)
@@ -296,6 +297,7 @@ SMTP_NOINLINE static void run_hello(struct session *s, const struct smtp_command
         session_reply(s, &reply);
         return;
     }
+    s->public.helo_changed |= before.len && !bytes_equal_nocase(before, name);
     transaction_end(s);
     if (s->public.esmtp)
         reply_extensions(s);
@@ -496,7 +498,7 @@ static void next_command(struct session *s)
  * is not cut short for him. */
 static void await_greeting(struct session *s)
 {
-    int64_t until = session_deadline(s, s->server->limits.greeting_delay);
+    int64_t until = session_deadline(s, s->options.greeting_delay);
     if (until <= loop_now() || s->options.skip_greeting_delay) {
         s->public.early_talker = stream_has_input(s->public.stream);
         return;

@@ -34,6 +34,7 @@ struct session {
     struct arena *scratch; /* emptied after each command */
     struct transaction *transaction;
     int64_t deadline; /* of the whole session */
+    size_t deferred;  /* recipients refused for now, since the last message that was taken */
     const char *why;  /* it ended; NULL while it goes on */
     bool refused;     /* at the greeting: nothing but QUIT (rfc5321:3.1) */
     bool shielded;    /* cancelling waits for the end of the message */

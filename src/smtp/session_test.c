@@ -280,12 +280,63 @@ scenario_test(a_session_has_a_deadline_whatever_it_does)
     scenario_defaults(&s);
     s.server.limits.session_timeout = 10 * MINUTE;
     scenario_data(&s);
-    for (int i = 0; i < 9; i++) {
-        fiber_sleep(MINUTE);
+    for (int i = 0; i < 9 * 512; i++) {
+        if (i % 512 == 0)
+            fiber_sleep(MINUTE);
         put(&s, BYTES("x\r\n"));
     }
     expect_end(&s, MINUTE, "421 4.4.2");
     assert_string_equal(s.record.closed, "session time-out");
+}
+
+scenario_test(octets_that_drip_do_not_prolong_a_message)
+{
+    scenario_defaults(&s);
+    scenario_data(&s);
+    for (int i = 0; i < 2; i++) {
+        fiber_sleep(MINUTE);
+        put(&s, BYTES("x\r\n"));
+    }
+    expect_end(&s, MINUTE, "421 4.4.2");
+    scenario_greet(&s);
+    talk(&s, "MAIL FROM:<a@sender.example>\r\nRCPT TO:<b@here.example>\r\n", "250 |250 ");
+    put(&s, BYTES("BDAT 50000\r\n"));
+    for (int i = 0; i < 2; i++) {
+        fiber_sleep(MINUTE);
+        put(&s, BYTES("x\r\n"));
+    }
+    expect_end(&s, MINUTE, "421 4.4.2");
+}
+
+/* ---- what is left of a session as evidence ---- */
+
+scenario_test(another_name_in_a_later_hello_is_noted)
+{
+    scenario_defaults(&s);
+    scenario_greet(&s);
+    talk(&s, "EHLO CLIENT.example\r\n", "250 ");
+    talk(&s, "EHLO refused.example\r\n", "550 "); /* all stays as it was */
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n", "250 |250 |354 ");
+    talk(&s, ".\r\n", "250 ");
+    assert_false(s.record.session.helo_changed);
+    talk(&s, "HELO other.example\r\n", "250 ");
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<b@here.example>\r\nDATA\r\n", "250 |250 |354 ");
+    talk(&s, ".\r\n", "250 ");
+    assert_true(s.record.session.helo_changed);
+    scenario_end(&s);
+}
+
+scenario_test(refusals_that_are_the_clients_own_fault_are_counted)
+{
+    scenario_defaults(&s);
+    scenario_greet(&s);
+    talk(&s, "NONSENSE\r\n", "500 ");
+    talk(&s, "MAIL FROM:<refused@sender.example>\r\n", "550 ");
+    talk(&s, "MAIL FROM:<>\r\nRCPT TO:<unknown@here.example>\r\n", "250 |550 ");
+    talk(&s, "RCPT TO:<full@here.example>\r\n", "452 4.2.2");
+    talk(&s, "RCPT TO:<hungry@here.example>\r\n", "452 4.3.1"); /* is ours */
+    scenario_end(&s);
+    assert_int_equal(s.record.session.errors, 4);
 }
 
 scenario_test(a_handler_that_takes_too_long_is_cancelled_and_451_said)
@@ -503,6 +554,9 @@ int main(void)
         cmocka_unit_test(octets_that_drip_do_not_prolong_a_command),
         cmocka_unit_test(a_client_that_stops_within_data_gets_421),
         cmocka_unit_test(a_session_has_a_deadline_whatever_it_does),
+        cmocka_unit_test(octets_that_drip_do_not_prolong_a_message),
+        cmocka_unit_test(another_name_in_a_later_hello_is_noted),
+        cmocka_unit_test(refusals_that_are_the_clients_own_fault_are_counted),
         cmocka_unit_test(a_handler_that_takes_too_long_is_cancelled_and_451_said),
         cmocka_unit_test(a_client_that_does_not_read_is_given_up),
         cmocka_unit_test(at_shutdown_the_next_command_gets_421),

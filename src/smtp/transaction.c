@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { ENVELOPE_ID_MAX = 100, ORIGINAL_MAX = 500, AUTH_MAX = 500 }; /* rfc3461:4.4, 4.2 */
+enum { DEFERRED_MAX = 1000 };   /* where the recipients of a message have no limit */
 enum { SUBMITTER_MAX = 500 }; /* RFC 4405 names none; as for AUTH, which holds the same */
 
 /* ---- beginning and end ---- */
@@ -396,9 +397,14 @@ SMTP_NOINLINE void transaction_mail(struct session *s, const struct smtp_command
     if (s->server->handler.mail)
         s->server->handler.mail(s->server->handler.context, &s->public, &reply);
     transaction_check_memory(s, &reply);
-    session_reply(s, &reply);
-    if (!smtp_reply_is_positive(&reply))
-        transaction_end(s);
+    if (smtp_reply_is_positive(&reply)) {
+        session_reply(s, &reply);
+        return;
+    }
+    /* Who is refused and asks again, and again, is a nuisance. */
+    if (session_count_junk(s))
+        session_reply(s, &reply);
+    transaction_end(s);
 }
 
 /* ---- RCPT ---- */
@@ -456,6 +462,14 @@ static void add_recipient(struct session *s, const struct smtp_recipient *recipi
         t->public.recipient_count--;
 }
 
+/* Recipients that are to come again later: as many as fit into a message are nothing unusual, those behind them
+ * count as commands that lead nowhere. False: it was too much. */
+static bool count_deferred(struct session *s)
+{
+    size_t limit = s->server->limits.recipients;
+    return s->deferred++ < (limit ? limit : DEFERRED_MAX) || session_count_junk(s);
+}
+
 SMTP_NOINLINE void transaction_recipient(struct session *s, const struct smtp_command *command)
 {
     struct transaction *t = s->transaction;
@@ -465,7 +479,8 @@ SMTP_NOINLINE void transaction_recipient(struct session *s, const struct smtp_co
     }
     size_t limit = s->server->limits.recipients;
     if (limit && t->public.recipient_count >= limit) {
-        session_say(s, 452, "4.5.3", "Too many recipients"); /* rfc5321:4.5.3.1.10 */
+        if (count_deferred(s))
+            session_say(s, 452, "4.5.3", "Too many recipients"); /* rfc5321:4.5.3.1.10 */
         return;
     }
     struct smtp_reply reply;
@@ -479,7 +494,7 @@ SMTP_NOINLINE void transaction_recipient(struct session *s, const struct smtp_co
     if (!smtp_reply_is_positive(&reply))
         s->public.rejected_recipients++;
     /* Who tries names one after the other does so in sessions of bounded length. */
-    if (reply.code >= 500 && !session_count_junk(s))
+    if (reply.code >= 500 ? !session_count_junk(s) : reply.code >= 400 && !count_deferred(s))
         return;
     session_reply(s, &reply);
 }

@@ -1,193 +1,159 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "state/counters.h"
+#include "state/counters_engine.h"
 
-#include <lmdb.h>
 #include <stdlib.h>
-#include <string.h>
 
-struct counter {
-    uint64_t value;
-    int64_t expires_at;
-};
-
-struct counters {
-    MDB_env *environment;
-    MDB_dbi table;
-    uint8_t swept[COUNTER_KEY_MAX]; /* where the last expiry stopped */
-    size_t swept_len;
-};
-
-static enum result lmdb_error(struct error *error, int code, const char *doing)
+static uint64_t saturate(int64_t value)
 {
-    bool damaged = code == MDB_CORRUPTED || code == MDB_INVALID || code == MDB_VERSION_MISMATCH;
-    return error_set(error, damaged ? PERM : TEMP, "counters: %s: %s", doing, mdb_strerror(code));
+    return value < 0 ? 0 : value > COUNTER_VALUE_MAX ? COUNTER_VALUE_MAX : (uint64_t)value;
 }
 
-static int open_table(struct counters *counters)
+/* `value` is no more than COUNTER_VALUE_MAX. */
+static uint64_t add(uint64_t value, int64_t delta)
 {
-    MDB_txn *transaction;
-    int code = mdb_txn_begin(counters->environment, NULL, 0, &transaction);
-    if (code)
-        return code;
-    code = mdb_dbi_open(transaction, NULL, 0, &counters->table);
-    if (code) {
-        mdb_txn_abort(transaction);
-        return code;
+    int64_t bounded = delta < -COUNTER_VALUE_MAX ? -COUNTER_VALUE_MAX
+                      : delta > COUNTER_VALUE_MAX ? COUNTER_VALUE_MAX
+                                                  : delta;
+    return saturate((int64_t)saturate((int64_t)value) + bounded);
+}
+
+/* counters_script.c does the same within Redis. */
+bool counter_apply(struct counter_operation *operation, bool only_says, int64_t now, struct counter *counter,
+                   bool *alive)
+{
+    bool was = *alive;
+    enum counter_operation_kind kind = only_says ? COUNTER_GET : operation->kind;
+    operation->found = was;
+    if (kind == COUNTER_REMOVE) {
+        operation->value = was ? counter->value : 0;
+        operation->ends_at = 0;
+        *alive = false;
+        return was;
     }
-    return mdb_txn_commit(transaction);
+    bool changes = kind == COUNTER_ADD || kind == COUNTER_SET || (kind == COUNTER_FIRST && !was);
+    if (kind == COUNTER_ADD && was)
+        counter->value = add(counter->value, operation->delta);
+    else if (changes)
+        *counter = (struct counter){add(0, operation->delta), operation->expires_at};
+    if (kind == COUNTER_ADD && was && operation->extend && operation->expires_at > counter->expires_at)
+        counter->expires_at = operation->expires_at;
+    operation->value = was || changes ? counter->value : 0;
+    operation->ends_at = was || changes ? counter->expires_at : 0;
+    *alive = (was || changes) && counter->expires_at > now;
+    return changes;
 }
 
-enum result counters_open(const char *directory, size_t size_max, struct counters **out,
-                          struct error *error)
+bool counter_only_says(const struct counter_operation *operations, size_t index)
+{
+    return operations[index].if_new && (index == 0 || operations[index - 1].found);
+}
+
+bool counter_is_change(const struct counter_operation *operation)
+{
+    return operation->kind != COUNTER_GET;
+}
+
+bool counters_change(const struct counter_operation *operations, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (counter_is_change(&operations[i]))
+            return true;
+    return false;
+}
+
+bool counters_exceed(const struct counter_operation *operations, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (operations[i].most && operations[i].value > operations[i].most)
+            return true;
+    return false;
+}
+
+enum result counters_open(const char *directory, size_t size_max, struct counters **out, struct error *error)
 {
     struct counters *counters = calloc(1, sizeof(*counters));
     if (!counters)
         return error_set(error, TEMP, "counters: out of memory");
-    int code = mdb_env_create(&counters->environment);
-    if (!code)
-        code = mdb_env_set_mapsize(counters->environment, size_max);
-    if (!code)
-        code = mdb_env_open(counters->environment, directory, MDB_NOSYNC | MDB_NOTLS, 0600);
-    if (!code)
-        code = open_table(counters);
-    if (code) {
-        enum result result = lmdb_error(error, code, directory);
-        counters_close(counters);
-        return result;
-    }
-    *out = counters;
-    return OK;
+    counters->engine = &counters_lmdb_engine;
+    enum result result = counters_lmdb_open(&counters->local, directory, size_max, error);
+    if (result == OK)
+        *out = counters;
+    else
+        free(counters);
+    return result;
 }
 
 void counters_close(struct counters *counters)
 {
     if (!counters)
         return;
-    if (counters->environment)
-        mdb_env_close(counters->environment);
+    counters_shared_close(counters->shared);
+    counters_lmdb_close(&counters->local);
     free(counters);
 }
 
-static MDB_val key_value(struct bytes key)
+static bool is_key(struct bytes key)
 {
-    return (MDB_val){key.len, (void *)(uintptr_t)key.ptr};
+    return key.len > 0 && key.len <= COUNTER_KEY_MAX && key.ptr[0] != COUNTERS_OWN;
 }
 
-/* False when absent, expired, or not of our making. */
-static bool read_counter(const MDB_val *data, int64_t now, struct counter *out)
+enum result counters_run(struct counters *counters, struct counter_operation *operations, size_t count, int64_t now,
+                         struct error *error)
 {
-    if (data->mv_size != sizeof(*out))
-        return false;
-    memcpy(out, data->mv_data, sizeof(*out));
-    return out->expires_at > now;
+    require(count <= COUNTER_OPERATIONS_MAX);
+    for (size_t i = 0; i < count; i++)
+        require(is_key(operations[i].key) && operations[i].kind < COUNTER_OPERATION_KINDS);
+    return count ? counters->engine->run(counters, operations, count, now, error) : OK;
 }
 
 enum result counters_add(struct counters *counters, struct bytes key, uint64_t delta, int64_t now,
                          int64_t expires_at, uint64_t *value, struct error *error)
 {
-    require(key.len > 0 && key.len <= COUNTER_KEY_MAX);
-    MDB_txn *transaction;
-    int code = mdb_txn_begin(counters->environment, NULL, 0, &transaction);
-    if (code)
-        return lmdb_error(error, code, "cannot begin");
-    MDB_val name = key_value(key), data;
-    struct counter counter;
-    code = mdb_get(transaction, counters->table, &name, &data);
-    if (code == MDB_NOTFOUND || (!code && !read_counter(&data, now, &counter)))
-        counter = (struct counter){0, expires_at};
-    else if (code) {
-        mdb_txn_abort(transaction);
-        return lmdb_error(error, code, "cannot read");
-    }
-    counter.value += delta;
-    data = (MDB_val){sizeof(counter), &counter};
-    code = mdb_put(transaction, counters->table, &name, &data, 0);
-    if (code) {
-        mdb_txn_abort(transaction);
-        return lmdb_error(error, code, "cannot write");
-    }
-    code = mdb_txn_commit(transaction);
-    if (code)
-        return lmdb_error(error, code, "cannot commit");
-    *value = counter.value;
-    return OK;
+    struct counter_operation operation = {.kind = COUNTER_ADD,
+                                          .key = key,
+                                          .delta = delta > COUNTER_VALUE_MAX ? COUNTER_VALUE_MAX : (int64_t)delta,
+                                          .expires_at = expires_at};
+    enum result result = counters_run(counters, &operation, 1, now, error);
+    if (result == OK)
+        *value = operation.value;
+    return result;
 }
 
 enum result counters_get(struct counters *counters, struct bytes key, int64_t now, uint64_t *value,
                          struct error *error)
 {
-    require(key.len > 0 && key.len <= COUNTER_KEY_MAX);
-    MDB_txn *transaction;
-    int code = mdb_txn_begin(counters->environment, NULL, MDB_RDONLY, &transaction);
-    if (code)
-        return lmdb_error(error, code, "cannot begin");
-    MDB_val name = key_value(key), data;
-    struct counter counter;
-    enum result result = NONE;
-    code = mdb_get(transaction, counters->table, &name, &data);
-    if (!code && read_counter(&data, now, &counter)) {
-        *value = counter.value;
-        result = OK;
-    } else if (code && code != MDB_NOTFOUND) {
-        result = lmdb_error(error, code, "cannot read");
-    }
-    mdb_txn_abort(transaction);
-    return result;
+    struct counter_operation operation = {.kind = COUNTER_GET, .key = key};
+    enum result result = counters_run(counters, &operation, 1, now, error);
+    if (result != OK)
+        return result;
+    if (!operation.found)
+        return NONE;
+    *value = operation.value;
+    return OK;
+}
+
+enum result counters_scan(struct counters *counters, struct bytes prefix, struct bytes after, unsigned most,
+                          int64_t now,
+                          bool (*each)(void *context, struct bytes key, uint64_t value, int64_t expires_at),
+                          void *context, struct error *error)
+{
+    require(prefix.len <= COUNTER_KEY_MAX && after.len <= COUNTER_KEY_MAX);
+    struct counter_scan scan = {prefix, after, most < COUNTER_SCAN_MAX ? most : COUNTER_SCAN_MAX, now, each, context};
+    return scan.most ? counters->engine->scan(counters, &scan, error) : OK;
+}
+
+enum result counters_expire(struct counters *counters, int64_t now, unsigned most, struct error *error)
+{
+    return counters_lmdb_expire(&counters->local, now, most, error);
 }
 
 size_t counters_size(struct counters *counters)
 {
-    MDB_txn *transaction;
-    MDB_stat found;
-    if (mdb_txn_begin(counters->environment, NULL, MDB_RDONLY, &transaction))
-        return 0;
-    int code = mdb_stat(transaction, counters->table, &found);
-    mdb_txn_abort(transaction);
-    return code ? 0 : found.ms_entries;
-}
-
-static int sweep(struct counters *counters, MDB_txn *transaction, int64_t now, unsigned most)
-{
-    MDB_cursor *cursor;
-    int code = mdb_cursor_open(transaction, counters->table, &cursor);
-    if (code)
-        return code;
-    MDB_val name = {counters->swept_len, counters->swept}, data;
-    code = mdb_cursor_get(cursor, &name, &data, counters->swept_len ? MDB_SET_RANGE : MDB_FIRST);
-    while (!code && most-- > 0) {
-        struct counter counter;
-        if (!read_counter(&data, now, &counter))
-            code = mdb_cursor_del(cursor, 0);
-        if (!code)
-            code = mdb_cursor_get(cursor, &name, &data, MDB_NEXT);
-    }
-    counters->swept_len = 0; /* at the end: begin anew next time */
-    if (!code && name.mv_size <= COUNTER_KEY_MAX) {
-        memcpy(counters->swept, name.mv_data, name.mv_size);
-        counters->swept_len = name.mv_size;
-    }
-    mdb_cursor_close(cursor);
-    return code == MDB_NOTFOUND ? 0 : code;
-}
-
-enum result counters_expire(struct counters *counters, int64_t now, unsigned most,
-                            struct error *error)
-{
-    MDB_txn *transaction;
-    int code = mdb_txn_begin(counters->environment, NULL, 0, &transaction);
-    if (code)
-        return lmdb_error(error, code, "cannot begin");
-    code = sweep(counters, transaction, now, most);
-    if (code) {
-        mdb_txn_abort(transaction);
-        return lmdb_error(error, code, "cannot expire");
-    }
-    code = mdb_txn_commit(transaction);
-    return code ? lmdb_error(error, code, "cannot commit") : OK;
+    return counters_lmdb_size(&counters->local);
 }
 
 enum result counters_sync(struct counters *counters, struct error *error)
 {
-    int code = mdb_env_sync(counters->environment, 1);
-    return code ? lmdb_error(error, code, "cannot sync") : OK;
+    int code = mdb_env_sync(counters->local.environment, 1);
+    return code ? counters_lmdb_error(error, code, "cannot sync") : OK;
 }

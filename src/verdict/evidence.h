@@ -121,6 +121,10 @@ const struct evidence_item *evidence_find(const struct evidence *evidence, enum 
 /* The value of a property ("header", "from"), empty if absent. */
 struct bytes evidence_value(const struct evidence_item *item, const char *type, const char *name);
 
+/* Replaces octets that are no UTF-8 as the JSON below will, in place: what was judged before it was written can be
+ * judged again after it was read. False at the arena's cap. */
+bool evidence_clean(struct arena *arena, struct evidence *evidence) must_check;
+
 /* As JSON, and back. Reading what was written gives the same evidence. */
 void evidence_write(struct json *json, const struct evidence *evidence);
 enum result evidence_read(struct arena *arena, struct bytes json, struct evidence *out,

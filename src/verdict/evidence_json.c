@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Evidence and verdict as JSON, and back: what the ledger keeps and a replay reads. */
-#include "verdict/judge.h"
+/* Evidence as JSON, and back: what the ledger keeps and a replay reads. */
+#include "verdict/evidence.h"
 #include "verdict/json_reader.h"
 
 static void write_strings(struct json *json, const char *key, const struct bytes *strings, size_t count)
@@ -166,53 +166,4 @@ enum result evidence_read(struct arena *arena, struct bytes text, struct evidenc
     for (size_t i = 0; out->dns && i < json_array_size(dns); i++)
         read_dns(&reader, json_array_get(dns, i), &out->dns[out->dns_count++]);
     return json_reader_close(&reader, "evidence", error);
-}
-
-void verdict_write(struct json *json, const struct verdict *verdict)
-{
-    json_begin_object(json);
-    json_member(json, "action", action_name(verdict->action));
-    json_member(json, "trust", trust_class_name(verdict->trust));
-    json_member_integer(json, "code", verdict->code);
-    json_member(json, "enhanced", verdict->enhanced);
-    json_member_bytes(json, "text", verdict->text);
-    json_key(json, "reasons");
-    json_begin_array(json);
-    for (size_t i = 0; i < verdict->reason_count; i++) {
-        json_begin_object(json);
-        json_member(json, "check", check_name(verdict->reasons[i].check));
-        json_member(json, "effect", reason_effect_name(verdict->reasons[i].effect));
-        json_member_bytes(json, "text", verdict->reasons[i].text);
-        json_end_object(json);
-    }
-    json_end_array(json);
-    json_end_object(json);
-}
-
-enum result verdict_read(struct arena *arena, struct bytes text, struct verdict *out,
-                         struct error *error)
-{
-    struct json_reader reader;
-    *out = (struct verdict){0};
-    const json_t *root = json_reader_open(&reader, arena, text);
-    if (!action_parse(json_reader_bytes(&reader, root, "action"), &out->action) ||
-        !trust_class_parse(json_reader_bytes(&reader, root, "trust"), &out->trust) ||
-        !bytes_to_cstring(json_reader_bytes(&reader, root, "enhanced"), out->enhanced,
-                          sizeof(out->enhanced)))
-        reader.malformed = true;
-    out->code = (unsigned)json_reader_integer(&reader, root, "code");
-    out->text = json_reader_bytes(&reader, root, "text");
-    const json_t *reasons = json_reader_array(&reader, root, "reasons");
-    out->reasons = arena_alloc_array(arena, json_array_size(reasons), sizeof(*out->reasons));
-    if (!out->reasons)
-        reader.exhausted = true;
-    for (size_t i = 0; out->reasons && i < json_array_size(reasons); i++) {
-        const json_t *object = json_array_get(reasons, i);
-        struct reason *reason = &out->reasons[out->reason_count++];
-        if (!check_parse(json_reader_bytes(&reader, object, "check"), &reason->check) ||
-            !reason_effect_parse(json_reader_bytes(&reader, object, "effect"), &reason->effect))
-            reader.malformed = true;
-        reason->text = json_reader_bytes(&reader, object, "text");
-    }
-    return json_reader_close(&reader, "verdict", error);
 }

@@ -3,7 +3,7 @@
 
 #include "base/utf8.h"
 #include "message/date.h"
-#include "message/mailbox.h"
+#include "verdict/points.h"
 
 struct ink {
     struct buf *out;
@@ -125,6 +125,81 @@ static void add_verdict(struct ink *ink, const struct verdict *verdict)
     }
 }
 
+/* Signed, and in a column: what speaks against the message first, the strongest first. */
+static void add_contribution(struct ink *ink, const struct contribution *contribution)
+{
+    char points[POINTS_TEXT_SIZE];
+    buf_add_string(ink->out, "  ");
+    set_colour(ink, contribution->points > 0 ? "31" : "32");
+    buf_printf(ink->out, "%7s", points_format(contribution->points, points));
+    set_colour(ink, "0");
+    buf_add_string(ink->out, "  ");
+    add_clean(ink, contribution->name);
+    buf_add_string(ink->out, ": ");
+    add_clean(ink, contribution->text);
+    buf_add_byte(ink->out, '\n');
+}
+
+static void add_contributions(struct ink *ink, const struct verdict *verdict)
+{
+    bool shown[CONTRIBUTIONS_MAX] = {false};
+    size_t count = verdict->contribution_count < CONTRIBUTIONS_MAX ? verdict->contribution_count : CONTRIBUTIONS_MAX;
+    for (size_t n = 0; n < count; n++) {
+        size_t next = count;
+        for (size_t i = 0; i < count; i++)
+            if (!shown[i] &&
+                (next == count || verdict->contributions[i].points > verdict->contributions[next].points))
+                next = i;
+        shown[next] = true;
+        add_contribution(ink, &verdict->contributions[next]);
+    }
+}
+
+static void add_score(struct ink *ink, const struct verdict *verdict)
+{
+    char score[POINTS_TEXT_SIZE], chance[POINTS_TEXT_SIZE], limit[POINTS_TEXT_SIZE];
+    if (verdict->trust_reason.len) {
+        buf_printf(ink->out, "Class: %s. ", trust_class_name(verdict->trust));
+        add_clean(ink, verdict->trust_reason);
+        buf_add_byte(ink->out, '\n');
+    }
+    if (!verdict->scored)
+        return;
+    buf_printf(ink->out, "Score: %s points, junk with %s per cent (junk from %s", points_plain(verdict->score, score),
+               points_percent(verdict->probability, chance), points_plain(verdict->junk_score, limit));
+    if (verdict->quarantine_score)
+        buf_printf(ink->out, ", quarantine from %s", points_plain(verdict->quarantine_score, limit));
+    if (verdict->reject_score)
+        buf_printf(ink->out, ", refused from %s", points_plain(verdict->reject_score, limit));
+    buf_add_string(ink->out, ")\n");
+    add_contributions(ink, verdict);
+}
+
+static void add_shadow(struct ink *ink, const struct shadow *shadow)
+{
+    char score[POINTS_TEXT_SIZE];
+    if (!shadow->policy.len)
+        return;
+    buf_add_string(ink->out, "Shadow: the policy ");
+    add_clean(ink, shadow->policy);
+    buf_printf(ink->out, " would say %s (%s, %s points): ", action_name(shadow->action),
+               trust_class_name(shadow->trust), points_plain(shadow->score, score));
+    add_clean(ink, shadow->text);
+    buf_add_byte(ink->out, '\n');
+}
+
+void explain_write_changes(struct buf *out, const struct counterfactual *changes, size_t count)
+{
+    struct ink ink = {out, false};
+    buf_add_string(out, count ? "What would have changed that, the smallest first:\n"
+                              : "No single change of the evidence would have changed that.\n");
+    for (size_t i = 0; i < count; i++) {
+        buf_add_string(out, "  - ");
+        add_clean(&ink, changes[i].text);
+        buf_add_byte(out, '\n');
+    }
+}
+
 static void add_time(struct ink *ink, int64_t epoch)
 {
     buf_printf(ink->out, "  %-10s ", "received");
@@ -158,95 +233,10 @@ void explain_write(struct buf *out, const struct evidence *evidence, const struc
     for (size_t i = 0; i < evidence->item_count; i++)
         add_item(&ink, &evidence->items[i], i + 1 == evidence->item_count);
     add_verdict(&ink, verdict);
+    add_score(&ink, verdict);
+    add_shadow(&ink, &verdict->shadow);
     if (evidence->dns_count)
         buf_add_string(out, "DNS answers it rests on:\n");
     for (size_t i = 0; i < evidence->dns_count; i++)
         add_dns(&ink, &evidence->dns[i]);
-}
-
-/* Values of Authentication-Results have no quotes of their own: the writer puts those that are due
- * (rfc8601:2.2). An address of SMTP stands in the evidence as it was given. */
-static struct bytes unquoted(struct arena *arena, struct bytes value)
-{
-    struct mailbox mailbox;
-    if (!bytes_starts_with(value, BYTES("\"")) ||
-        mailbox_parse(arena, value, MAILBOX_UTF8 | MAILBOX_LENIENT, &mailbox, NULL) != OK)
-        return value;
-    return arena_printf(arena, BYTES_FMT "@" BYTES_FMT, BYTES_ARG(mailbox.local),
-                        BYTES_ARG(mailbox.domain));
-}
-
-/* SPF and Sender ID say nothing of who in a domain it was, so that the local part is left out
- * (rfc8601:2.7.2, 4). The ledger has it, and so has Received-SPF. */
-static struct bytes authenticated_part(struct arena *arena, enum check check, struct bytes value)
-{
-    if (check == CHECK_SPF || check == CHECK_SENDER_ID)
-        return bytes_skip(value, bytes_rfind_byte(value, '@') + 1);
-    return unquoted(arena, value);
-}
-
-/* Only what is registered for the method may stand in the header (rfc8601:4): every failure of a chain
- * is a fail (rfc8617:4.4, 5.2.1), and no certifier to ask is none (RFC 6212). */
-static enum auth_result registered_result(enum check check, enum auth_result result)
-{
-    if (check == CHECK_ARC)
-        return result == AUTH_NONE || result == AUTH_PASS ? result : AUTH_FAIL;
-    return check == CHECK_VBR && result == AUTH_NEUTRAL ? AUTH_NONE : result;
-}
-
-/* Our own properties are for the ledger; only registered ones stand in the header. */
-static bool copy_properties(struct arena *arena, const struct evidence_item *item,
-                            struct auth_statement *statement)
-{
-    statement->properties =
-        arena_alloc_array(arena, item->property_count, sizeof(*statement->properties));
-    for (size_t i = 0; statement->properties && i < item->property_count; i++) {
-        if (bytes_is(item->properties[i].type, "vouch"))
-            continue;
-        struct auth_property *property = &statement->properties[statement->property_count++];
-        *property = item->properties[i];
-        property->value = authenticated_part(arena, item->check, property->value);
-    }
-    return statement->properties != NULL;
-}
-
-static bool add_statement(struct arena *arena, const struct evidence_item *item, struct bytes method,
-                          struct auth_results *out)
-{
-    struct auth_statement *statement = &out->statements[out->statement_count++];
-    *statement = (struct auth_statement){.method = method,
-                                         .version = 1,
-                                         .result = registered_result(item->check, item->result),
-                                         .reason = item->reason};
-    return copy_properties(arena, item, statement);
-}
-
-static enum result report(struct arena *arena, const struct evidence *evidence, struct bytes authserv_id,
-                          bool of_relays, struct auth_results *out)
-{
-    *out = (struct auth_results){.authserv_id = authserv_id, .version = 1};
-    out->statements = arena_alloc_array(arena, evidence->item_count, sizeof(*out->statements));
-    if (!out->statements)
-        return TEMP;
-    for (size_t i = 0; i < evidence->item_count; i++) {
-        const struct evidence_item *item = &evidence->items[i];
-        struct bytes method = of_relays && item->check == CHECK_UPSTREAM
-                                  ? evidence_value(item, "vouch", "method")
-                                  : bytes_of(check_method(item->check));
-        if (method.len && !add_statement(arena, item, method, out))
-            return TEMP;
-    }
-    return OK;
-}
-
-enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,
-                                 struct bytes authserv_id, struct auth_results *out)
-{
-    return report(arena, evidence, authserv_id, false, out);
-}
-
-enum result explain_sealed_results(struct arena *arena, const struct evidence *evidence,
-                                   struct bytes authserv_id, struct auth_results *out)
-{
-    return report(arena, evidence, authserv_id, true, out);
 }

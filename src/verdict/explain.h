@@ -3,11 +3,14 @@
 #ifndef VOUCH_VERDICT_EXPLAIN_H
 #define VOUCH_VERDICT_EXPLAIN_H
 
-#include "verdict/judge.h"
+#include "verdict/counterfactual.h"
 
 /* Appends the whole story of a message. Control characters of the sender never reach the terminal. */
 void explain_write(struct buf *out, const struct evidence *evidence, const struct verdict *verdict,
                    bool colour);
+
+/* What would have changed the decision (counterfactual.h). */
+void explain_write_changes(struct buf *out, const struct counterfactual *changes, size_t count);
 
 /* Evidence as Authentication-Results: every check that RFC 8601 has a method for. */
 enum result explain_auth_results(struct arena *arena, const struct evidence *evidence,

@@ -19,7 +19,7 @@ enum judge_dmarc { JUDGE_DMARC_OFF, JUDGE_DMARC_MARK, JUDGE_DMARC_ON, JUDGE_DMAR
 
 enum judge_greylist { JUDGE_GREYLIST_OFF, JUDGE_GREYLIST_AUTO, JUDGE_GREYLIST_ON };
 
-/* Points are in hundredths. 5 points are a factor of ten in the odds that a message is junk: its
+/* Points (points.h) are in hundredths. 5 points are a factor of ten in the odds that a message is junk: its
  * probability is 1 / (1 + 10^(-score/5)). */
 
 /* What an answer of a list in DNS counts. */
@@ -79,7 +79,7 @@ struct policy {
     size_t list_count;
     const struct policy_rating *ratings;
     size_t rating_count;
-    const struct policy_rule *rules; /* of the configuration; built-in ones have their own weights */
+    const struct policy_rule *rules; /* of the configuration, and the built-in tests; the first of a name counts */
     size_t rule_count;
 };
 
@@ -103,6 +103,26 @@ struct reason {
     struct bytes text;
 };
 
+/* What a piece of evidence adds to the score. */
+struct contribution {
+    enum check check;
+    size_t item;               /* its index in the evidence; CONTRIBUTION_NO_ITEM: of the whole */
+    int points;                /* never 0 */
+    struct bytes name;         /* "DNSBL_ZEN": capital letters, digits and '_' */
+    struct bytes text;         /* a sentence for people */
+};
+#define CONTRIBUTION_NO_ITEM SIZE_MAX
+enum { CONTRIBUTIONS_MAX = 500 };
+
+/* What another policy would have done, where that is something else. */
+struct shadow {
+    struct bytes policy;       /* its name; empty: there is none, or it agrees */
+    enum action action;
+    enum trust_class trust;
+    int score;
+    struct bytes text;
+};
+
 struct verdict {
     enum action action;
     enum trust_class trust;
@@ -111,11 +131,34 @@ struct verdict {
     struct bytes text;         /* the reply's sentence, without id */
     struct reason *reasons;    /* the deciding one first */
     size_t reason_count;
+    bool judged;               /* by judge(); false: refused before that, or of an older release */
+    bool scored;               /* false: mail that is not looked at (our own, for postmaster) */
+    struct bytes trust_reason; /* why that class */
+    int score;                 /* the sum of the contributions */
+    int probability;           /* that it is junk, in parts of ten thousand */
+    int junk_score, quarantine_score, reject_score; /* of the policy */
+    struct contribution *contributions; /* in the order of the rules */
+    size_t contribution_count;
+    struct shadow shadow;
 };
 
 /* OK, or TEMP when the arena is at its cap (verdict is then a 451 4.3.0 that stands by itself). */
 enum result judge(struct arena *arena, const struct policy *policy,
                   const struct evidence *evidence, struct verdict *out) must_check;
+
+/*
+ * The same for mail that has just come: octets of the evidence that are no UTF-8 are replaced first, as the
+ * ledger's JSON would, so that a replay has the same evidence; and if `shadow` is not NULL, it judges, too, and
+ * verdict->shadow tells where it would have acted otherwise.
+ */
+enum result judge_live(struct arena *arena, const struct policy *policy, const struct policy *shadow,
+                       struct evidence *evidence, struct verdict *out) must_check;
+/* Its second half by itself: fills in verdict->shadow. */
+enum result shadow_compare(struct arena *arena, const struct policy *shadow, const struct evidence *evidence,
+                           struct verdict *verdict) must_check;
+
+/* Whether a reader should take it for junk: it is filed as such, or its score says so. */
+bool verdict_is_junk(const struct verdict *verdict);
 
 void verdict_write(struct json *json, const struct verdict *verdict);
 enum result verdict_read(struct arena *arena, struct bytes json, struct verdict *out,

@@ -25,7 +25,9 @@ static int set_up(void **state)
                              .dmarc = JUDGE_DMARC_ON,
                              .reject_bad_from = true,
                              .junk_folder = true,
-                             .temporary_attempts = 3};
+                             .temporary_attempts = 3,
+                             .junk_score = 500,
+                             .reject_score = 1500};
     return 0;
 }
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * feature: what the filter sees of a message: a set of hashes, each with where its text stands.
+ *
+ * The hashes do not depend on a model: it mixes its own seed in. Two words of equal hash are the same word to
+ * every model; to make such a pair gains a stranger no more than to use the other word would.
+ */
+#ifndef VOUCH_FILTER_FEATURE_H
+#define VOUCH_FILTER_FEATURE_H
+
+#include "filter/filter.h"
+
+enum {
+    FEATURE_TEXT_MAX = 6 * 1024,    /* octets of visible text read for grams */
+    FEATURE_WORDS_TEXT = 8 * 1024,  /* and for words */
+    FEATURE_SOURCE_MAX = 3 * 1024,  /* of decoded HTML source */
+    FEATURE_HEADER_MAX = 16 * 1024, /* of header values, all together */
+    FEATURE_FIELD_MAX = 1000,       /* of one value */
+    FEATURE_TRACE_MAX = 600,        /* of Received */
+    FEATURE_LINKS_MAX = 60,
+    FEATURE_WORD_MAX = 40,          /* octets; what is longer is cut */
+    FEATURE_COUNT_MAX = 16 * 1024,
+    FEATURE_NO_FIELD = 0xffff
+};
+
+struct filter_feature {
+    uint64_t hash;
+    const uint8_t *text; /* in the message, the arena or a literal */
+    uint16_t length;
+    uint16_t field;      /* index of the header field that it stands in, or FEATURE_NO_FIELD */
+    uint8_t component;
+    const char *prefix;  /* "subject", "link", ...; or NULL */
+};
+
+static inline uint64_t feature_mix(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    return x ^ x >> 32;
+}
+
+uint64_t feature_hash(struct bytes text, uint64_t seed);
+
+/* Collects features, each once. What does not fit is left out. */
+struct feature_set {
+    struct filter_feature *list;
+    size_t count, capacity;
+    uint64_t *table; /* open addressing; 0 is empty */
+    size_t mask;
+    enum filter_component component;
+    uint16_t field;
+    const char *prefix;
+};
+
+void feature_add(struct feature_set *set, uint64_t hash, struct bytes text);
+
+/* What reads which part (feature_header.c, feature_text.c). False at the arena's cap. */
+void feature_header(struct feature_set *set, struct arena *arena, const struct message *message);
+void feature_structure(struct feature_set *set, struct arena *arena, const struct readable *readable);
+void feature_grams(struct feature_set *set, struct arena *arena, const struct readable *readable);
+void feature_words(struct feature_set *set, const struct readable *readable);
+
+/* The next word of `rest` as the filter cuts it; empty at the end. */
+struct bytes feature_next_word(struct bytes *rest, bool header);
+
+#endif

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "message/html_text.h"
+
+#include "base/ascii.h"
+#include "base/utf8.h"
+#include "message/html_text_entity.h"
+#include "message/html_text_token.h"
+#include "message/html_text_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHARSET_SEARCHED = 1024 };
+
+struct reader {
+    struct html_text *html;
+    struct html_tokens tokens;
+    struct html_sheet *sheet;  /* NULL: there are no rules */
+    uint32_t link_color;
+    size_t link;               /* index of the link that is open, or NO_LINK */
+    const struct html_element *link_element;
+    bool was_hidden;
+    bool failed;               /* the arena's cap */
+    struct html_tree tree;
+};
+enum { NO_LINK = SIZE_MAX };
+
+/* The attributes that matter, as written; ptr NULL where absent. */
+struct attributes {
+    struct bytes style, class, id, bgcolor, background, color, size, text, link;
+    struct bytes href, src, action, data, name, type, value, content, equiv, dir;
+    bool hidden, handler;
+};
+
+/* --- Text ---------------------------------------------------------------------------------------- */
+
+static struct readable_text *writer(struct reader *r)
+{
+    bool hidden = html_tree_look(&r->tree)->hidden;
+    if (hidden && !r->was_hidden)
+        readable_text_blank(r->html->hidden);
+    r->was_hidden = hidden;
+    return hidden ? r->html->hidden : r->html->visible;
+}
+
+/* Plain text; where lines are kept each "\n" ends one. */
+static void add_plain(struct readable_text *to, struct bytes text, bool lines)
+{
+    struct bytes line;
+    if (!lines) {
+        readable_text_add(to, text);
+        return;
+    }
+    for (bool first = true; bytes_split(&text, '\n', &line); first = false) {
+        if (!first)
+            readable_text_line(to);
+        readable_text_add(to, line);
+    }
+}
+
+static void add_text(struct reader *r, struct bytes text, bool entities)
+{
+    struct readable_text *to = writer(r);
+    bool lines = html_tree_look(&r->tree)->pre;
+    while (text.len) {
+        size_t ampersand = entities ? bytes_find_byte(text, '&') : BYTES_NOT_FOUND;
+        if (ampersand == BYTES_NOT_FOUND) {
+            add_plain(to, text, lines);
+            return;
+        }
+        uint32_t point = '&';
+        size_t length = html_entity_read(bytes_skip(text, ampersand), false, &point);
+        uint8_t octets[4];
+        if (ampersand)
+            add_plain(to, bytes_first(text, ampersand), lines);
+        readable_text_add(to, bytes_from(octets, utf8_encode(point, octets)));
+        text = bytes_skip(text, ampersand + (length ? length : 1));
+        r->html->work++;
+    }
+}
+
+static void break_line(struct reader *r)
+{
+    if (!html_tree_look(&r->tree)->hidden)
+        readable_text_line(r->html->visible);
+    else
+        readable_text_blank(r->html->hidden);
+}
+
+static void separate(struct reader *r)
+{
+    readable_text_blank(html_tree_look(&r->tree)->hidden ? r->html->hidden : r->html->visible);
+}
+
+/* --- Links --------------------------------------------------------------------------------------- */
+
+static void end_link(struct reader *r)
+{
+    if (r->link != NO_LINK)
+        r->html->links[r->link].to = r->html->visible->out->len;
+    r->link = NO_LINK;
+    r->link_element = NULL;
+}
+
+/* The attribute as a URL: what browsers strip is stripped (WHATWG URL 4.4). */
+static struct bytes url_of(struct reader *r, struct bytes value)
+{
+    uint8_t space[HTML_URL_MAX + 4];
+    value = html_entity_decode(value, space, HTML_URL_MAX);
+    while (value.len && value.ptr[0] <= ' ')
+        value = bytes_skip(value, 1);
+    while (value.len && value.ptr[value.len - 1] <= ' ')
+        value.len--;
+    uint8_t *copy = arena_alloc(r->html->arena, value.len);
+    size_t used = 0;
+    if (!copy) {
+        r->failed = true;
+        return (struct bytes){NULL, 0};
+    }
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] != '\t' && value.ptr[i] != '\r' && value.ptr[i] != '\n' && value.ptr[i] != 0)
+            copy[used++] = value.ptr[i];
+    return bytes_from(copy, used);
+}
+
+/* Whether the same image or form has just been seen: newsletters repeat their spacers. */
+static bool repeats(const struct html_text *html, const struct html_link *link)
+{
+    const struct html_link *last = html->link_count ? &html->links[html->link_count - 1] : NULL;
+    return last && link->kind != HTML_LINK && last->kind == link->kind && bytes_equal(last->url, link->url);
+}
+
+/* Its index, or NO_LINK. */
+static size_t add_link(struct reader *r, struct bytes value, enum html_link_kind kind)
+{
+    struct html_text *html = r->html;
+    if (value.len == 0)
+        return NO_LINK;
+    if (html->link_count == html->link_max) {
+        html->cut = true;
+        return NO_LINK;
+    }
+    struct html_link link = {.url = url_of(r, value), .kind = kind};
+    if (link.url.len == 0 || link.url.ptr[0] == '#' || bytes_starts_with_nocase(link.url, BYTES("cid:")) ||
+        repeats(html, &link))
+        return NO_LINK;
+    link.from = link.to = html->visible->out->len;
+    html->script |= bytes_starts_with_nocase(link.url, BYTES("javascript:"));
+    if (kind == HTML_IMAGE && (bytes_starts_with_nocase(link.url, BYTES("http")) ||
+                               bytes_starts_with(link.url, BYTES("//")) || html->base.len))
+        html->remote_image = true;
+    html->links[html->link_count] = link;
+    return html->link_count++;
+}
+
+/* "5; url='http://…'" (WHATWG HTML 4.2.5.3, the refresh state). */
+static struct bytes refresh_target(struct bytes content)
+{
+    size_t at = bytes_find_nocase(content, BYTES("url"));
+    if (at == BYTES_NOT_FOUND)
+        return (struct bytes){NULL, 0};
+    content = bytes_trim(bytes_skip(content, at + 3));
+    if (content.len == 0 || content.ptr[0] != '=')
+        return (struct bytes){NULL, 0};
+    content = bytes_trim(bytes_skip(content, 1));
+    uint8_t quote = content.len ? content.ptr[0] : 0;
+    if (quote != '"' && quote != '\'')
+        return content;
+    content = bytes_skip(content, 1);
+    return bytes_first(content, bytes_find_byte(content, quote));
+}
+
+static void links_of(struct reader *r, unsigned tag, const struct attributes *a)
+{
+    struct html_text *html = r->html;
+    switch (tag) {
+    case HTML_TAG_AREA:
+        add_link(r, a->href, HTML_LINK);
+        break;
+    case HTML_TAG_BASE:
+        if (html->base.len == 0 && a->href.len)
+            html->base = url_of(r, a->href);
+        break;
+    case HTML_TAG_IMG:
+    case HTML_TAG_INPUT:
+        html->images += tag == HTML_TAG_IMG;
+        add_link(r, a->src, HTML_IMAGE);
+        add_link(r, a->action, HTML_FORM);
+        break;
+    case HTML_TAG_FORM:
+        html->form = true; /* fall through */
+    case HTML_TAG_BUTTON:
+        add_link(r, a->action, HTML_FORM);
+        break;
+    case HTML_TAG_IFRAME:
+    case HTML_TAG_FRAME:
+    case HTML_TAG_EMBED:
+    case HTML_TAG_OBJECT:
+        add_link(r, a->src.len ? a->src : a->data, HTML_LINK);
+        break;
+    case HTML_TAG_META:
+        if (bytes_is_nocase(bytes_trim(a->equiv), "refresh")) {
+            html->refresh = true;
+            add_link(r, refresh_target(a->content), HTML_REFRESH);
+        }
+        break;
+    default:
+        break;
+    }
+    if (a->background.len)
+        add_link(r, a->background, HTML_IMAGE);
+}
+
+/* --- Attributes ---------------------------------------------------------------------------------- */
+
+static void keep(struct bytes *attribute, struct bytes value)
+{
+    if (!attribute->ptr) /* the first of a name counts (WHATWG HTML 13.2.5.33) */
+        *attribute = value.ptr ? value : BYTES("");
+}
+
+static void sort_attribute(struct attributes *a, const struct html_attribute *attribute)
+{
+    struct bytes name = attribute->name, value = attribute->value;
+    uint8_t space[12];
+    if (name.len < 2 || name.len > sizeof(space))
+        return;
+    for (size_t i = 0; i < name.len; i++)
+        space[i] = ascii_lower(name.ptr[i]);
+#define IS(word) (name.len == sizeof(word) - 1 && memcmp(space, word, sizeof(word) - 1) == 0)
+    switch (space[0]) {
+    case 'a':
+        if (IS("action"))
+            keep(&a->action, value);
+        break;
+    case 'b':
+        if (IS("bgcolor"))
+            keep(&a->bgcolor, value);
+        else if (IS("background"))
+            keep(&a->background, value);
+        break;
+    case 'c':
+        if (IS("class"))
+            keep(&a->class, value);
+        else if (IS("color"))
+            keep(&a->color, value);
+        else if (IS("content"))
+            keep(&a->content, value);
+        break;
+    case 'd':
+        if (IS("dir"))
+            keep(&a->dir, value);
+        else if (IS("data"))
+            keep(&a->data, value);
+        break;
+    case 'f':
+        if (IS("formaction"))
+            keep(&a->action, value);
+        break;
+    case 'h':
+        if (IS("href"))
+            keep(&a->href, value);
+        else if (IS("hidden"))
+            a->hidden = true;
+        else if (IS("http-equiv"))
+            keep(&a->equiv, value);
+        break;
+    case 'i':
+        if (IS("id"))
+            keep(&a->id, value);
+        break;
+    case 'l':
+        if (IS("link"))
+            keep(&a->link, value);
+        break;
+    case 'o':
+        a->handler |= space[1] == 'n' && name.len > 4;
+        break;
+    case 's':
+        if (IS("style"))
+            keep(&a->style, value);
+        else if (IS("src"))
+            keep(&a->src, value);
+        else if (IS("size"))
+            keep(&a->size, value);
+        break;
+    case 't':
+        if (IS("text"))
+            keep(&a->text, value);
+        else if (IS("type"))
+            keep(&a->type, value);
+        break;
+    case 'v':
+        if (IS("value"))
+            keep(&a->value, value);
+        break;
+    default:
+        break;
+    }
+#undef IS
+}
+
+/* The size of <font size=…> (WHATWG HTML 15.3.4). */
+static float font_size(struct bytes size)
+{
+    static const float px[] = {10, 10, 13, 16, 18, 24, 32, 48};
+    struct bytes unit;
+    float number;
+    size = bytes_trim(size);
+    if (!html_number(size, &number, &unit))
+        return 0;
+    if (size.ptr[0] == '+' || size.ptr[0] == '-')
+        number += 3;
+    return px[number < 1 ? 1 : number > 7 ? 7 : (unsigned)number];
+}
+
+static void hint_color(struct html_style *style, uint32_t property, uint32_t *to, struct bytes value)
+{
+    if (!value.len)
+        return;
+    *to = html_color_of_attribute(value);
+    style->set |= property;
+}
+
+/* What attributes say before style sheets do (WHATWG HTML 15.2). */
+static void presentation(struct reader *r, unsigned tag, const struct attributes *a, struct html_style *style)
+{
+    if (tag == HTML_TAG_FONT)
+        hint_color(style, HTML_COLOR, &style->color, a->color);
+    if (tag == HTML_TAG_FONT && a->size.len && font_size(a->size) > 0) {
+        style->set |= HTML_SIZE;
+        style->size = font_size(a->size);
+    }
+    if (tag == HTML_TAG_BODY) {
+        hint_color(style, HTML_COLOR, &style->color, a->text);
+        if (a->link.len)
+            r->link_color = html_color_of_attribute(a->link);
+    }
+    hint_color(style, HTML_GROUND, &style->ground, a->bgcolor);
+    if (a->background.len) {
+        style->set |= HTML_GROUND;
+        style->ground = HTML_UNKNOWN_COLOR;
+    }
+    if (tag == HTML_TAG_A && a->href.len) {
+        style->set |= HTML_COLOR;
+        style->color = r->link_color;
+    }
+    if (a->hidden || tag == HTML_TAG_TEMPLATE) {
+        style->set |= HTML_DISPLAY;
+        style->display = HTML_NONE;
+    }
+    if (tag == HTML_TAG_PRE || tag == HTML_TAG_LISTING || tag == HTML_TAG_XMP || tag == HTML_TAG_PLAINTEXT) {
+        style->set |= HTML_PRE;
+        style->on |= HTML_PRE;
+    }
+}
+
+static struct html_style style_of(struct reader *r, unsigned tag, const struct attributes *a)
+{
+    struct html_style style = {0};
+    presentation(r, tag, a, &style);
+    if (r->sheet)
+        html_sheet_apply(r->sheet, html_tag_name(tag), a->class, a->id, &style);
+    if (a->style.len) {
+        uint8_t space[HTML_URL_MAX + 4];
+        html_style_read(&style, html_entity_decode(a->style, space, bytes_find_byte(a->style, '&') == BYTES_NOT_FOUND
+                                                                        ? a->style.len
+                                                                        : HTML_URL_MAX));
+    }
+    bool backwards = bytes_is_nocase(a->dir, "rtl") && tag == HTML_TAG_BDO;
+    r->html->reversed |= backwards || (style.set & style.on & HTML_OVERRIDE) != 0;
+    r->html->remote_image |= (style.set & style.on & HTML_REMOTE) != 0;
+    return style;
+}
+
+/* --- Tags ---------------------------------------------------------------------------------------- */
+
+static void on_closed(void *context, const struct html_element *element)
+{
+    struct reader *r = context;
+    if (element == r->link_element)
+        end_link(r);
+    if (element->look.hidden)
+        return;
+    if (element->breaks)
+        readable_text_line(r->html->visible);
+    else if (html_tag_flags(element->tag) & HTML_TAG_IS_CELL)
+        readable_text_blank(r->html->visible);
+}
+
+/* What stands between the tags of an element whose content is no markup. */
+static void raw_content(struct reader *r, unsigned tag, struct bytes name)
+{
+    struct bytes content = html_tokens_raw(&r->tokens, name);
+    if (tag == HTML_TAG_TEXTAREA || tag == HTML_TAG_XMP)
+        add_text(r, content, tag == HTML_TAG_TEXTAREA);
+}
+
+static bool is_button(const struct attributes *a)
+{
+    return bytes_is_nocase(a->type, "submit") || bytes_is_nocase(a->type, "button") || bytes_is_nocase(a->type, "reset");
+}
+
+/* <html>, <head> and <body> are there whatever comes; their styles are those of all. */
+static void open_root(struct reader *r, unsigned tag, const struct attributes *a)
+{
+    struct html_style style = style_of(r, tag, a);
+    r->tree.root = html_look_within(&r->tree, &r->tree.root, &style);
+    links_of(r, tag, a);
+}
+
+static void on_start(struct reader *r, const struct html_token *token)
+{
+    unsigned tag = html_tag_of(token->text), flags = html_tag_flags(tag);
+    struct attributes a;
+    memset(&a, 0, sizeof(a));
+    for (size_t i = 0; i < token->attribute_count; i++)
+        sort_attribute(&a, &token->attributes[i]);
+    r->html->tags++;
+    r->html->work += token->attribute_count;
+    r->html->script |= a.handler || tag == HTML_TAG_SCRIPT;
+    if (tag == HTML_TAG_HTML || tag == HTML_TAG_HEAD || tag == HTML_TAG_BODY) {
+        open_root(r, tag, &a);
+        return;
+    }
+    html_tree_imply_ends(&r->tree, tag);
+    links_of(r, tag, &a);
+    if (tag == HTML_TAG_BR) {
+        break_line(r);
+        return;
+    }
+    struct html_style style = style_of(r, tag, &a);
+    bool breaks = (flags & HTML_TAG_IS_BLOCK) != 0;
+    if (style.set & HTML_DISPLAY)
+        breaks = style.display == HTML_BLOCK || (breaks && style.display != HTML_INLINE);
+    if (breaks)
+        break_line(r);
+    else if (flags & HTML_TAG_IS_CELL)
+        separate(r);
+    if (flags & HTML_TAG_VOID) {
+        if (tag == HTML_TAG_INPUT && is_button(&a)) {
+            separate(r);
+            add_text(r, a.value, true);
+            separate(r);
+        }
+        return;
+    }
+    struct html_element *element = html_tree_open(&r->tree, tag, &style);
+    if (element)
+        element->breaks = breaks;
+    if (tag == HTML_TAG_A && a.href.len) {
+        r->link = add_link(r, a.href, HTML_LINK);
+        r->link_element = element;
+    }
+    if (tag == HTML_TAG_PLAINTEXT) {
+        add_text(r, bytes_skip(r->tokens.document, r->tokens.position), false);
+        r->tokens.position = r->tokens.document.len;
+    } else if (flags & HTML_TAG_RAW) {
+        raw_content(r, tag, token->text);
+    }
+}
+
+static void on_end(struct reader *r, const struct html_token *token)
+{
+    unsigned tag = html_tag_of(token->text);
+    r->html->tags++;
+    if (tag == HTML_TAG_BR || tag == HTML_TAG_P)
+        break_line(r); /* 13.2.6.4.7: </br> is <br>, </p> without <p> an empty one */
+    if (tag != HTML_TAG_HTML && tag != HTML_TAG_HEAD && tag != HTML_TAG_BODY && tag != HTML_TAG_BR)
+        html_tree_close(&r->tree, tag);
+    if (tag == HTML_TAG_A)
+        end_link(r);
+}
+
+static void on_token(struct reader *r, const struct html_token *token)
+{
+    switch (token->kind) {
+    case HTML_TEXT:
+        add_text(r, token->text, true);
+        break;
+    case HTML_START:
+        on_start(r, token);
+        break;
+    case HTML_END:
+        on_end(r, token);
+        break;
+    case HTML_COMMENT:
+        if (!html_tree_look(&r->tree)->hidden)
+            readable_text_comment(r->html->visible);
+        break;
+    }
+}
+
+/* --- The document -------------------------------------------------------------------------------- */
+
+/* The next <style>, comments passed over; false if there is none. */
+static bool next_sheet(struct html_tokens *tokens, struct bytes *css)
+{
+    struct bytes document = tokens->document;
+    for (;;) {
+        size_t at = bytes_find_byte(bytes_skip(document, tokens->position), '<');
+        if (at == BYTES_NOT_FOUND)
+            return false;
+        tokens->position += at;
+        struct bytes rest = bytes_skip(document, tokens->position);
+        if (bytes_starts_with(rest, BYTES("<!--"))) {
+            struct html_token comment;
+            html_tokens_next(tokens, &comment);
+        } else if (bytes_starts_with_nocase(rest, BYTES("<style"))) {
+            size_t end = bytes_find_byte(rest, '>');
+            if (end == BYTES_NOT_FOUND)
+                return false;
+            tokens->position += end + 1;
+            *css = html_tokens_raw(tokens, BYTES("style"));
+            return true;
+        } else {
+            tokens->position++;
+        }
+    }
+}
+
+/* Style sheets count wherever they stand, so they are read before all else. */
+static bool read_sheets(struct reader *r)
+{
+    struct html_tokens tokens = {.document = r->tokens.document};
+    struct bytes css;
+    while (next_sheet(&tokens, &css)) {
+        if (!r->sheet)
+            r->sheet = arena_new(r->html->arena, struct html_sheet);
+        if (!r->sheet)
+            return false;
+        html_sheet_read(r->sheet, css);
+    }
+    r->tree.doubtful = r->sheet && r->sheet->doubtful;
+    return true;
+}
+
+enum result html_text_read(struct html_text *html, struct bytes document)
+{
+    struct reader *r = malloc(sizeof(*r));
+    struct html_token token;
+    if (!r)
+        return TEMP;
+    r->html = html;
+    r->tokens = (struct html_tokens){.document = document};
+    r->sheet = NULL;
+    r->link_color = 0x0000ee;
+    r->link = NO_LINK;
+    r->link_element = NULL;
+    r->was_hidden = false;
+    html_tree_init(&r->tree);
+    r->tree.closed = on_closed;
+    r->tree.context = r;
+    r->failed = !read_sheets(r);
+    while (!r->failed && html_tokens_next(&r->tokens, &token)) {
+        on_token(r, &token);
+        html->work++;
+    }
+    end_link(r);
+    html->work += r->tree.work;
+    enum result result = r->failed ? TEMP : OK;
+    free(r);
+    return result;
+}
+
+struct bytes html_text_charset(struct bytes document)
+{
+    struct html_tokens tokens = {.document = bytes_first(document, CHARSET_SEARCHED)};
+    struct html_token token;
+    while (html_tokens_next(&tokens, &token)) {
+        if (token.kind != HTML_START || !bytes_is_nocase(token.text, "meta"))
+            continue;
+        const struct html_attribute *charset = html_token_attribute(&token, "charset");
+        if (charset)
+            return bytes_trim(charset->value);
+        const struct html_attribute *content = html_token_attribute(&token, "content");
+        size_t at = content ? bytes_find_nocase(content->value, BYTES("charset=")) : BYTES_NOT_FOUND;
+        if (at == BYTES_NOT_FOUND)
+            continue;
+        struct bytes name = bytes_skip(content->value, at + 8);
+        size_t end = 0;
+        while (end < name.len && !html_is_space(name.ptr[end]) && name.ptr[end] != ';')
+            end++;
+        return bytes_first(name, end);
+    }
+    return (struct bytes){NULL, 0};
+}

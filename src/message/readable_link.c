@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* readable_link: the links of a message: those that HTML gave, and URLs in the text that is seen. */
+#include "message/readable_private.h"
+#include "message/url.h"
+
+#include <string.h>
+
+struct listing {
+    struct reading *reading;
+    struct readable_link *links;
+    size_t count;
+};
+
+/* Sets all that the URL itself says. NONE if it leads nowhere. */
+static enum result read_url(struct arena *arena, struct bytes url, struct readable_link *link)
+{
+    struct url parsed;
+    enum result result = url_parse(arena, url, &parsed);
+    if (result != OK)
+        return result;
+    link->url = bytes_first(url, READABLE_URL_MAX);
+    link->scheme = parsed.scheme;
+    link->host = parsed.host;
+    link->obfuscated = parsed.obfuscated;
+    return OK;
+}
+
+static enum result add_html(struct listing *l, const struct html_link *from)
+{
+    struct reading *r = l->reading;
+    struct readable_link link = {.html = true, .image = from->kind == HTML_IMAGE, .form = from->kind == HTML_FORM};
+    struct bytes url = from->url;
+    if (r->base.len && url_resolve(r->arena, r->base, url, &url) == TEMP)
+        return TEMP;
+    enum result result = read_url(r->arena, url, &link);
+    if (result != OK)
+        return result;
+    link.text = bytes_trim(bytes_slice(r->out->text, from->from, from->to));
+    if (link.text.len == 0)
+        link.text = (struct bytes){NULL, 0};
+    l->links[l->count++] = link;
+    return OK;
+}
+
+/* Whether a link of HTML that shows this very place leads to that host anyhow. */
+static bool is_known(const struct reading *r, const struct listing *l, size_t html, size_t *next, size_t position,
+                     struct bytes host)
+{
+    while (*next < html && l->links[*next].text.ptr + l->links[*next].text.len <= r->out->text.ptr + position)
+        ++*next;
+    if (*next == html || !l->links[*next].text.ptr || l->links[*next].text.ptr > r->out->text.ptr + position)
+        return false;
+    return bytes_equal(l->links[*next].host, host);
+}
+
+/* Newsletters and quoted mail repeat theirs. */
+static bool repeats(const struct listing *l, size_t from, struct bytes url)
+{
+    enum { LOOKED_BACK = 8 };
+    for (size_t i = l->count; i > from && l->count - i < LOOKED_BACK; i--)
+        if (bytes_equal(l->links[i - 1].url, url))
+            return true;
+    return false;
+}
+
+static enum result add_text(struct listing *l)
+{
+    struct reading *r = l->reading;
+    size_t position = 0, html = l->count, next = 0;
+    struct bytes url;
+    while (url_find(r->out->text, &position, &url)) {
+        struct readable_link link = {0};
+        if (repeats(l, html, url))
+            continue;
+        if (l->count == READABLE_LINKS_MAX) {
+            r->out->flags |= READABLE_CUT;
+            return OK;
+        }
+        bool bare = bytes_find_byte(bytes_first(url, 8), ':') == BYTES_NOT_FOUND;
+        struct bytes whole = url;
+        if (bare) {
+            struct bytes pieces[] = {BYTES("http://"), url};
+            whole = arena_concat(r->arena, pieces, countof(pieces));
+            if (!whole.ptr)
+                return TEMP;
+        }
+        enum result result = read_url(r->arena, whole, &link);
+        if (result == TEMP)
+            return TEMP;
+        link.url = bytes_first(url, READABLE_URL_MAX);
+        if (result == OK && !is_known(r, l, html, &next, (size_t)(url.ptr - r->out->text.ptr), link.host))
+            l->links[l->count++] = link;
+    }
+    return OK;
+}
+
+enum result readable_links_make(struct reading *r)
+{
+    struct bytes url;
+    size_t position = 0;
+    bool any = r->link_count > 0 || url_find(r->out->text, &position, &url);
+    struct listing l = {.reading = r};
+    if (!any)
+        return OK;
+    l.links = arena_alloc_array(r->arena, READABLE_LINKS_MAX, sizeof(*l.links));
+    if (!l.links)
+        return TEMP;
+    for (size_t i = 0; i < r->link_count; i++)
+        if (add_html(&l, &r->links[i]) == TEMP)
+            return TEMP;
+    if (add_text(&l) == TEMP)
+        return TEMP;
+    r->out->links = l.links;
+    r->out->link_count = l.count;
+    return OK;
+}
