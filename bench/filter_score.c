@@ -150,7 +150,7 @@ static void measure(struct arena *arena, struct filter_model *model, const char 
         best_classify = spent.classify < best_classify ? spent.classify : best_classify;
         best = spent.features + spent.classify < best ? spent.features + spent.classify : best;
     }
-    printf("speed messages=%zu octets=%zu known=%zu features=%zu mime_us=%.2f features_us=%.2f classify_us=%.2f "
+    printf("speed messages=%zu octets=%zu known=%zu count=%zu mime_us=%.2f features_us=%.2f classify_us=%.2f "
            "filter_us=%.2f\n",
            count, octets / count, filter_model_used(model), spent.feature_count / count, best_mime * 1e6 / count,
            best_features * 1e6 / count, best_classify * 1e6 / count, best * 1e6 / count);

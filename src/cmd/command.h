@@ -29,6 +29,7 @@ int demo_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int log_command(int argc, char **argv);
+int replay_command(int argc, char **argv);
 int lint_command(int argc, char **argv);
 int spf_check_command(int argc, char **argv);
 int spf_wizard_command(int argc, char **argv);
@@ -78,6 +79,17 @@ int user_del_command(int argc, char **argv);
 int user_list_command(int argc, char **argv);
 int user_check_command(int argc, char **argv);
 int user_release_command(int argc, char **argv);
+int train_command(int argc, char **argv);
+int contacts_list_command(int argc, char **argv);
+int contacts_add_command(int argc, char **argv);
+int contacts_remove_command(int argc, char **argv);
+int greylist_list_command(int argc, char **argv);
+int greylist_release_command(int argc, char **argv);
+int reputation_show_command(int argc, char **argv);
+int reputation_forget_command(int argc, char **argv);
+int reputation_complain_command(int argc, char **argv);
+int rule_test_command(int argc, char **argv);
+int rule_list_command(int argc, char **argv);
 int role_command(int argc, char **argv);
 
 #endif

@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vouch explain, vouch log: what the ledger knows. */
-#include "state/ledger.h"
-
-#include "base/json.h"
+/* vouch log: what came in. */
 #include "cmd/command.h"
+#include "cmd/ledger_file.h"
 #include "cmd/moment.h"
 #include "cmd/world.h"
-#include "verdict/explain.h"
+#include "verdict/judge.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-static const char explain_usage[] =
-    "usage: vouch explain [--ledger FILE] [--config FILE] [--json] ID\n"
-    "\n"
-    "Tells the whole story of one message: who sent it, what every check found, on which DNS answers it\n"
-    "rests, and why the verdict is what it is. The beginning of an id is enough.\n"
-    "\n"
-    "  --ledger FILE    the ledger (default: ledger.sqlite in the configuration's data directory)\n"
-    "  --config FILE    the gateway's configuration (default: /etc/vouch/vouch.conf)\n"
-    "  --json           for machines\n"
-    "\n"
-    "examples:\n"
-    "  vouch explain 1m0v0zw7tr800\n"
-    "  vouch explain --json 1m0v0zw7\n"
-    "\n"
-    "exit status: 0 found, 1 no such message, 2 usage, 3 the ledger cannot be read now\n";
 
 static const char log_usage[] =
     "usage: vouch log [filters] [--json]\n"
@@ -54,124 +33,6 @@ static const char log_usage[] =
     "\n"
     "exit status: 0 something was found, 1 nothing, 2 usage, 3 the ledger cannot be read now\n";
 
-struct place {
-    const char *ledger, *config;
-};
-
-/* The ledger's file: as given, or where the configuration has its data. */
-static struct ledger *open_ledger(const struct place *place, struct arena *arena, int *status)
-{
-    struct ledger *ledger = NULL;
-    struct error error;
-    const char *file = place->ledger;
-    if (!file) {
-        struct config config;
-        struct buf errors;
-        buf_init(&errors, 64 * 1024);
-        const char *name = place->config ? place->config : "/etc/vouch/vouch.conf";
-        if (config_load(arena, name, &config, &errors) == OK)
-            file = arena_string(arena, arena_printf(arena, "%s/ledger.sqlite", config.data_directory));
-        else
-            fprintf(stderr, BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
-        buf_free(&errors);
-        if (!file) {
-            *status = EXIT_USAGE;
-            return NULL;
-        }
-    }
-    enum result result = ledger_open(file, LEDGER_READ, &ledger, &error);
-    if (result != OK) {
-        fprintf(stderr, "vouch: %s\n", error.text);
-        *status = result == NONE ? EXIT_NEGATIVE : EXIT_TEMPORARY;
-    }
-    return ledger;
-}
-
-static void entry_json(struct json *json, const struct ledger_entry *entry)
-{
-    json_begin_object(json);
-    json_member_bytes(json, "id", entry->id);
-    json_member_integer(json, "received_at", entry->received_at);
-    json_member_bytes(json, "client", entry->client);
-    json_member_bytes(json, "mail_from", entry->sender);
-    json_member_bytes(json, "header_from", entry->header_from);
-    json_key(json, "recipients");
-    json_begin_array(json);
-    for (size_t i = 0; i < entry->recipient_count; i++)
-        json_add_bytes(json, entry->recipients[i]);
-    json_end_array(json);
-    json_member_bytes(json, "action", entry->action);
-    json_member_bytes(json, "trust", entry->trust);
-    json_member_integer(json, "code", entry->code);
-    json_member_bytes(json, "policy", entry->policy);
-    json_member_bytes(json, "delivery", entry->delivery);
-}
-
-static bool print_entry(struct arena *arena, const struct ledger_entry *entry, bool as_json)
-{
-    struct evidence evidence;
-    struct verdict verdict;
-    struct error error;
-    struct buf out;
-    buf_init(&out, 16 << 20);
-    if (evidence_read(arena, entry->evidence, &evidence, &error) != OK ||
-        verdict_read(arena, entry->verdict, &verdict, &error) != OK) {
-        fprintf(stderr, "vouch explain: %s\n", error.text);
-        return false;
-    }
-    if (as_json) {
-        struct json json = json_into(&out);
-        entry_json(&json, entry);
-        json_key(&json, "verdict");
-        verdict_write(&json, &verdict);
-        json_key(&json, "evidence");
-        evidence_write(&json, &evidence);
-        json_end_object(&json);
-        buf_add_byte(&out, '\n');
-    } else {
-        explain_write(&out, &evidence, &verdict, world_has_colour());
-        buf_printf(&out, "Policy: " BYTES_FMT "; answered %u", BYTES_ARG(entry->policy), entry->code);
-        if (entry->delivery.len)
-            buf_printf(&out, "; delivery: " BYTES_FMT, BYTES_ARG(entry->delivery));
-        buf_add_byte(&out, '\n');
-    }
-    world_print(&out);
-    return true;
-}
-
-int explain_command(int argc, char **argv)
-{
-    struct place place = {0};
-    bool json = false;
-    const struct argument table[] = {{"--ledger", &place.ledger, NULL},
-                                     {"--config", &place.config, NULL},
-                                     {"--json", NULL, &json}};
-    struct arguments arguments = {"explain", explain_usage, table, countof(table), {NULL}, 0};
-    int status = arguments_read(&arguments, argc, argv);
-    if (status >= 0)
-        return status;
-    if (arguments.position_count != 1 || !*arguments.positions[0])
-        return arguments_fail(&arguments, "wants the id of a message, as in the reply, headers and log");
-    struct arena *arena = arena_create(256 << 20);
-    struct ledger *ledger = arena ? open_ledger(&place, arena, &status) : NULL;
-    if (ledger) {
-        struct ledger_entry entry;
-        struct error error;
-        enum result result =
-            ledger_find(ledger, arena, bytes_of(arguments.positions[0]), &entry, &error);
-        status = EXIT_FINE;
-        if (result != OK) {
-            fprintf(stderr, "vouch explain: %s\n", error.text);
-            status = result == TEMP ? EXIT_TEMPORARY : EXIT_NEGATIVE;
-        } else if (!print_entry(arena, &entry, json)) {
-            status = EXIT_NEGATIVE;
-        }
-    }
-    ledger_close(ledger);
-    arena_destroy(arena);
-    return status;
-}
-
 struct listing {
     bool json;
     size_t count;
@@ -185,7 +46,7 @@ static bool list_entry(void *context, const struct ledger_entry *entry)
     listing->count++;
     if (listing->json) {
         struct json json = json_into(&out);
-        entry_json(&json, entry);
+        ledger_file_entry_json(&json, entry);
         json_end_object(&json);
     } else {
         char when[32];
@@ -210,7 +71,7 @@ static bool list_entry(void *context, const struct ledger_entry *entry)
 
 int log_command(int argc, char **argv)
 {
-    struct place place = {0};
+    struct ledger_place place = {0};
     struct listing listing = {0};
     const char *sender = NULL, *recipient = NULL, *client = NULL, *action = NULL;
     const char *since = NULL, *until = NULL, *last = NULL, *now_text = NULL;
@@ -246,7 +107,7 @@ int log_command(int argc, char **argv)
         return arguments_fail(&arguments, "--client wants an IP address, not '%s'", client);
     filter.most = (unsigned)most;
     struct arena *arena = arena_create(256 << 20);
-    struct ledger *ledger = arena ? open_ledger(&place, arena, &status) : NULL;
+    struct ledger *ledger = arena ? ledger_file_open(&place, arena, &status) : NULL;
     if (ledger) {
         struct error error;
         enum result result = ledger_select(ledger, &filter, list_entry, &listing, &error);

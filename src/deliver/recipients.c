@@ -130,6 +130,10 @@ static void add_destination(struct expansion *expansion, const struct place *pla
                         const struct user *user, struct bytes name)
 {
     struct recipient_lookup *out = expansion->out;
+    if (user && user->trap) {
+        out->trap = true;
+        return;
+    }
     struct bytes address = new_address(expansion, name, place->name);
     if (!address.ptr)
         return;
@@ -270,11 +274,12 @@ static bool expand_target(struct expansion *expansion, const struct place *place
 {
     struct meaning meaning;
     size_t before = expansion->out->destination_count;
+    bool trapped = expansion->out->trap;
     if (!recipients_meaning(expansion->recipients, expansion->arena, place, target, &meaning))
         return false;
     add_meaning(expansion, &meaning);
     follow(expansion);
-    return expansion->exhausted || expansion->out->destination_count > before;
+    return expansion->exhausted || expansion->out->destination_count > before || (expansion->out->trap && !trapped);
 }
 
 static bool expand(struct expansion *expansion, const struct place *place, struct bytes local)
@@ -284,13 +289,15 @@ static bool expand(struct expansion *expansion, const struct place *place, struc
         return false;
     add_meaning(expansion, &meaning);
     follow(expansion);
-    return expansion->exhausted || expansion->out->destination_count > 0;
+    return expansion->exhausted || expansion->out->destination_count > 0 || expansion->out->trap;
 }
 
 static enum result end_expansion(struct expansion *expansion)
 {
     map_destroy(expansion->steps, NULL);
     map_destroy(expansion->known, NULL);
+    /* Who stands beside a trap in an alias gets the mail. */
+    expansion->out->trap &= expansion->out->destination_count == 0;
     return expansion->exhausted || arena_exhausted(expansion->arena) ? TEMP : OK;
 }
 
@@ -315,9 +322,11 @@ static bool is_role_name(struct bytes local)
 static void expand_role(struct expansion *expansion, const struct place *place)
 {
     struct bytes postmaster = expansion->recipients->postmaster;
-    if (postmaster.len && expand_target(expansion, place, postmaster))
+    const struct recipient_lookup *out = expansion->out;
+    /* A trap is nowhere. */
+    if (postmaster.len && expand_target(expansion, place, postmaster) && (out->destination_count || expansion->exhausted))
         return;
-    if (expand(expansion, place, BYTES("postmaster")))
+    if (expand(expansion, place, BYTES("postmaster")) && (out->destination_count || expansion->exhausted))
         return;
     add_destination(expansion, place, NULL, BYTES("postmaster"));
 }

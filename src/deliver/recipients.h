@@ -6,7 +6,8 @@
  * An immutable table: a reload builds a new one and drops the old one, so a broken file never
  * replaces one that works.
  *
- * The recipients file holds a user a line: `user [quota=1G] [policy=NAME] [maildir=/path]`.
+ * The recipients file holds a user a line: `user [quota=1G] [policy=NAME] [maildir=/path]`, or `user trap`: an address
+ * that nobody has, and whose mail nobody gets; who writes to it tells of himself.
  * The aliases file holds `alias: target, target`; a target is a user or alias of the same domain, or
  * a whole address, of one of our domains or elsewhere (which forwards). '#' begins a comment in both.
  *
@@ -53,6 +54,7 @@ struct recipient_lookup {
     struct destination *destinations; /* several for an alias; each once */
     size_t destination_count;
     bool relay;            /* a domain that we are backup MX for */
+    bool trap;             /* RECIPIENT_HERE without destinations: traps only */
     struct bytes list;     /* RECIPIENT_LIST: the section's name */
 };
 

@@ -88,7 +88,9 @@ static void read_user_option(struct loading *loading, struct user *user, struct 
     size_t equals = bytes_find_byte(option, '=');
     struct bytes key = bytes_first(option, equals), value = bytes_skip(option, equals + 1);
     char name[128];
-    if (equals == BYTES_NOT_FOUND) {
+    if (bytes_is(option, "trap")) {
+        user->trap = true;
+    } else if (equals == BYTES_NOT_FOUND) {
         recipients_fault(loading, "'" BYTES_FMT "' is not key=value", BYTES_ARG(option));
     } else if (bytes_is(key, "quota")) {
         user->has_quota = true;
@@ -108,7 +110,7 @@ static void read_user_option(struct loading *loading, struct user *user, struct 
             recipients_fault(loading, "maildir '" BYTES_FMT "' lies outside of " BYTES_FMT
                   ", where `deliver` lets the store write", BYTES_ARG(value), BYTES_ARG(loading->base));
     } else {
-        recipients_fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir)", BYTES_ARG(key));
+        recipients_fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir; and trap)", BYTES_ARG(key));
     }
 }
 
@@ -128,6 +130,9 @@ static void read_user(struct loading *loading, struct map *users, struct bytes l
     *user = (struct user){.name = name};
     for (struct bytes word = next_word(&line); word.len; word = next_word(&line))
         read_user_option(loading, user, word, config);
+    if (user->trap && (bytes_is_nocase(name, "postmaster") || bytes_is_nocase(name, "abuse")))
+        recipients_fault(loading, "'" BYTES_FMT "' must get its mail (rfc5321:4.5.1, rfc2142:4), it cannot be a trap",
+                         BYTES_ARG(name));
     recipients_insert(loading, users, name, user);
 }
 

@@ -13,6 +13,7 @@ struct user {
     struct bytes maildir;  /* empty: the domain's template */
     uint64_t quota;
     bool has_quota;
+    bool trap;             /* nobody's: mail to it comes to rest nowhere */
 };
 
 struct alias {

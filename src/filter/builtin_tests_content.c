@@ -78,8 +78,7 @@ bool builtin_mime_broken(struct builtin_look *look)
 bool builtin_mime_malformed(struct builtin_look *look)
 {
     static const enum mime_flag wrong[] = {MIME_TOO_DEEP, MIME_TOO_MANY_PARTS, MIME_NO_BOUNDARY, MIME_NO_PARTS,
-                                           MIME_BAD_LINE, MIME_DUPLICATE_FIELD, MIME_BAD_TYPE, MIME_BAD_ENCODING,
-                                           MIME_BAD_DATA};
+                                           MIME_DUPLICATE_FIELD, MIME_BAD_TYPE, MIME_BAD_ENCODING, MIME_BAD_DATA};
     const struct mime *mime = look->readable->mime;
     for (size_t i = 0; mime && i < countof(wrong); i++)
         if (mime->flags & wrong[i]) {

@@ -11,26 +11,38 @@
 #include "filter/filter.h"
 
 enum {
-    FEATURE_TEXT_MAX = 6 * 1024,    /* octets of visible text read for grams */
+    FEATURE_TEXT_MAX = 3 * 1024,    /* octets of visible text read for grams */
     FEATURE_WORDS_TEXT = 8 * 1024,  /* and for words */
-    FEATURE_SOURCE_MAX = 3 * 1024,  /* of decoded HTML source */
+    FEATURE_SOURCE_MAX = 2 * 1024,  /* of decoded HTML source */
     FEATURE_HEADER_MAX = 16 * 1024, /* of header values, all together */
     FEATURE_FIELD_MAX = 1000,       /* of one value */
     FEATURE_TRACE_MAX = 600,        /* of Received */
     FEATURE_LINKS_MAX = 60,
     FEATURE_WORD_MAX = 40,          /* octets; what is longer is cut */
-    FEATURE_COUNT_MAX = 16 * 1024,
+    FEATURE_HEADER_COUNT = 3 * 1024, /* features of each view; one cannot crowd out another */
+    FEATURE_GRAMS_COUNT = 5 * 1024,
+    FEATURE_WORDS_COUNT = 4 * 1024,
+    FEATURE_COUNT_MAX = FEATURE_HEADER_COUNT + FEATURE_GRAMS_COUNT + FEATURE_WORDS_COUNT,
     FEATURE_NO_FIELD = 0xffff
 };
 
 struct filter_feature {
     uint64_t hash;
     const uint8_t *text; /* in the message, the arena or a literal */
-    uint16_t length;
     uint16_t field;      /* index of the header field that it stands in, or FEATURE_NO_FIELD */
+    uint8_t length;
     uint8_t component;
-    const char *prefix;  /* "subject", "link", ...; or NULL */
+    uint8_t prefix;      /* of enum feature_prefix */
 };
+
+enum feature_prefix {
+    FEATURE_NO_PREFIX,
+    FEATURE_SUBJECT,
+    FEATURE_LINK,
+    FEATURE_PATH,
+    FEATURE_STRUCTURE
+};
+const char *feature_prefix_name(unsigned prefix); /* "" where there is none */
 
 static inline uint64_t feature_mix(uint64_t x)
 {
@@ -46,12 +58,13 @@ uint64_t feature_hash(struct bytes text, uint64_t seed);
 /* Collects features, each once. What does not fit is left out. */
 struct feature_set {
     struct filter_feature *list;
-    size_t count, capacity;
-    uint64_t *table; /* open addressing; 0 is empty */
+    size_t count, limit;
+    uint16_t *table; /* open addressing: index + 1 in the list; 0 is empty */
     size_t mask;
+    uint64_t salt;   /* of the view */
     enum filter_component component;
     uint16_t field;
-    const char *prefix;
+    enum feature_prefix prefix;
 };
 
 void feature_add(struct feature_set *set, uint64_t hash, struct bytes text);

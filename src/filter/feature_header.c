@@ -169,32 +169,10 @@ static void add_attachment(struct feature_set *set, struct arena *arena, const s
         add_text(set, BYTES("file with macros"));
 }
 
-/* Shares of capitals, digits and signs in the text, in rough steps. */
-static void add_shares(struct feature_set *set, struct arena *arena, struct bytes text)
-{
-    size_t capitals = 0, digits = 0, exclamations = 0, dollars = 0, foreign = 0;
-    text = bytes_first(text, FEATURE_TEXT_MAX);
-    if (text.len < 20)
-        return;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t octet = text.ptr[i];
-        capitals += ascii_is_upper(octet);
-        digits += ascii_is_digit(octet);
-        exclamations += octet == '!';
-        dollars += octet == '$';
-        foreign += octet > 127;
-    }
-    add_text(set, arena_printf(arena, "capitals %zu", capitals * 20 / text.len));
-    add_text(set, arena_printf(arena, "digits %zu", digits * 20 / text.len));
-    add_text(set, arena_printf(arena, "exclamations %zu", exclamations * 300 / text.len));
-    add_text(set, arena_printf(arena, "dollars %zu", dollars * 300 / text.len));
-    add_text(set, arena_printf(arena, "not ASCII %zu", foreign * 10 / text.len));
-}
-
 void feature_structure(struct feature_set *set, struct arena *arena, const struct readable *readable)
 {
     enum { PARTS = 30, FILES = 20, FLAGS = 15 };
-    set->prefix = "structure";
+    set->prefix = FEATURE_STRUCTURE;
     unsigned parts = 0;
     const struct mime_part *part = readable->mime ? readable->mime->root : NULL;
     for (; part && parts < PARTS; part = mime_next(part), parts++)
@@ -204,10 +182,5 @@ void feature_structure(struct feature_set *set, struct arena *arena, const struc
     for (unsigned i = 0; i < FLAGS; i++)
         if (readable->flags >> i & 1)
             add_text(set, arena_printf(arena, "look %u", i));
-    add_text(set, arena_printf(arena, "text 2^%u", bits(readable->text.len)));
-    add_text(set, arena_printf(arena, "tags 2^%u", bits(readable->tags)));
-    add_text(set, arena_printf(arena, "images 2^%u", bits(readable->images)));
-    add_text(set, arena_printf(arena, "links 2^%u", bits(readable->link_count)));
-    add_shares(set, arena, readable->text);
-    set->prefix = NULL;
+    set->prefix = FEATURE_NO_PREFIX;
 }

@@ -105,24 +105,24 @@ static void add_host(struct feature_set *set, struct bytes host)
 
 static void add_link(struct feature_set *set, const struct readable_link *link)
 {
-    set->prefix = "link";
+    set->prefix = FEATURE_LINK;
     add_host(set, link->host);
     size_t authority = bytes_find(link->url, BYTES("://"));
     struct bytes path = bytes_skip(link->url, authority == BYTES_NOT_FOUND ? 0 : authority + 3);
     size_t slash = 0;
     while (slash < path.len && path.ptr[slash] != '/' && path.ptr[slash] != '?')
         slash++;
-    set->prefix = "path";
+    set->prefix = FEATURE_PATH;
     add_words(set, bytes_first(bytes_skip(path, slash), URL_PATH_MAX), 4, URL_WORDS_MAX);
 }
 
 void feature_words(struct feature_set *set, const struct readable *readable)
 {
-    set->prefix = "subject";
+    set->prefix = FEATURE_SUBJECT;
     add_words(set, bytes_first(readable->subject, FEATURE_FIELD_MAX), 2, FEATURE_FIELD_MAX);
-    set->prefix = NULL;
+    set->prefix = FEATURE_NO_PREFIX;
     add_words(set, bytes_first(readable->text, FEATURE_WORDS_TEXT), 1, FEATURE_WORDS_TEXT);
     for (size_t i = 0; i < readable->link_count && i < FEATURE_LINKS_MAX; i++)
         add_link(set, &readable->links[i]);
-    set->prefix = NULL;
+    set->prefix = FEATURE_NO_PREFIX;
 }

@@ -15,10 +15,10 @@
 
 enum { AHEAD = 12, AGE_MESSAGES = 1024 };
 
-static const double rate = 40, margin = 0.03, damping = 4;
+static const double rate = 40, margin = 0.06, damping = 4;
 static const double score_max = 20, log_odds_max = 14;
 /* The bounds of the calibration keep it sane where only mistakes are ever taught. */
-static const double scale_start = 1.5, scale_min = 1, scale_max = 3, offset_max = 1, scale_rate = 0.3;
+static const double scale_start = 1.8, scale_min = 1, scale_max = 3, offset_max = 1, scale_rate = 0.05;
 
 static double bounded(double value, double limit)
 {
@@ -123,7 +123,7 @@ static void set_log_odds(struct filter_result *out, double log_odds)
 static void clue_text(const struct filter_features *features, const struct filter_feature *feature, char *out)
 {
     char *end = out + FILTER_CLUE_TEXT - 1;
-    struct bytes prefix = bytes_of(feature->prefix);
+    struct bytes prefix = bytes_of(feature_prefix_name(feature->prefix));
     if (features->message && feature->field < features->message->field_count)
         prefix = bytes_first(features->message->fields[feature->field].name, FILTER_CLUE_TEXT / 2);
     struct bytes parts[] = {prefix, prefix.len && feature->length ? BYTES(": ") : BYTES(""),

@@ -18,6 +18,7 @@ enum {
     HEAP_MAX = 4096,           /* KiB; of the interpreter, where there is no machine code */
     STACK_MIN = 32 * 1024,     /* of the machine code: not the fiber's */
     STACK_MOST = 256 * 1024,
+    WINDOWS_A_LOOK = 8,        /* asking for the time costs as much as a short pattern in a window */
     SHOWN_MAX = 20             /* octets of a pattern in a message */
 };
 
@@ -33,6 +34,7 @@ struct pattern_matcher {
     pcre2_match_context *context;
     pcre2_match_data *data;
     pcre2_jit_stack *stack;
+    unsigned windows; /* looked at so far */
 };
 
 /* NULL with *code, or the number of PCRE2's error and the place. */
@@ -170,7 +172,7 @@ enum pattern_found pattern_find(const struct pattern *pattern, struct pattern_ma
     size_t from = 0;
     do {
         size_t to = text.len - from > PATTERN_WINDOW ? character_start(text, from + PATTERN_WINDOW) : text.len;
-        if (time && time->now && time->now(time->context) >= time->until)
+        if (time && time->now && matcher->windows++ % WINDOWS_A_LOOK == 0 && time->now(time->context) >= time->until)
             return PATTERN_LIMIT;
         enum pattern_found found = find_in_window(pattern, matcher, text, from, to, match);
         if (found != PATTERN_NO)

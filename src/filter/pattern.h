@@ -41,7 +41,8 @@ void pattern_free(struct pattern *pattern);
 struct pattern_matcher *pattern_matcher_create(void);
 void pattern_matcher_free(struct pattern_matcher *matcher);
 
-/* Nothing is begun any more once now(context) has reached `until`. now == NULL: no such limit. */
+/* Nothing is begun any more once now(context), which is asked now and then, has reached `until`. now == NULL: no such
+ * limit. */
 struct pattern_time {
     int64_t (*now)(void *context);
     void *context;

@@ -31,7 +31,7 @@ void phishing_names_free(struct phishing_names *names);
 
 enum phishing_kind {
     PHISHING_DISPLAY_NAME,  /* the display name is an address, a domain or the name of somebody protected */
-    PHISHING_DISPLAY_OTHER, /* it has an address of another organization, or begins with a protected name: weak */
+    PHISHING_DISPLAY_OTHER, /* it has an address of another organization, or a protected name and one word more: weak */
     PHISHING_HOMOGRAPH,     /* a domain that is read as a protected one, or is made of letters of several scripts */
     PHISHING_LOOK_ALIKE,    /* a domain one letter away from a protected one */
     PHISHING_NAME_PART,     /* a domain with a protected name in it: name-secure.example: weak */

@@ -148,7 +148,7 @@ static void look_at_words(struct phishing_look *look, struct bytes display_name)
     if (!brand || phishing_is_protected(look, look->author.domain) || bytes_equal(brand->label, look->author.label))
         return;
     enum phishing_kind kind = others ? PHISHING_DISPLAY_OTHER : PHISHING_DISPLAY_NAME;
-    if (!others || (place == 0 && !brand->own))
+    if (!others || (others == 1 && place == 0 && !brand->own))
         phishing_found(look, kind, brand->domain, look->request->author, "the name is that of", "and the address");
 }
 

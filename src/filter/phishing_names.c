@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "base/domain.h"
 #include "base/map.h"
+#include "base/utf8.h"
 #include "filter/phishing_private.h"
 
 #include <stdlib.h>
@@ -78,7 +79,9 @@ static void add_entry(struct phishing_names *names, enum index_kind kind, struct
 static int compare_entries(const void *a, const void *b)
 {
     const struct index_entry *left = a, *right = b;
-    return left->hash != right->hash ? left->hash < right->hash ? -1 : 1 : (left->name > right->name) - (left->name < right->name);
+    if (left->hash != right->hash)
+        return left->hash < right->hash ? -1 : 1;
+    return (left->name > right->name) - (left->name < right->name);
 }
 
 static bool make_room(struct phishing_names *names, size_t more)
@@ -235,11 +238,12 @@ bool phishing_name_resembles(const struct phishing_name *name, const struct phis
     if (bytes_equal(name->domain, of->domain) || bytes_equal_nocase(name->label, of->label))
         return false; /* itself; or under another suffix, as organizations have them in every country */
     bool same_suffix = bytes_equal(name->suffix, of->suffix);
-    size_t shorter = name->looks.len < of->looks.len ? name->looks.len : of->looks.len;
-    if (bytes_equal(name->looks, of->looks))
+    /* Three letters look like three others by chance; under the same suffix, or in another script, they do not. */
+    bool by_chance = !same_suffix && of->looks.len < PART_MIN && utf8_is_ascii(name->label);
+    if (bytes_equal(name->looks, of->looks) && !by_chance)
         *kind = PHISHING_HOMOGRAPH;
-    else if (shorter >= (same_suffix ? NEAR_MIN : NEAR_MIN_OTHER) && confusable_within_one(name->looks, of->looks) &&
-             !differs_in_digit(name->label, of->label))
+    else if (of->looks.len >= (same_suffix ? NEAR_MIN : NEAR_MIN_OTHER) &&
+             confusable_within_one(name->looks, of->looks) && !differs_in_digit(name->label, of->label))
         *kind = PHISHING_LOOK_ALIKE;
     else if (is_between_hyphens(name->looks, of->looks) || is_affixed(name->looks, of->looks))
         *kind = PHISHING_NAME_PART;

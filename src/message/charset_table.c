@@ -164,11 +164,13 @@ const struct charset *charset_find(struct bytes name)
 
 /* --- Drawing the tables ----------------------------------------------------------------------- */
 
-/* The one character that the octets are; CHARSET_NO_CHARACTER if they are none. */
+enum { COMBINING_FIRST = 0x300, COMBINING_LAST = 0x36f, ROW_MAX = 256 };
+
+/* The one character that the octets are; CHARSET_NO_CHARACTER if they are none, or two. */
 static uint16_t draw(iconv_t converter, const uint8_t *octets, size_t count)
 {
     char in[2] = {(char)octets[0], count > 1 ? (char)octets[1] : 0}, *from = in;
-    wchar_t out[4];
+    wchar_t out[4] = {0};
     char *to = (char *)out;
     size_t in_left = count, out_left = sizeof(out);
     iconv(converter, NULL, NULL, NULL, NULL);
@@ -177,6 +179,8 @@ static uint16_t draw(iconv_t converter, const uint8_t *octets, size_t count)
     iconv(converter, NULL, NULL, &to, &out_left); /* what waits for a combining character */
     size_t characters = (sizeof(out) - out_left) / sizeof(wchar_t);
     if (characters == 0 || out[0] == 0)
+        return CHARSET_NO_CHARACTER;
+    if (characters > 1 && (out[1] < COMBINING_FIRST || out[1] > COMBINING_LAST))
         return CHARSET_NO_CHARACTER;
     return characters > 1 || out[0] > 0xffff ? CHARSET_REPLACEMENT : (uint16_t)out[0];
 }
@@ -192,15 +196,42 @@ static void draw_single(struct charset *charset)
     charset->ready = true;
 }
 
+/* All pairs with that lead in as few calls as there are gaps. False where not each pair gave one character. */
+static bool draw_row(iconv_t converter, const struct charset_pairs *pairs, uint8_t lead, uint16_t *points)
+{
+    size_t count = (size_t)pairs->last_trail - pairs->first_trail + 1;
+    char in[2 * ROW_MAX];
+    wchar_t out[2 * ROW_MAX];
+    for (size_t i = 0; i < count; i++) {
+        in[2 * i] = (char)lead;
+        in[2 * i + 1] = (char)(pairs->first_trail + i);
+        points[i] = CHARSET_NO_CHARACTER;
+    }
+    for (size_t i = 0; i < count; i++) { /* past the pair that is none */
+        char *from = in + 2 * i, *to = (char *)out;
+        size_t in_left = 2 * (count - i), out_left = sizeof(out);
+        iconv(converter, NULL, NULL, NULL, NULL);
+        iconv(converter, &from, &in_left, &to, &out_left);
+        iconv(converter, NULL, NULL, &to, &out_left);
+        size_t taken = count - i - in_left / 2, characters = (sizeof(out) - out_left) / sizeof(wchar_t);
+        if (in_left % 2 || characters != taken)
+            return false;
+        for (size_t at = 0; at < taken; at++, i++)
+            points[i] = out[at] > 0xffff ? CHARSET_REPLACEMENT : (uint16_t)out[at];
+    }
+    return true;
+}
+
 static void draw_pairs(struct charset_pairs *pairs)
 {
     iconv_t converter = iconv_open("WCHAR_T", pairs->source);
+    size_t count = (size_t)pairs->last_trail - pairs->first_trail + 1;
+    uint16_t *row = pairs->points;
     if (converter == (iconv_t)-1) /* NOLINT(performance-no-int-to-ptr): POSIX says so */
         return;
-    uint16_t *point = pairs->points;
-    for (unsigned lead = pairs->first_lead; lead <= pairs->last_lead; lead++)
-        for (unsigned trail = pairs->first_trail; trail <= pairs->last_trail; trail++)
-            *point++ = draw(converter, (uint8_t[]){(uint8_t)lead, (uint8_t)trail}, 2);
+    for (unsigned lead = pairs->first_lead; lead <= pairs->last_lead; lead++, row += count)
+        for (size_t i = draw_row(converter, pairs, (uint8_t)lead, row) ? count : 0; i < count; i++)
+            row[i] = draw(converter, (uint8_t[]){(uint8_t)lead, (uint8_t)(pairs->first_trail + i)}, 2);
     iconv_close(converter);
     pairs->ready = true;
 }

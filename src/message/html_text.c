@@ -6,31 +6,54 @@
 #include "message/html_text_entity.h"
 #include "message/html_text_token.h"
 #include "message/html_text_tree.h"
+#include "message/url.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHARSET_SEARCHED = 1024 };
+enum { CHARSET_SEARCHED = 1024, KNOWN_STYLES = 32 };
+
+struct known_style {
+    struct bytes text; /* of the document */
+    struct html_style style;
+};
 
 struct reader {
     struct html_text *html;
     struct html_tokens tokens;
-    struct html_sheet *sheet;  /* NULL: there are no rules */
+    struct known_style known[KNOWN_STYLES];
+    bool styled;               /* there are rules in `sheet` */
     uint32_t link_color;
     size_t link;               /* index of the link that is open, or NO_LINK */
     const struct html_element *link_element;
     bool was_hidden;
     bool failed;               /* the arena's cap */
     struct html_tree tree;
+    struct html_sheet sheet;
 };
 enum { NO_LINK = SIZE_MAX };
 
-/* The attributes that matter, as written; ptr NULL where absent. */
-struct attributes {
-    struct bytes style, class, id, bgcolor, background, color, size, text, link;
-    struct bytes href, src, action, data, name, type, value, content, equiv, dir;
-    bool hidden, handler;
+/* The attributes that matter. */
+enum attribute {
+    STYLE, CLASS, ID, BGCOLOR, BACKGROUND, COLOR, SIZE, TEXT, LINK, HREF, SRC, ACTION, DATA, TYPE, VALUE, CONTENT, EQUIV,
+    DIR, HIDDEN, ATTRIBUTES
 };
+struct attributes {
+    uint32_t seen; /* a bit for each that is there; the others are not set */
+    struct bytes values[ATTRIBUTES];
+    bool handler;
+};
+
+static bool has(const struct attributes *a, enum attribute which)
+{
+    return a->seen >> which & 1;
+}
+
+/* As written; empty where absent. */
+static struct bytes value_of(const struct attributes *a, enum attribute which)
+{
+    return has(a, which) ? a->values[which] : (struct bytes){NULL, 0};
+}
 
 /* --- Text ---------------------------------------------------------------------------------------- */
 
@@ -111,16 +134,9 @@ static struct bytes url_of(struct reader *r, struct bytes value)
         value = bytes_skip(value, 1);
     while (value.len && value.ptr[value.len - 1] <= ' ')
         value.len--;
-    uint8_t *copy = arena_alloc(r->html->arena, value.len);
-    size_t used = 0;
-    if (!copy) {
-        r->failed = true;
-        return (struct bytes){NULL, 0};
-    }
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] != '\t' && value.ptr[i] != '\r' && value.ptr[i] != '\n' && value.ptr[i] != 0)
-            copy[used++] = value.ptr[i];
-    return bytes_from(copy, used);
+    struct bytes copy = arena_copy(r->html->arena, value);
+    r->failed |= !copy.ptr;
+    return copy.ptr ? url_strip(copy) : copy;
 }
 
 /* Whether the same image or form has just been seen: newsletters repeat their spacers. */
@@ -175,129 +191,74 @@ static void links_of(struct reader *r, unsigned tag, const struct attributes *a)
     struct html_text *html = r->html;
     switch (tag) {
     case HTML_TAG_AREA:
-        add_link(r, a->href, HTML_LINK);
+        add_link(r, value_of(a, HREF), HTML_LINK);
         break;
     case HTML_TAG_BASE:
-        if (html->base.len == 0 && a->href.len)
-            html->base = url_of(r, a->href);
+        if (html->base.len == 0 && value_of(a, HREF).len)
+            html->base = url_of(r, value_of(a, HREF));
         break;
     case HTML_TAG_IMG:
     case HTML_TAG_INPUT:
         html->images += tag == HTML_TAG_IMG;
-        add_link(r, a->src, HTML_IMAGE);
-        add_link(r, a->action, HTML_FORM);
+        add_link(r, value_of(a, SRC), HTML_IMAGE);
+        add_link(r, value_of(a, ACTION), HTML_FORM);
         break;
     case HTML_TAG_FORM:
         html->form = true; /* fall through */
     case HTML_TAG_BUTTON:
-        add_link(r, a->action, HTML_FORM);
+        add_link(r, value_of(a, ACTION), HTML_FORM);
         break;
     case HTML_TAG_IFRAME:
     case HTML_TAG_FRAME:
     case HTML_TAG_EMBED:
     case HTML_TAG_OBJECT:
-        add_link(r, a->src.len ? a->src : a->data, HTML_LINK);
+        add_link(r, value_of(a, SRC).len ? value_of(a, SRC) : value_of(a, DATA), HTML_LINK);
         break;
     case HTML_TAG_META:
-        if (bytes_is_nocase(bytes_trim(a->equiv), "refresh")) {
+        if (bytes_is_nocase(bytes_trim(value_of(a, EQUIV)), "refresh")) {
             html->refresh = true;
-            add_link(r, refresh_target(a->content), HTML_REFRESH);
+            add_link(r, refresh_target(value_of(a, CONTENT)), HTML_REFRESH);
         }
         break;
     default:
         break;
     }
-    if (a->background.len)
-        add_link(r, a->background, HTML_IMAGE);
+    if (value_of(a, BACKGROUND).len)
+        add_link(r, value_of(a, BACKGROUND), HTML_IMAGE);
 }
 
 /* --- Attributes ---------------------------------------------------------------------------------- */
 
-static void keep(struct bytes *attribute, struct bytes value)
+static void keep(struct attributes *a, enum attribute which, struct bytes value)
 {
-    if (!attribute->ptr) /* the first of a name counts (WHATWG HTML 13.2.5.33) */
-        *attribute = value.ptr ? value : BYTES("");
+    if (has(a, which)) /* the first of a name counts (WHATWG HTML 13.2.5.33) */
+        return;
+    a->seen |= UINT32_C(1) << which;
+    a->values[which] = value;
 }
 
 static void sort_attribute(struct attributes *a, const struct html_attribute *attribute)
 {
-    struct bytes name = attribute->name, value = attribute->value;
-    uint8_t space[12];
-    if (name.len < 2 || name.len > sizeof(space))
+    enum { NAME_ROOM = 16 };
+    static const struct {
+        char name[NAME_ROOM];
+        enum attribute which;
+    } names[] = {{"action", ACTION}, {"background", BACKGROUND}, {"bgcolor", BGCOLOR}, {"class", CLASS},
+                 {"color", COLOR}, {"content", CONTENT}, {"data", DATA}, {"dir", DIR}, {"formaction", ACTION},
+                 {"hidden", HIDDEN}, {"href", HREF}, {"http-equiv", EQUIV}, {"id", ID}, {"link", LINK},
+                 {"size", SIZE}, {"src", SRC}, {"style", STYLE}, {"text", TEXT}, {"type", TYPE}, {"value", VALUE}};
+    struct bytes name = attribute->name;
+    char lower[NAME_ROOM] = {0};
+    if (name.len < 2 || name.len >= NAME_ROOM)
         return;
     for (size_t i = 0; i < name.len; i++)
-        space[i] = ascii_lower(name.ptr[i]);
-#define IS(word) (name.len == sizeof(word) - 1 && memcmp(space, word, sizeof(word) - 1) == 0)
-    switch (space[0]) {
-    case 'a':
-        if (IS("action"))
-            keep(&a->action, value);
-        break;
-    case 'b':
-        if (IS("bgcolor"))
-            keep(&a->bgcolor, value);
-        else if (IS("background"))
-            keep(&a->background, value);
-        break;
-    case 'c':
-        if (IS("class"))
-            keep(&a->class, value);
-        else if (IS("color"))
-            keep(&a->color, value);
-        else if (IS("content"))
-            keep(&a->content, value);
-        break;
-    case 'd':
-        if (IS("dir"))
-            keep(&a->dir, value);
-        else if (IS("data"))
-            keep(&a->data, value);
-        break;
-    case 'f':
-        if (IS("formaction"))
-            keep(&a->action, value);
-        break;
-    case 'h':
-        if (IS("href"))
-            keep(&a->href, value);
-        else if (IS("hidden"))
-            a->hidden = true;
-        else if (IS("http-equiv"))
-            keep(&a->equiv, value);
-        break;
-    case 'i':
-        if (IS("id"))
-            keep(&a->id, value);
-        break;
-    case 'l':
-        if (IS("link"))
-            keep(&a->link, value);
-        break;
-    case 'o':
-        a->handler |= space[1] == 'n' && name.len > 4;
-        break;
-    case 's':
-        if (IS("style"))
-            keep(&a->style, value);
-        else if (IS("src"))
-            keep(&a->src, value);
-        else if (IS("size"))
-            keep(&a->size, value);
-        break;
-    case 't':
-        if (IS("text"))
-            keep(&a->text, value);
-        else if (IS("type"))
-            keep(&a->type, value);
-        break;
-    case 'v':
-        if (IS("value"))
-            keep(&a->value, value);
-        break;
-    default:
-        break;
-    }
-#undef IS
+        lower[i] = (char)ascii_lower(name.ptr[i]);
+    for (size_t i = 0; i < countof(names); i++)
+        if (names[i].name[0] == lower[0] && memcmp(names[i].name, lower, NAME_ROOM) == 0) {
+            keep(a, names[i].which, attribute->value);
+            return;
+        }
+    a->handler |= lower[0] == 'o' && lower[1] == 'n' && name.len > 4;
 }
 
 /* The size of <font size=…> (WHATWG HTML 15.3.4). */
@@ -326,26 +287,26 @@ static void hint_color(struct html_style *style, uint32_t property, uint32_t *to
 static void presentation(struct reader *r, unsigned tag, const struct attributes *a, struct html_style *style)
 {
     if (tag == HTML_TAG_FONT)
-        hint_color(style, HTML_COLOR, &style->color, a->color);
-    if (tag == HTML_TAG_FONT && a->size.len && font_size(a->size) > 0) {
+        hint_color(style, HTML_COLOR, &style->color, value_of(a, COLOR));
+    if (tag == HTML_TAG_FONT && value_of(a, SIZE).len && font_size(value_of(a, SIZE)) > 0) {
         style->set |= HTML_SIZE;
-        style->size = font_size(a->size);
+        style->size = font_size(value_of(a, SIZE));
     }
     if (tag == HTML_TAG_BODY) {
-        hint_color(style, HTML_COLOR, &style->color, a->text);
-        if (a->link.len)
-            r->link_color = html_color_of_attribute(a->link);
+        hint_color(style, HTML_COLOR, &style->color, value_of(a, TEXT));
+        if (value_of(a, LINK).len)
+            r->link_color = html_color_of_attribute(value_of(a, LINK));
     }
-    hint_color(style, HTML_GROUND, &style->ground, a->bgcolor);
-    if (a->background.len) {
+    hint_color(style, HTML_GROUND, &style->ground, value_of(a, BGCOLOR));
+    if (value_of(a, BACKGROUND).len) {
         style->set |= HTML_GROUND;
         style->ground = HTML_UNKNOWN_COLOR;
     }
-    if (tag == HTML_TAG_A && a->href.len) {
+    if (tag == HTML_TAG_A && value_of(a, HREF).len) {
         style->set |= HTML_COLOR;
         style->color = r->link_color;
     }
-    if (a->hidden || tag == HTML_TAG_TEMPLATE) {
+    if (has(a, HIDDEN) || tag == HTML_TAG_TEMPLATE) {
         style->set |= HTML_DISPLAY;
         style->display = HTML_NONE;
     }
@@ -355,19 +316,36 @@ static void presentation(struct reader *r, unsigned tag, const struct attributes
     }
 }
 
+/* What a style attribute says. Most are repeated again and again. */
+static const struct html_style *inline_style(struct reader *r, struct bytes text)
+{
+    struct known_style *known = &r->known[(text.len * 7 + text.ptr[0] + text.ptr[text.len - 1] * 3u) % KNOWN_STYLES];
+    if (bytes_equal(known->text, text))
+        return &known->style;
+    uint8_t space[HTML_URL_MAX + 4];
+    bool plain = bytes_find_byte(text, '&') == BYTES_NOT_FOUND;
+    known->text = text;
+    known->style = (struct html_style){0};
+    html_style_read(&known->style, plain ? text : html_entity_decode(text, space, HTML_URL_MAX));
+    return &known->style;
+}
+
 static struct html_style style_of(struct reader *r, unsigned tag, const struct attributes *a)
 {
     struct html_style style = {0};
+    const struct html_style *own = NULL;
     presentation(r, tag, a, &style);
-    if (r->sheet)
-        html_sheet_apply(r->sheet, html_tag_name(tag), a->class, a->id, &style);
-    if (a->style.len) {
-        uint8_t space[HTML_URL_MAX + 4];
-        html_style_read(&style, html_entity_decode(a->style, space, bytes_find_byte(a->style, '&') == BYTES_NOT_FOUND
-                                                                        ? a->style.len
-                                                                        : HTML_URL_MAX));
+    uint32_t hinted = style.set, ruled = 0;
+    if (r->styled) {
+        html_sheet_apply(&r->sheet, html_tag_name(tag), value_of(a, CLASS), value_of(a, ID), &style);
+        ruled = style.set & ~hinted;
     }
-    bool backwards = bytes_is_nocase(a->dir, "rtl") && tag == HTML_TAG_BDO;
+    if (value_of(a, STYLE).len) {
+        own = inline_style(r, value_of(a, STYLE));
+        html_style_merge(&style, own);
+    }
+    style.sure = ((hinted & ~ruled) | (own ? own->set : 0)) & (HTML_COLOR | HTML_GROUND);
+    bool backwards = bytes_is_nocase(value_of(a, DIR), "rtl") && tag == HTML_TAG_BDO;
     r->html->reversed |= backwards || (style.set & style.on & HTML_OVERRIDE) != 0;
     r->html->remote_image |= (style.set & style.on & HTML_REMOTE) != 0;
     return style;
@@ -380,8 +358,12 @@ static void on_closed(void *context, const struct html_element *element)
     struct reader *r = context;
     if (element == r->link_element)
         end_link(r);
-    if (element->look.hidden)
+    if (element->look.hidden) {
+        const struct html_look *outer = element == r->tree.elements ? &r->tree.root : &element[-1].look;
+        if (element->breaks || !outer->hidden)
+            readable_text_blank(r->html->hidden);
         return;
+    }
     if (element->breaks)
         readable_text_line(r->html->visible);
     else if (html_tag_flags(element->tag) & HTML_TAG_IS_CELL)
@@ -398,7 +380,7 @@ static void raw_content(struct reader *r, unsigned tag, struct bytes name)
 
 static bool is_button(const struct attributes *a)
 {
-    return bytes_is_nocase(a->type, "submit") || bytes_is_nocase(a->type, "button") || bytes_is_nocase(a->type, "reset");
+    return bytes_is_nocase(value_of(a, TYPE), "submit") || bytes_is_nocase(value_of(a, TYPE), "button") || bytes_is_nocase(value_of(a, TYPE), "reset");
 }
 
 /* <html>, <head> and <body> are there whatever comes; their styles are those of all. */
@@ -413,7 +395,8 @@ static void on_start(struct reader *r, const struct html_token *token)
 {
     unsigned tag = html_tag_of(token->text), flags = html_tag_flags(tag);
     struct attributes a;
-    memset(&a, 0, sizeof(a));
+    a.seen = 0;
+    a.handler = false;
     for (size_t i = 0; i < token->attribute_count; i++)
         sort_attribute(&a, &token->attributes[i]);
     r->html->tags++;
@@ -440,7 +423,7 @@ static void on_start(struct reader *r, const struct html_token *token)
     if (flags & HTML_TAG_VOID) {
         if (tag == HTML_TAG_INPUT && is_button(&a)) {
             separate(r);
-            add_text(r, a.value, true);
+            add_text(r, value_of(&a, VALUE), true);
             separate(r);
         }
         return;
@@ -448,8 +431,8 @@ static void on_start(struct reader *r, const struct html_token *token)
     struct html_element *element = html_tree_open(&r->tree, tag, &style);
     if (element)
         element->breaks = breaks;
-    if (tag == HTML_TAG_A && a.href.len) {
-        r->link = add_link(r, a.href, HTML_LINK);
+    if (tag == HTML_TAG_A && value_of(&a, HREF).len) {
+        r->link = add_link(r, value_of(&a, HREF), HTML_LINK);
         r->link_element = element;
     }
     if (tag == HTML_TAG_PLAINTEXT) {
@@ -520,19 +503,17 @@ static bool next_sheet(struct html_tokens *tokens, struct bytes *css)
 }
 
 /* Style sheets count wherever they stand, so they are read before all else. */
-static bool read_sheets(struct reader *r)
+static void read_sheets(struct reader *r)
 {
     struct html_tokens tokens = {.document = r->tokens.document};
     struct bytes css;
     while (next_sheet(&tokens, &css)) {
-        if (!r->sheet)
-            r->sheet = arena_new(r->html->arena, struct html_sheet);
-        if (!r->sheet)
-            return false;
-        html_sheet_read(r->sheet, css);
+        if (!r->styled)
+            html_sheet_init(&r->sheet);
+        r->styled = true;
+        html_sheet_read(&r->sheet, css);
     }
-    r->tree.doubtful = r->sheet && r->sheet->doubtful;
-    return true;
+    r->tree.doubtful = r->styled ? r->sheet.doubtful : 0;
 }
 
 enum result html_text_read(struct html_text *html, struct bytes document)
@@ -543,7 +524,8 @@ enum result html_text_read(struct html_text *html, struct bytes document)
         return TEMP;
     r->html = html;
     r->tokens = (struct html_tokens){.document = document};
-    r->sheet = NULL;
+    r->styled = false;
+    memset(r->known, 0, sizeof(r->known));
     r->link_color = 0x0000ee;
     r->link = NO_LINK;
     r->link_element = NULL;
@@ -551,7 +533,8 @@ enum result html_text_read(struct html_text *html, struct bytes document)
     html_tree_init(&r->tree);
     r->tree.closed = on_closed;
     r->tree.context = r;
-    r->failed = !read_sheets(r);
+    r->failed = false;
+    read_sheets(r);
     while (!r->failed && html_tokens_next(&r->tokens, &token)) {
         on_token(r, &token);
         html->work++;

@@ -9,18 +9,41 @@
 
 enum { SELECTOR_MAX = 80 };
 
+struct selector {
+    enum html_rule_kind kind;
+    struct bytes element, name; /* either may be empty */
+};
+
+void html_sheet_init(struct html_sheet *sheet)
+{
+    memset(sheet->slots, 0, sizeof(sheet->slots));
+    memset(sheet->known, 0, sizeof(sheet->known));
+    sheet->count = 0;
+    sheet->doubtful = 0;
+}
+
 /* Keyed, because a stranger chooses the names. */
-static uint64_t key_of(uint8_t kind, struct bytes element, struct bytes name)
+static uint64_t key_of(const struct selector *selector)
 {
     uint8_t text[2 * SELECTOR_MAX + 2];
     size_t used = 0;
-    text[used++] = kind;
-    for (size_t i = 0; i < element.len && i < SELECTOR_MAX; i++)
-        text[used++] = ascii_lower(element.ptr[i]);
+    text[used++] = (uint8_t)selector->kind;
+    for (size_t i = 0; i < selector->element.len && i < SELECTOR_MAX; i++)
+        text[used++] = ascii_lower(selector->element.ptr[i]);
     text[used++] = 0;
-    for (size_t i = 0; i < name.len && i < SELECTOR_MAX; i++)
-        text[used++] = ascii_lower(name.ptr[i]); /* of quirks mode, which mail is read in */
+    for (size_t i = 0; i < selector->name.len && i < SELECTOR_MAX; i++)
+        text[used++] = ascii_lower(selector->name.ptr[i]); /* of quirks mode, which mail is read in */
     return map_hash(bytes_from(text, used)) | 1;
+}
+
+/* One of 64 bits: most names that have no rule are told by it. */
+static uint64_t bit_of(const struct selector *selector)
+{
+    struct bytes name = selector->name.len ? selector->name : selector->element;
+    if (name.len == 0)
+        return 1;
+    unsigned sum = (unsigned)name.len * 5 + (name.ptr[0] & 31u) + 3 * (name.ptr[name.len - 1] & 31u);
+    return UINT64_C(1) << sum % 64;
 }
 
 static const struct html_rule *find(const struct html_sheet *sheet, uint64_t key, size_t *slot)
@@ -33,9 +56,11 @@ static const struct html_rule *find(const struct html_sheet *sheet, uint64_t key
     return NULL;
 }
 
-static void add_rule(struct html_sheet *sheet, uint64_t key, const struct html_style *style)
+static void add_rule(struct html_sheet *sheet, const struct selector *selector, const struct html_style *style)
 {
+    uint64_t key = key_of(selector);
     size_t slot;
+    sheet->known[selector->kind] |= bit_of(selector);
     const struct html_rule *known = find(sheet, key, &slot);
     if (known) {
         html_style_merge(&sheet->rules[known - sheet->rules].style, style);
@@ -43,7 +68,7 @@ static void add_rule(struct html_sheet *sheet, uint64_t key, const struct html_s
         sheet->rules[sheet->count] = (struct html_rule){key, *style};
         sheet->slots[slot] = (uint16_t)++sheet->count;
     } else {
-        sheet->doubtful = true;
+        sheet->doubtful |= style->set & (HTML_COLOR | HTML_GROUND);
     }
 }
 
@@ -53,41 +78,44 @@ static bool is_name(uint8_t c)
 }
 
 /* Element, ".class", "#id", or an element and one of those; false for all others. */
-static bool split_selector(struct bytes selector, struct bytes *element, uint8_t *kind, struct bytes *name)
+static bool split_selector(struct bytes text, struct selector *out)
 {
     size_t i = 0;
-    if (selector.len == 0 || selector.len > SELECTOR_MAX)
+    if (text.len == 0 || text.len > SELECTOR_MAX)
         return false;
-    while (i < selector.len && is_name(selector.ptr[i]))
+    while (i < text.len && is_name(text.ptr[i]))
         i++;
-    *element = bytes_first(selector, i);
-    if (selector.ptr[0] == '*')
+    out->element = bytes_first(text, i);
+    if (text.ptr[0] == '*')
         i = 1;
-    *name = bytes_skip(selector, i + 1);
-    *kind = i < selector.len ? selector.ptr[i] : 'e';
-    if (*kind != '.' && *kind != '#' && *kind != 'e')
-        return false;
-    for (size_t at = 0; at < name->len; at++)
-        if (!is_name(name->ptr[at]))
+    out->name = bytes_skip(text, i + 1);
+    for (size_t at = 0; at < out->name.len; at++)
+        if (!is_name(out->name.ptr[at]))
             return false;
-    return *kind == 'e' || name->len;
+    out->kind = HTML_RULE_ELEMENT;
+    if (i == text.len)
+        return true;
+    bool class = text.ptr[i] == '.';
+    if (class)
+        out->kind = out->element.len ? HTML_RULE_ELEMENT_CLASS : HTML_RULE_CLASS;
+    else
+        out->kind = out->element.len ? HTML_RULE_ELEMENT_ID : HTML_RULE_ID;
+    return (class || text.ptr[i] == '#') && out->name.len;
 }
 
-static void add_selector(struct html_sheet *sheet, struct bytes selector, const struct html_style *style)
+static void add_selector(struct html_sheet *sheet, struct bytes text, const struct html_style *style)
 {
     static const char *const states[] = {":hover", ":active", ":focus", ":visited", ":link", "::selection"};
-    struct bytes element, name;
-    uint8_t kind;
-    selector = bytes_trim(selector);
-    if (split_selector(selector, &element, &kind, &name)) {
-        add_rule(sheet, key_of(kind, element, name), style);
+    struct selector selector;
+    text = bytes_trim(text);
+    if (split_selector(text, &selector)) {
+        add_rule(sheet, &selector, style);
         return;
     }
     for (size_t i = 0; i < countof(states); i++)
-        if (bytes_find(selector, bytes_of(states[i])) != BYTES_NOT_FOUND)
+        if (bytes_find(text, bytes_of(states[i])) != BYTES_NOT_FOUND)
             return;
-    if (style->set & (HTML_GROUND | HTML_COLOR))
-        sheet->doubtful = true;
+    sheet->doubtful |= style->set & (HTML_COLOR | HTML_GROUND);
 }
 
 /* Where the octet is next, quoted strings and comments passed over; the end if it is not. */
@@ -183,22 +211,22 @@ void html_sheet_read(struct html_sheet *sheet, struct bytes css)
     }
 }
 
-static void apply(const struct html_sheet *sheet, uint8_t kind, struct bytes element, struct bytes name,
+static void apply(const struct html_sheet *sheet, enum html_rule_kind kind, struct bytes element, struct bytes name,
                   struct html_style *style)
 {
+    struct selector selector = {kind, element, name};
     size_t slot;
-    const struct html_rule *rule = find(sheet, key_of(kind, element, name), &slot);
+    if (!sheet->known[kind] || !(sheet->known[kind] & bit_of(&selector)))
+        return;
+    const struct html_rule *rule = find(sheet, key_of(&selector), &slot);
     if (rule)
         html_style_merge(style, &rule->style);
 }
 
-void html_sheet_apply(const struct html_sheet *sheet, struct bytes name, struct bytes classes, struct bytes id,
-                      struct html_style *style)
+static void apply_classes(const struct html_sheet *sheet, struct bytes name, struct bytes classes, struct html_style *style)
 {
     enum { CLASSES_MAX = 8 };
     const struct bytes any = {NULL, 0};
-    apply(sheet, 'e', any, any, style);
-    apply(sheet, 'e', name, any, style);
     for (size_t i = 0, count = 0; i < classes.len && count < CLASSES_MAX; count++) {
         while (i < classes.len && html_is_space(classes.ptr[i]))
             i++;
@@ -208,11 +236,20 @@ void html_sheet_apply(const struct html_sheet *sheet, struct bytes name, struct 
         struct bytes class = bytes_slice(classes, start, i);
         if (class.len == 0)
             break;
-        apply(sheet, '.', any, class, style);
-        apply(sheet, '.', name, class, style);
+        apply(sheet, HTML_RULE_CLASS, any, class, style);
+        apply(sheet, HTML_RULE_ELEMENT_CLASS, name, class, style);
     }
+}
+
+void html_sheet_apply(const struct html_sheet *sheet, struct bytes name, struct bytes classes, struct bytes id,
+                      struct html_style *style)
+{
+    const struct bytes any = {NULL, 0};
+    apply(sheet, HTML_RULE_ELEMENT, any, any, style);
+    apply(sheet, HTML_RULE_ELEMENT, name, any, style);
+    apply_classes(sheet, name, classes, style);
     if (id.len) {
-        apply(sheet, '#', any, id, style);
-        apply(sheet, '#', name, id, style);
+        apply(sheet, HTML_RULE_ID, any, id, style);
+        apply(sheet, HTML_RULE_ELEMENT_ID, name, id, style);
     }
 }

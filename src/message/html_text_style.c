@@ -111,6 +111,14 @@ static void set_zero(struct declaration *d, uint32_t property)
     set(d, property, length_of(d->value, &px) && px <= 0.5F);
 }
 
+/* A least width or height: there is one after all. */
+static void set_least(struct declaration *d, uint32_t property)
+{
+    float px;
+    if (length_of(d->value, &px) && px > 0.5F)
+        set(d, property, false);
+}
+
 static void set_size(struct declaration *d)
 {
     static const struct {
@@ -250,12 +258,12 @@ static void declare(struct declaration *d, struct bytes name)
             set_far(d, HTML_LEFT);
         break;
     case 'm':
-        if (IS("mso-hide"))
-            set(d, HTML_MSO_HIDE, bytes_starts_with(d->value, BYTES("all")));
-        else if (IS("max-height"))
+        if (IS("max-height"))
             set_zero(d, HTML_HEIGHT);
         else if (IS("max-width"))
             set_zero(d, HTML_WIDTH);
+        else if (IS("min-width") || IS("min-height"))
+            set_least(d, name.ptr[4] == 'w' ? HTML_WIDTH : HTML_HEIGHT);
         else if (IS("margin") || IS("margin-left") || IS("margin-top"))
             set_margin(d);
         break;
@@ -320,7 +328,7 @@ static size_t unescape(struct bytes text, uint8_t *octet)
 
 /* The next declaration in lower case, without comments, escapes and doubled blanks, into `space`; *rest becomes what
  * is behind its semicolon. What does not fit is dropped. */
-static struct bytes next_declaration(struct bytes *rest, uint8_t space[HTML_DECLARATION_MAX])
+static struct bytes difficult_declaration(struct bytes *rest, uint8_t space[HTML_DECLARATION_MAX])
 {
     const uint8_t *at = rest->ptr, *end = at + rest->len;
     size_t used = 0;
@@ -360,6 +368,27 @@ static struct bytes next_declaration(struct bytes *rest, uint8_t space[HTML_DECL
     }
     *rest = at < end ? bytes_from(at + 1, (size_t)(end - at - 1)) : (struct bytes){NULL, 0};
     return bytes_trim(bytes_from(space, used));
+}
+
+/* Octets that need a closer look: quotes, escapes, comments, brackets, blanks that are no SP. */
+static bool is_difficult(uint8_t c)
+{
+    return c == '"' || c == '\'' || c == '\\' || c == '/' || c == '(' || c < ' ';
+}
+
+/* Up to the semicolon, where nothing difficult is before it. */
+static struct bytes next_declaration(struct bytes *rest, uint8_t space[HTML_DECLARATION_MAX])
+{
+    size_t i = 0;
+    for (; i < rest->len && i < HTML_DECLARATION_MAX && rest->ptr[i] != ';'; i++) {
+        if (is_difficult(rest->ptr[i]))
+            return difficult_declaration(rest, space);
+        space[i] = ascii_lower(rest->ptr[i]);
+    }
+    if (i < rest->len && rest->ptr[i] != ';')
+        return difficult_declaration(rest, space);
+    *rest = i < rest->len ? bytes_skip(*rest, i + 1) : (struct bytes){NULL, 0};
+    return bytes_from(space, i);
 }
 
 void html_style_read(struct html_style *style, struct bytes declarations)

@@ -2,6 +2,7 @@
 /*
  * html_text_style: as much of CSS as decides whether text is seen.
  *
+ * "mso-hide" is not of that: only Outlook obeys it, and newsletters mark with it what all others show.
  * Declarations are read one by one whatever their number; of each the first HTML_DECLARATION_MAX octets. Style
  * sheets keep the rules with simple selectors (element, .class, element.class, #id), HTML_STYLE_RULES_MAX of them.
  */
@@ -24,14 +25,13 @@ enum html_property {
     HTML_WIDTH = 1 << 8,       /* on: 0, so is the next one */
     HTML_HEIGHT = 1 << 9,
     HTML_OVERFLOW = 1 << 10,   /* on: what does not fit is not seen */
-    HTML_MSO_HIDE = 1 << 11,
-    HTML_CLIP = 1 << 12,       /* on: cut or scaled to nothing */
-    HTML_OVERRIDE = 1 << 13,   /* on: unicode-bidi: bidi-override */
-    HTML_PRE = 1 << 14,        /* on: white-space keeps lines */
-    HTML_SIZE = 1 << 15,
-    HTML_COLOR = 1 << 16,
-    HTML_GROUND = 1 << 17,
-    HTML_REMOTE = 1 << 18      /* url(http…) as background */
+    HTML_CLIP = 1 << 11,       /* on: cut or scaled to nothing */
+    HTML_OVERRIDE = 1 << 12,   /* on: unicode-bidi: bidi-override */
+    HTML_PRE = 1 << 13,        /* on: white-space keeps lines */
+    HTML_SIZE = 1 << 14,
+    HTML_COLOR = 1 << 15,
+    HTML_GROUND = 1 << 16,
+    HTML_REMOTE = 1 << 17      /* url(http…) as background */
 };
 
 enum html_display { HTML_NONE, HTML_BLOCK, HTML_INLINE, HTML_OTHER };
@@ -45,6 +45,7 @@ struct html_style {
     float size;                  /* px, or a factor where `relative` */
     uint8_t display;             /* enum html_display */
     bool relative;
+    uint32_t sure;               /* HTML_COLOR, HTML_GROUND: said at the element itself */
 };
 
 /* What a style attribute says is added. `work` counts octets. */
@@ -57,13 +58,19 @@ struct html_rule {
     struct html_style style;
 };
 
+enum html_rule_kind { HTML_RULE_ELEMENT, HTML_RULE_CLASS, HTML_RULE_ELEMENT_CLASS, HTML_RULE_ID, HTML_RULE_ELEMENT_ID,
+                      HTML_RULE_KINDS };
+
 struct html_sheet {
     struct html_rule rules[HTML_STYLE_RULES_MAX];
     uint16_t slots[2 * HTML_STYLE_RULES_MAX]; /* 0: free; else one more than an index */
     size_t count;
-    bool doubtful; /* some rule that cannot be judged sets a ground or a colour */
+    uint64_t known[HTML_RULE_KINDS]; /* for each kind a few bits of the names that have rules */
+    uint32_t doubtful; /* HTML_COLOR, HTML_GROUND: some rule that cannot be judged sets it */
 };
 
+/* Empties it; the rules themselves stay as they are. */
+void html_sheet_init(struct html_sheet *sheet);
 void html_sheet_read(struct html_sheet *sheet, struct bytes css);
 /* Adds what the rules say of an element of that name (lower case), classes and id. */
 void html_sheet_apply(const struct html_sheet *sheet, struct bytes name, struct bytes classes, struct bytes id,

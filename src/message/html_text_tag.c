@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { TAG_NAME_MAX = 10 };
+enum { TAG_NAME_MAX = 10, ROOM = 16 /* compared at once, filled up with zeros */ };
 
 #define BLOCK HTML_TAG_IS_BLOCK
 #define CELL HTML_TAG_IS_CELL
@@ -19,7 +19,7 @@ enum { TAG_NAME_MAX = 10 };
 
 /* In the order of the alphabet, which is that of enum html_tag. */
 static const struct {
-    char name[TAG_NAME_MAX + 1];
+    char name[ROOM];
     uint8_t length, flags;
 } tags[] = {
     {"a", 1, FORMAT}, {"abbr", 4, 0}, {"address", 7, BLOCK | SPECIAL | CLOSES_P}, {"applet", 6, SPECIAL | SCOPE},
@@ -76,13 +76,13 @@ static unsigned unknown(struct bytes name)
 
 unsigned html_tag_of(struct bytes name)
 {
-    char lower[TAG_NAME_MAX];
+    char lower[ROOM] = {0};
     if (name.len == 0 || name.len > TAG_NAME_MAX || !ascii_is_alpha(name.ptr[0]))
         return unknown(name);
     for (size_t i = 0; i < name.len; i++)
         lower[i] = (char)ascii_lower(name.ptr[i]);
     for (unsigned i = first[lower[0] - 'a'], end = first[lower[0] - 'a' + 1]; i < end; i++)
-        if (tags[i].length == name.len && memcmp(tags[i].name, lower, name.len) == 0)
+        if (memcmp(tags[i].name, lower, ROOM) == 0)
             return i;
     return unknown(name);
 }

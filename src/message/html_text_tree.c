@@ -8,7 +8,7 @@ enum { BLACK = 0x000000, WHITE = 0xffffff };
 void html_tree_init(struct html_tree *tree)
 {
     tree->root = (struct html_look){.color = BLACK, .ground = WHITE, .size = 16};
-    tree->doubtful = false;
+    tree->doubtful = 0;
     tree->depth = tree->overflow = 0;
     tree->work = 0;
     memset(tree->last, 0xff, sizeof(tree->last));
@@ -25,7 +25,7 @@ static bool removes(const struct html_style *style)
 {
     if ((style->set & HTML_DISPLAY) && style->display == HTML_NONE)
         return true;
-    if (is_on(style, HTML_OPACITY | HTML_MARGIN | HTML_MSO_HIDE | HTML_CLIP))
+    if (is_on(style, HTML_OPACITY | HTML_MARGIN | HTML_CLIP))
         return true;
     if (is_on(style, HTML_POSITION) && is_on(style, HTML_LEFT | HTML_TOP))
         return true;
@@ -51,7 +51,8 @@ struct html_look html_look_within(const struct html_tree *tree, const struct htm
         look.color = style->color;
     if ((style->set & HTML_GROUND) && style->ground != HTML_TRANSPARENT && style->ground != HTML_INHERITED_COLOR)
         look.ground = style->ground;
-    bool same_color = !tree->doubtful && html_colors_are_close(look.color, look.ground);
+    look.sure = (look.sure & ~style->set) | style->sure;
+    bool same_color = (tree->doubtful & ~look.sure) == 0 && html_colors_are_close(look.color, look.ground);
     look.hidden = look.gone || look.invisible || look.indented || look.size < 2 ||
                   look.color == HTML_TRANSPARENT || same_color;
     return look;

@@ -14,6 +14,7 @@
 /* Of text, with all that is inherited. */
 struct html_look {
     uint32_t color, ground;
+    uint32_t sure;  /* HTML_COLOR, HTML_GROUND: said by an element itself */
     float size;     /* px */
     bool gone;      /* and all within, whatever it says */
     bool invisible; /* but what is within may be visible again */
@@ -32,7 +33,7 @@ struct html_element {
 
 struct html_tree {
     struct html_look root;
-    bool doubtful;        /* colours prove nothing */
+    uint32_t doubtful;    /* HTML_COLOR, HTML_GROUND: proves nothing unless an element itself said it */
     size_t depth, overflow;
     int16_t last[HTML_TAGS]; /* the innermost of that tag; -1 if there is none */
     int16_t special, scope;

@@ -167,11 +167,9 @@ static enum result read_part(struct reading *r, const struct choices *choices, c
 {
     if (is_encrypted(part))
         r->out->flags |= READABLE_ENCRYPTED;
-    if (part->kind != MIME_LEAF)
-        return OK;
     enum readable_kind kind = readable_kind_of(part);
     if (kind == READABLE_NO_TEXT)
-        return bytes_is(part->type, "multipart") ? OK : attachments_add(&r->attachments, part);
+        return part->kind == MIME_LEAF ? attachments_add(&r->attachments, part) : OK;
     bool shown = is_shown(choices, part);
     size_t text = r->text_buf.len, plain = r->plain_buf.len;
     enum result result = readable_part_read(r, part, shown);

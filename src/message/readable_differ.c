@@ -4,45 +4,54 @@
 #include "message/readable_private.h"
 
 /* One bit for each word, by a hash: what two different words share makes texts more alike, never less. */
-enum { BITS = 1 << 15, WORDS_MAX = 2000, WORDS_LEAST = 8, LETTERS_LEAST = 4, PERCENT_SHARED = 10 };
+enum { BITS = 1 << 15 /* see has() */, WORDS_MAX = 2000, WORDS_LEAST = 8, LETTERS_LEAST = 4, PERCENT_SHARED = 10 };
 
 struct words {
     uint8_t bits[BITS / 8];
     size_t count; /* different ones */
 };
 
+/* What a letter or digit counts in a hash, in either case the same; 0 for all that is no part of a word. */
+static uint8_t weight(uint8_t c)
+{
+    return c >= 0x80 || ascii_is_digit(c) ? c : ascii_is_alpha(c) ? (uint8_t)(c | 0x20) : 0;
+}
+
 /* The next word's hash; URLs are no words, because each form has its own. */
 static bool next_word(struct bytes text, size_t *at, uint32_t *hash)
 {
-    while (*at < text.len) {
-        size_t start = *at;
-        *hash = 2166136261u;
-        while (*at < text.len && (ascii_is_alnum(text.ptr[*at]) || text.ptr[*at] >= 0x80))
-            *hash = (*hash ^ ascii_lower(text.ptr[(*at)++])) * 16777619u;
-        size_t length = *at - start;
-        if (*at < text.len && text.ptr[*at] == ':' && bytes_starts_with_nocase(bytes_skip(text, start), BYTES("http"))) {
-            while (*at < text.len && text.ptr[*at] > ' ')
-                ++*at;
-            continue;
-        }
-        if (length >= LETTERS_LEAST)
+    size_t i = *at;
+    while (i < text.len) {
+        size_t start = i;
+        uint32_t sum = 0;
+        for (uint8_t c; i < text.len && (c = weight(text.ptr[i])) != 0; i++)
+            sum = sum * 31 + c;
+        size_t length = i - start;
+        if (length == 0) {
+            i++;
+        } else if (i < text.len && text.ptr[i] == ':' && bytes_starts_with_nocase(bytes_skip(text, start), BYTES("http"))) {
+            while (i < text.len && text.ptr[i] > ' ')
+                i++;
+        } else if (length >= LETTERS_LEAST) {
+            *hash = sum * 2654435761u;
+            *at = i;
             return true;
-        if (length == 0)
-            ++*at;
+        }
     }
+    *at = i;
     return false;
 }
 
 static bool has(const struct words *words, uint32_t hash)
 {
-    hash = (hash ^ hash >> 15) % BITS;
+    hash >>= 32 - 15;
     return words->bits[hash / 8] >> (hash % 8) & 1;
 }
 
 static void add(struct words *words, uint32_t hash)
 {
     words->count += !has(words, hash);
-    hash = (hash ^ hash >> 15) % BITS;
+    hash >>= 32 - 15;
     words->bits[hash / 8] |= (uint8_t)(1 << hash % 8);
 }
 

@@ -8,8 +8,25 @@
 struct listing {
     struct reading *reading;
     struct readable_link *links;
-    size_t count;
+    size_t count, room;
 };
+
+/* False at the arena's cap. */
+static bool add(struct listing *l, struct readable_link link)
+{
+    if (l->count == l->room) {
+        size_t room = l->room ? 2 * l->room : l->reading->link_count + 4;
+        struct readable_link *links = arena_alloc_array(l->reading->arena, room, sizeof(*links));
+        if (!links)
+            return false;
+        if (l->count)
+            memcpy(links, l->links, l->count * sizeof(*links));
+        l->links = links;
+        l->room = room;
+    }
+    l->links[l->count++] = link;
+    return true;
+}
 
 /* Sets all that the URL itself says. NONE if it leads nowhere. */
 static enum result read_url(struct arena *arena, struct bytes url, struct readable_link *link)
@@ -38,19 +55,18 @@ static enum result add_html(struct listing *l, const struct html_link *from)
     link.text = bytes_trim(bytes_slice(r->out->text, from->from, from->to));
     if (link.text.len == 0)
         link.text = (struct bytes){NULL, 0};
-    l->links[l->count++] = link;
-    return OK;
+    return add(l, link) ? OK : TEMP;
 }
 
-/* Whether a link of HTML that shows this very place leads to that host anyhow. */
-static bool is_known(const struct reading *r, const struct listing *l, size_t html, size_t *next, size_t position,
-                     struct bytes host)
+/* Whether a link of HTML that shows this very place leads to that host anyhow. Both go through the text in order. */
+static bool is_known(const struct listing *l, size_t html, size_t *next, const uint8_t *place, struct bytes host)
 {
-    while (*next < html && l->links[*next].text.ptr + l->links[*next].text.len <= r->out->text.ptr + position)
-        ++*next;
-    if (*next == html || !l->links[*next].text.ptr || l->links[*next].text.ptr > r->out->text.ptr + position)
-        return false;
-    return bytes_equal(l->links[*next].host, host);
+    for (; *next < html; ++*next) {
+        const struct readable_link *link = &l->links[*next];
+        if (link->text.len && link->text.ptr + link->text.len > place)
+            return link->text.ptr <= place && bytes_equal(link->host, host);
+    }
+    return false;
 }
 
 /* Newsletters and quoted mail repeat theirs. */
@@ -88,23 +104,16 @@ static enum result add_text(struct listing *l)
         if (result == TEMP)
             return TEMP;
         link.url = bytes_first(url, READABLE_URL_MAX);
-        if (result == OK && !is_known(r, l, html, &next, (size_t)(url.ptr - r->out->text.ptr), link.host))
-            l->links[l->count++] = link;
+        bool known = is_known(l, html, &next, url.ptr, link.host);
+        if (result == OK && !known && !add(l, link))
+            return TEMP;
     }
     return OK;
 }
 
 enum result readable_links_make(struct reading *r)
 {
-    struct bytes url;
-    size_t position = 0;
-    bool any = r->link_count > 0 || url_find(r->out->text, &position, &url);
     struct listing l = {.reading = r};
-    if (!any)
-        return OK;
-    l.links = arena_alloc_array(r->arena, READABLE_LINKS_MAX, sizeof(*l.links));
-    if (!l.links)
-        return TEMP;
     for (size_t i = 0; i < r->link_count; i++)
         if (add_html(&l, &r->links[i]) == TEMP)
             return TEMP;

@@ -14,6 +14,8 @@ static bool is_attachment(const struct mime_part *part)
 
 enum readable_kind readable_kind_of(const struct mime_part *part)
 {
+    if (bytes_is(part->type, "multipart") && !part->first_child)
+        return READABLE_PLAIN_TEXT; /* in which no part could be found: readers show what there is */
     if (part->kind != MIME_LEAF || is_attachment(part))
         return READABLE_NO_TEXT;
     if (mime_is(part, "application", "xhtml+xml"))

@@ -119,6 +119,41 @@ static struct bytes fit(struct readable_text *t, struct bytes text)
     return buf_reserve(t->out, text.len + 1) ? text : (struct bytes){NULL, 0};
 }
 
+/* Eight octets that are graphic ASCII and single blanks between such can be taken as they are. */
+static bool is_plain(uint64_t octets, uint64_t *blanks)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t below = (octets - ones * ' ') & ~octets, deletes = octets + ones;
+    if ((octets | below | deletes) & high)
+        return false;
+    *blanks = ~((octets ^ ones * ' ') + (high - ones)) & high;
+    return (*blanks & *blanks >> 8) == 0;
+}
+
+/* Copies from `at`, which is a graphic octet, as long as words and single blanks follow; returns where it ended. */
+static const uint8_t *copy_plain(struct readable_text *t, const uint8_t *at, const uint8_t *end)
+{
+    uint8_t *to = t->out->ptr + t->out->len;
+    uint64_t octets, blanks;
+    while (end - at >= (ptrdiff_t)sizeof(octets)) {
+        memcpy(&octets, at, sizeof(octets));
+        if (!is_plain(octets, &blanks) || (*at == ' ' && to[-1] == ' '))
+            break;
+        memcpy(to, &octets, sizeof(octets));
+        at += sizeof(octets);
+        to += sizeof(octets);
+    }
+    while (at < end && (ascii_is_graph(*at) || (*at == ' ' && to[-1] != ' ')))
+        *to++ = *at++;
+    if (to[-1] == ' ') { /* not before it is known what follows */
+        to--;
+        t->blank = true;
+    }
+    t->word = ascii_is_alnum(to[-1]);
+    t->out->len = (size_t)(to - t->out->ptr);
+    return at;
+}
+
 void readable_text_add(struct readable_text *t, struct bytes text)
 {
     if (text.len == 0)
@@ -126,24 +161,15 @@ void readable_text_add(struct readable_text *t, struct bytes text)
     text = fit(t, text);
     const uint8_t *at = text.ptr, *end = at + text.len;
     while (at < end) {
-        const uint8_t *run = at;
-        while (at < end && ascii_is_graph(*at))
-            at++;
-        if (at > run) {
-            join(t, ascii_is_alnum(*run));
-            memcpy(t->out->ptr + t->out->len, run, (size_t)(at - run));
-            t->out->len += (size_t)(at - run);
-            t->word = ascii_is_alnum(at[-1]);
-        }
-        if (at == end)
-            return;
-        if (*at >= 0x80) {
+        if (ascii_is_graph(*at)) {
+            join(t, ascii_is_alnum(*at));
+            at = copy_plain(t, at, end);
+        } else if (*at >= 0x80) {
             at += add_character(t, bytes_from(at, (size_t)(end - at)));
-        } else if (*at == ' ' || (*at >= '\t' && *at <= '\r')) {
-            readable_text_blank(t);
-            at++;
         } else {
-            at++; /* a control character */
+            if (*at == ' ' || (*at >= '\t' && *at <= '\r'))
+                readable_text_blank(t); /* other control characters are nothing */
+            at++;
         }
     }
 }

@@ -10,26 +10,53 @@ static bool is_slash(uint8_t c)
     return c == '/' || c == '\\';
 }
 
+static bool is_passed_over(uint8_t c)
+{
+    return c == '\t' || c == '\r' || c == '\n' || c == 0;
+}
+
+/* Whether there may be octets to be passed over: by words, as next to no URL has them. */
+static bool has_control(struct bytes text)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t i = 0;
+    for (uint64_t octets; text.len - i >= sizeof(octets); i += sizeof(octets)) {
+        memcpy(&octets, text.ptr + i, sizeof(octets));
+        if ((octets - ones * ' ') & ~octets & ones << 7)
+            return true;
+    }
+    while (i < text.len && text.ptr[i] >= ' ')
+        i++;
+    return i < text.len;
+}
+
+struct bytes url_strip(struct bytes text)
+{
+    if (!has_control(text))
+        return text;
+    uint8_t *to = (uint8_t *)text.ptr; /* the caller's own */
+    size_t used = 0;
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_passed_over(text.ptr[i]))
+            to[used++] = text.ptr[i];
+    return bytes_first(text, used);
+}
+
 /* Tabs and line ends within, blanks around: browsers drop them (WHATWG URL 4.4). False at the arena's cap. */
 static bool clean(struct arena *arena, struct bytes *text)
 {
-    bool dirty = false;
     while (text->len && text->ptr[0] <= ' ')
         *text = bytes_skip(*text, 1);
     while (text->len && text->ptr[text->len - 1] <= ' ')
         text->len--;
     *text = bytes_first(*text, URL_MAX);
-    for (size_t i = 0; i < text->len; i++)
-        dirty |= text->ptr[i] == '\t' || text->ptr[i] == '\r' || text->ptr[i] == '\n';
-    if (!dirty)
+    if (!has_control(*text))
         return true;
-    uint8_t *copy = arena_alloc(arena, text->len);
-    size_t used = 0;
-    for (size_t i = 0; copy && i < text->len; i++)
-        if (text->ptr[i] != '\t' && text->ptr[i] != '\r' && text->ptr[i] != '\n')
-            copy[used++] = text->ptr[i];
-    *text = bytes_from(copy, used);
-    return copy != NULL;
+    *text = arena_copy(arena, *text);
+    if (!text->ptr)
+        return false;
+    *text = url_strip(*text);
+    return true;
 }
 
 /* The length of the scheme before its colon; 0 if there is none (4.4, the scheme state). */

@@ -47,6 +47,9 @@ enum result url_embedded(struct arena *arena, const struct url *url, struct byte
  * False if there is none; *position becomes what is behind it. */
 bool url_find(struct bytes text, size_t *position, struct bytes *out);
 
+/* Without the tabs and line ends in it, which browsers pass over; done in place, as the text must be the caller's own. */
+struct bytes url_strip(struct bytes text);
+
 /* Per cent signs undone, those that stand before no two digits left. Empty with ptr NULL at the arena's cap. */
 struct bytes url_percent_decode(struct arena *arena, struct bytes text);
 

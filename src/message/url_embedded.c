@@ -43,7 +43,7 @@ static void add_plain(struct search *s, struct bytes text)
 
 static bool is_base64(uint8_t c)
 {
-    return ascii_is_alnum(c) || c == '+' || c == '/' || c == '-' || c == '_';
+    return ascii_is_alnum(c) || c == '+' || c == '-' || c == '_'; /* a "/" ends a piece of a path */
 }
 
 /* "aHR0c" is "http" and part of what follows. */

@@ -122,21 +122,34 @@ static bool bare(struct bytes text, size_t dot, size_t from, struct bytes *out)
     return start + length > dot + 1;
 }
 
+/* The next colon or dot at or behind `from`; the end if there is none. */
+static size_t next_mark(struct bytes text, size_t from)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    for (uint64_t octets; text.len - from >= sizeof(octets); from += sizeof(octets)) {
+        memcpy(&octets, text.ptr + from, sizeof(octets));
+        uint64_t colons = octets ^ ones * ':', dots = octets ^ ones * '.';
+        if ((((colons - ones) & ~colons) | ((dots - ones) & ~dots)) & ones << 7)
+            break;
+    }
+    while (from < text.len && text.ptr[from] != ':' && text.ptr[from] != '.')
+        from++;
+    return from;
+}
+
 bool url_find(struct bytes text, size_t *position, struct bytes *out)
 {
     size_t from = *position;
-    for (size_t i = from; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (c != ':' && c != '.')
-            continue;
-        if (c == ':' ? with_scheme(text, i, from, out) : bare(text, i, from, out)) {
+    for (size_t i = next_mark(text, from); i + 1 < text.len; i = next_mark(text, i + 1)) {
+        bool dot = text.ptr[i] == '.';
+        if (dot ? !is_label(text.ptr[i + 1]) : text.ptr[i + 1] != '/' && text.ptr[i + 1] != '\\')
+            continue; /* as most are */
+        if (dot ? bare(text, i, from, out) : with_scheme(text, i, from, out)) {
             *position = (size_t)(out->ptr + out->len - text.ptr);
             return true;
         }
-        if (c != '.')
-            continue;
         /* The rest of a name was looked at already. */
-        while (i + 1 < text.len && (is_label(text.ptr[i + 1]) || text.ptr[i + 1] == '.'))
+        while (dot && i + 1 < text.len && (is_label(text.ptr[i + 1]) || text.ptr[i + 1] == '.'))
             i++;
     }
     *position = text.len;

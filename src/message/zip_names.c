@@ -34,11 +34,11 @@ bool zip_names_is_zip(struct bytes head)
 static struct bytes name_of(struct arena *arena, struct bytes name)
 {
     name = bytes_first(name, NAME_MAX_OCTETS);
-    const struct charset *charset = charset_find(BYTES("cp437"));
-    if (utf8_is_valid(name) || !charset)
-        charset = charset_guess(name);
-    if (charset_is_utf8(charset))
+    if (utf8_is_valid(name))
         return arena_copy(arena, name);
+    const struct charset *charset = charset_find(BYTES("cp437"));
+    if (!charset) /* charset_prepare() was not called */
+        charset = charset_find(BYTES("windows-1252"));
     struct buf decoded;
     buf_init(&decoded, 4 * NAME_MAX_OCTETS);
     charset_decode(charset, name, &decoded);

@@ -40,6 +40,7 @@ struct sandbox {
     size_t path_count;
     bool may_accept;           /* accept4 on inherited listeners */
     bool may_connect_network;  /* socket(AF_INET*) and connect */
+    bool tcp_only;             /* … but no UDP, whose ports nothing restricts */
     const uint16_t *connect_ports; /* TCP ports allowed (Landlock ABI 4); NULL: any, count 0: none */
     size_t connect_port_count;
     bool may_connect_unix;     /* socket(AF_UNIX), connect: LMTP, clamd */

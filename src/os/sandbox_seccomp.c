@@ -208,6 +208,8 @@ static void add_network(struct filter *filter, const struct sandbox *sandbox)
         /* By protocol, too: Landlock knows the ports of TCP, not those of its relatives (MPTCP). */
         add_family(filter, families[i], SOCK_STREAM, 0);
         add_family(filter, families[i], SOCK_STREAM, IPPROTO_TCP);
+        if (sandbox->tcp_only)
+            continue;
         add_family(filter, families[i], SOCK_DGRAM, 0);
         add_family(filter, families[i], SOCK_DGRAM, IPPROTO_UDP);
     }

@@ -31,12 +31,10 @@ static const char *const weak_words[] = {
 };
 
 static const char *const server_words[] = {
-    "bounce", "bounces", "delivery", "dns", "edge", "email", "emails", "eml", "esmtp", "exchange", "exim", "ext",
-    "frontend", "gateway", "gw", "imap", "list", "lists", "lmtp", "mail", "mails", "mda", "mgw", "milter", "mout",
-    "msa", "msg", "msgs", "mta", "mtas", "mx", "mxs", "newsletter", "news", "notification", "notifications",
-    "notify", "ns", "out", "outbound", "outgoing", "pmta", "pop", "post", "postfix", "postmaster", "proxy", "relay",
-    "relays", "send", "sender", "server", "smarthost", "smtp", "smtpd", "spam", "spf", "srv", "submission", "web",
-    "www",
+    "bounce", "bounces", "delivery", "email", "emails", "eml", "esmtp", "exchange", "exim", "imap", "list", "lists",
+    "lmtp", "mail", "mails", "mda", "mgw", "milter", "mout", "msa", "msg", "msgs", "mta", "mtas", "mx", "mxs",
+    "newsletter", "news", "notification", "notifications", "notify", "out", "outbound", "outgoing", "pmta", "pop",
+    "post", "postfix", "postmaster", "relay", "relays", "send", "sender", "smarthost", "smtp", "smtpd", "submission",
 };
 
 /* "mailout", "smtp-auth", "mxrelay", "hotmail": whatever begins or ends so. */
@@ -113,6 +111,14 @@ static bool say(char why[RDNS_WHY_SIZE], const char *what, struct bytes text)
     return true;
 }
 
+static bool is_of_mail(struct bytes registrable)
+{
+    for (size_t i = 0; i < countof(server_parts); i++)
+        if (bytes_find(registrable, bytes_of(server_parts[i])) != BYTES_NOT_FOUND)
+            return true;
+    return false;
+}
+
 static bool judge_name(const struct ip *ip, struct bytes name, char why[RDNS_WHY_SIZE])
 {
     enum { LONG_NUMBER = 4 };
@@ -123,6 +129,9 @@ static bool judge_name(const struct ip *ip, struct bytes name, char why[RDNS_WHY
     look_at_words(bytes_first(name, host_len), &words);
     if (words.server && !(address == RDNS_ADDRESS_WHOLE && words.line.len))
         return false;
+    /* Who sends for others numbers his servers so, and is often called after it. */
+    if (address == RDNS_ADDRESS_PART && is_of_mail(bytes_skip(name, host_len)))
+        address = RDNS_ADDRESS_NONE;
     if (address >= RDNS_ADDRESS_PART)
         return say(why, "the address", found);
     if (words.line.len)

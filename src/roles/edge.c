@@ -12,6 +12,7 @@
 #include "dns/transport.h"
 #include "os/socket.h"
 #include "roles/edge_auth.h"
+#include "roles/edge_model.h"
 #include "roles/edge_rates.h"
 #include "roles/keys_client.h"
 #include "roles/resolver.h"
@@ -346,12 +347,14 @@ static enum result edge_prepare(struct role *role, struct error *error)
     edge->accounts = map_create();
     edge->keys_cache = keys_cache_create();
     edge->seen = edge_seen_create();
+    edge->models = edge_models_create(edge);
+    readable_prepare();
     edge->rates = edge_rates_create(edge);
     edge->servers =
         arena_alloc_array(role->arena, role->config.listener_count, sizeof(*edge->servers));
     fiber_group_open(&edge->listeners);
     fiber_group_open(&edge->sessions);
-    if (!edge->clients || !edge->accounts || !edge->servers || !edge->keys_cache || !edge->seen ||
+    if (!edge->clients || !edge->accounts || !edge->servers || !edge->keys_cache || !edge->seen || !edge->models ||
         !edge->rates)
         return error_set(error, TEMP, "out of memory");
     const char *list = role->config.authentication.suffix_list;
@@ -425,6 +428,8 @@ static void edge_peer(struct role *role, enum role_kind kind, unsigned index, in
 static void edge_run(struct role *role)
 {
     struct edge *edge = edge_of(role);
+    if (role->config.filter.on && !fiber_group_start(&edge->listeners, "learning", edge_train_fiber, edge))
+        panic("cannot start the fiber that learns");
     while (!role->stopping)
         fiber_signal_wait(&role->changed, NO_DEADLINE);
     edge->stopping = true;
@@ -438,6 +443,7 @@ static void edge_run(struct role *role)
     map_destroy(edge->accounts, free);
     keys_cache_destroy(edge->keys_cache);
     edge_seen_destroy(edge->seen);
+    edge_models_destroy(edge->models);
     smime_authorities_free(edge->authorities);
     dns_cache_destroy(edge->dns);
     dns_transport_destroy(edge->transport);

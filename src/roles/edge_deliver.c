@@ -256,13 +256,43 @@ static void deliver_to_list(struct edge_mail *mail, struct smtp_session *session
             mail->gather.evidence.message_id = BYTES("");
 }
 
-/* Moves those for lists to the end; how many others there are. */
-static size_t sort_recipients(struct smtp_transaction *transaction)
+/* For nobody: the store learns from it. Its answer is the client's only where nobody else gets the message. */
+static void deliver_nowhere(struct edge_mail *mail, struct smtp_session *session, const struct ledger_record *record,
+                            struct smtp_reply *reply, struct bytes *summary)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct delivery_request request = {.sender = transaction->sender,
+                                       .place = DELIVER_NOWHERE,
+                                       .recipient_count = transaction->recipient_count,
+                                       .content = transaction->content,
+                                       .record = *record};
+    request.recipients =
+        arena_alloc_array(transaction->arena, request.recipient_count, sizeof(*request.recipients));
+    if (!request.recipients || !edge_fingerprint(mail, session, &request.fingerprint)) {
+        edge_out_of_memory(session, reply);
+        return;
+    }
+    add_recipients(session, &request);
+    send_delivery(mail, session, &request, reply, summary);
+}
+
+static bool is_list(const struct edge_recipient *recipient)
+{
+    return recipient->list != NULL;
+}
+
+static bool is_trap(const struct edge_recipient *recipient)
+{
+    return recipient->trap;
+}
+
+/* Moves those that are something to the end; how many others there are. */
+static size_t sort_recipients(struct smtp_transaction *transaction, bool (*is)(const struct edge_recipient *))
 {
     size_t others = 0;
     for (size_t i = 0; i < transaction->recipient_count; i++) {
         struct smtp_recipient recipient = transaction->recipients[i];
-        if (recipient_of(&recipient)->list)
+        if (is(recipient_of(&recipient)))
             continue;
         transaction->recipients[i] = transaction->recipients[others];
         transaction->recipients[others++] = recipient;
@@ -280,13 +310,13 @@ static bool all_admit(struct edge_mail *mail, const struct smtp_recipient *lists
     return true;
 }
 
-void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
-                         const struct verdict *verdict, const struct ledger_record *record,
-                         struct smtp_reply *reply, struct bytes *summary)
+static void deliver_to_people(struct edge_mail *mail, struct smtp_session *session,
+                              const struct verdict *verdict, const struct ledger_record *record,
+                              struct smtp_reply *reply, struct bytes *summary)
 {
     struct smtp_transaction *transaction = session->transaction;
     struct smtp_recipient *all = transaction->recipients;
-    size_t count = transaction->recipient_count, others = sort_recipients(transaction);
+    size_t count = transaction->recipient_count, others = sort_recipients(transaction, is_list);
     if (count > 1 && others < count && !all_admit(mail, &all[others], count - others, reply))
         return;
     transaction->recipient_count = others;
@@ -296,6 +326,30 @@ void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
         transaction->recipients = &all[i];
         transaction->recipient_count = 1;
         deliver_to_list(mail, session, verdict, record, reply, summary);
+    }
+    transaction->recipients = all;
+    transaction->recipient_count = count;
+}
+
+/* With others who get the message, the story of it is theirs. */
+void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
+                         const struct verdict *verdict, const struct ledger_record *record,
+                         struct smtp_reply *reply, struct bytes *summary)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct smtp_recipient *all = transaction->recipients;
+    struct ledger_record untold = {.counted_count = 0};
+    struct smtp_reply ignored = *reply;
+    struct bytes unsaid = BYTES("");
+    size_t count = transaction->recipient_count, others = sort_recipients(transaction, is_trap);
+    transaction->recipient_count = others;
+    if (others)
+        deliver_to_people(mail, session, verdict, record, reply, summary);
+    if (others < count && !mail->account && reply->code / 100 == 2) {
+        transaction->recipients = &all[others];
+        transaction->recipient_count = count - others;
+        deliver_nowhere(mail, session, others ? &untold : record, others ? &ignored : reply,
+                        others ? &unsaid : summary);
     }
     transaction->recipients = all;
     transaction->recipient_count = count;

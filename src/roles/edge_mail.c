@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One mail transaction at the edge: gather evidence, judge, hand over to the store, answer. */
+#include "roles/edge_known.h"
 #include "roles/edge_rates.h"
 
 #include "base/log.h"
@@ -118,6 +119,15 @@ const struct config_policy *edge_policy(const struct edge_mail *mail)
     return config_policy_find(&mail->edge->role->config, section);
 }
 
+static struct edge_known known_of(const struct edge_mail *mail)
+{
+    const struct config_policy *policy = edge_policy(mail);
+    return (struct edge_known){.greylist = !mail->account && policy->greylist != CONFIG_GREYLIST_OFF,
+                               .greylist_delay = policy->greylist_delay,
+                               .trap = mail->trap,
+                               .unknown = mail->unknown};
+}
+
 /* Evidence and verdict. TEMP: the reply is already set. */
 static enum result examine(struct edge_mail *mail, struct smtp_session *session,
                            struct verdict *verdict, struct smtp_reply *reply)
@@ -128,6 +138,7 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     struct evidence *evidence = &gather->evidence;
     struct error error = {{0}};
     const struct config_policy *chosen = edge_policy(mail);
+    struct edge_known known = known_of(mail);
     evidence->exempt = mail->exempt;
     evidence->tls = session->tls ? session->tls_version : BYTES("");
     if (!edge_list_recipients(mail, transaction)) {
@@ -143,8 +154,12 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     evidence->own_network = config_networks_contain(&config->own_networks, &evidence->client);
     if (result == OK && !edge_rates_message(mail, session, reply))
         return TEMP;
+    /* Twice: whom nobody needs to read, or who is refused already, is not read. */
     bool fine = result == OK && edge_add_session(mail, session) && edge_add_spent(mail, session) &&
                 edge_add_replays(mail) && edge_add_attempts(mail, session, chosen) &&
+                edge_known(mail, &known) == OK &&
+                policy_judge(transaction->arena, config, chosen, evidence, verdict) == OK &&
+                edge_examine_content(mail, chosen, verdict) &&
                 policy_judge(transaction->arena, config, chosen, evidence, verdict) == OK;
     if (!fine)
         edge_out_of_memory(session, reply);
@@ -160,6 +175,10 @@ static bool make_record(struct edge_mail *mail, const struct verdict *verdict,
     evidence_write(&json, from);
     json = json_into(text);
     verdict_write(&json, verdict);
+    struct bytes outcome = BYTES("");
+    struct edge_known known = known_of(mail);
+    if (!edge_known_outcome(mail, &known, verdict, &outcome))
+        return false;
     *record = (struct ledger_record){
         .id = from->id,
         .received_at = from->received_at,
@@ -175,6 +194,7 @@ static bool make_record(struct edge_mail *mail, const struct verdict *verdict,
         .recipients = from->recipients,
         .recipient_count = from->recipient_count,
         .counted = mail->counted,
+        .outcome = outcome,
         .counted_count = verdict->action == ACTION_TEMPFAIL ? 0 : mail->counted_count,
     };
     return !evidence->failed && !text->failed && record->client.ptr;

@@ -11,6 +11,7 @@
 /* What RCPT found out: recipient->context. */
 struct edge_recipient {
     bool elsewhere;                 /* not ours, but may be relayed to */
+    bool trap;                      /* nobody */
     const struct config_list *list; /* a list of ours, or NULL */
 };
 
@@ -18,7 +19,9 @@ struct edge_mail {
     struct edge *edge;
     struct gather gather;
     struct bytes policy;       /* of the first recipient: one policy class a transaction */
-    bool exempt, trap;
+    bool exempt;
+    struct bytes trap;         /* a recipient that is a trap; empty: none */
+    unsigned unknown;          /* recipients of the transaction that do not exist */
     const struct config_signing *seal; /* who seals it (ARC), or NULL; of the first recipient, too */
     struct bytes seal_domain;
     struct edge_account *account; /* who submits it, or NULL */
@@ -52,6 +55,11 @@ bool edge_add_attempts(struct edge_mail *mail, const struct smtp_session *sessio
                        const struct config_policy *policy) must_check;
 bool edge_add_spent(struct edge_mail *mail, const struct smtp_session *session) must_check;
 bool edge_add_replays(struct edge_mail *mail) must_check;
+
+/* edge_content.c: what the message says, as evidence, unless it does not matter any more: `verdict` is what was
+ * judged without it. False: out of memory. */
+bool edge_examine_content(struct edge_mail *mail, const struct config_policy *policy,
+                          const struct verdict *verdict) must_check;
 
 /* edge_submit.c: mail of own accounts and hosts. At MAIL: may it send as that? False: *reply is set. */
 bool edge_submit_mail(struct edge_mail *mail, struct smtp_session *session, struct smtp_reply *reply);

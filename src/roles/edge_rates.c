@@ -162,12 +162,12 @@ struct known {
     struct edge_nolist_answer nolist;
 };
 
-static void get(struct rates_question *question, const struct rates_place_key *place, enum rates_counter counter,
-                bool wanted, uint64_t *value)
+static void get(struct edge *edge, struct rates_question *question, const struct rates_place_key *place,
+                enum rates_counter counter, bool wanted, uint64_t *value)
 {
     *value = 0;
     if (wanted)
-        rates_add(question, COUNT_GET, place, counter, 0, 0, SECOND, value);
+        rates_add(question, COUNT_GET, place, counter, 0, 0, edge->role->config.rates.window, value);
 }
 
 static bool looks_at_unknown(const struct config *config)
@@ -189,15 +189,15 @@ static bool ask(struct edge *edge, struct smtp_session *session, const struct ed
     if (config->rates.connections_window)
         rates_add(&question, COUNT_ADD, &state->address, RATES_CONNECTIONS, 0, 1, config->rates.window,
                   &known->connections);
-    get(&question, &state->address, RATES_MESSAGES, config->rates.messages, &known->messages);
-    get(&question, &state->address, RATES_RECIPIENTS, config->rates.recipients, &known->recipients);
-    get(&question, &state->address, RATES_OCTETS, config->rates.octets, &known->octets);
-    get(&question, &state->network, RATES_MESSAGES, config->rates.network_messages, &known->messages_network);
-    get(&question, &state->address, RATES_ERRORS, config->rates.errors, &known->errors);
-    get(&question, &state->address, RATES_GOOD, config->rates.errors || unknown, &known->good);
-    get(&question, &state->address, RATES_UNKNOWN, unknown, &known->unknown);
-    get(&question, &state->network, RATES_UNKNOWN, unknown, &known->unknown_network);
-    get(&question, &state->network, RATES_GOOD, unknown, &known->good_network);
+    get(edge, &question, &state->address, RATES_MESSAGES, config->rates.messages, &known->messages);
+    get(edge, &question, &state->address, RATES_RECIPIENTS, config->rates.recipients, &known->recipients);
+    get(edge, &question, &state->address, RATES_OCTETS, config->rates.octets, &known->octets);
+    get(edge, &question, &state->network, RATES_MESSAGES, config->rates.network_messages, &known->messages_network);
+    get(edge, &question, &state->address, RATES_ERRORS, config->rates.errors, &known->errors);
+    get(edge, &question, &state->address, RATES_GOOD, config->rates.errors || unknown, &known->good);
+    get(edge, &question, &state->address, RATES_UNKNOWN, unknown, &known->unknown);
+    get(edge, &question, &state->network, RATES_UNKNOWN, unknown, &known->unknown_network);
+    get(edge, &question, &state->network, RATES_GOOD, unknown, &known->good_network);
     if (edge->rates->nolist)
         edge_nolist_ask(session, state, &question, &known->nolist);
     return rates_ask(edge, session->arena, &question);

@@ -22,8 +22,11 @@ struct rates_connection {
     uint8_t key[17];
     struct rates_place_key place;
     size_t count;
-    bool many;     /* the store knows of them … */
-    uint64_t slot; /* … in this slot */
+    bool many;       /* the store knows of them … */
+    uint64_t slot;   /* … in this slot … */
+    uint64_t untold; /* … but not yet that so many of them were closed: */
+    bool listed;     /* then it is in the list of those, */
+    struct rates_connection *next_untold; /* and stays until that was told, even with a count of 0 */
 };
 
 static uint64_t slot_now(void)
@@ -59,17 +62,49 @@ struct rates_connection *rates_enter(struct edge_rates *rates, const struct ip *
     return found;
 }
 
+static void list(struct edge_rates *rates, struct rates_connection *connection)
+{
+    if (!connection->listed) {
+        connection->next_untold = rates->untold;
+        rates->untold = connection;
+        connection->listed = true;
+    }
+    rates_tell_soon(rates);
+}
+
+static void drop_unused(struct edge_rates *rates, struct rates_connection *connection)
+{
+    if (connection->count || connection->listed)
+        return;
+    rates->many -= connection->many;
+    free(map_remove(rates->connections, bytes_from(connection->key, sizeof(connection->key))));
+}
+
 void rates_leave(struct edge_rates *rates, struct rates_connection *connection, bool asked)
 {
     if (!connection)
         return;
+    connection->count--;
     /* In a slot in which they have not been told yet they will be told without this one. */
-    if (asked && connection->many && connection->slot == slot_now())
-        rates_tell(rates, &connection->place, RATES_CLOSED, connection->slot, 1, SLOT_WINDOW);
-    if (--connection->count)
-        return;
-    rates->many -= connection->many;
-    free(map_remove(rates->connections, bytes_from(connection->key, sizeof(connection->key))));
+    if (asked && connection->many && connection->slot == slot_now()) {
+        connection->untold++;
+        list(rates, connection);
+    }
+    drop_unused(rates, connection);
+}
+
+void rates_tell_closed(struct edge_rates *rates)
+{
+    uint64_t slot = slot_now();
+    while (rates->untold) {
+        struct rates_connection *connection = rates->untold;
+        rates->untold = connection->next_untold;
+        connection->listed = false;
+        if (connection->slot == slot)
+            rates_tell(rates, &connection->place, RATES_CLOSED, slot, connection->untold, SLOT_WINDOW);
+        connection->untold = 0;
+        drop_unused(rates, connection);
+    }
 }
 
 size_t rates_connection_count(const struct rates_connection *connection)
@@ -83,6 +118,7 @@ static uint64_t renew(struct rates_connection *connection, uint64_t slot)
     if (connection->many && connection->slot == slot)
         return 0;
     connection->slot = slot;
+    connection->untold = 0;
     return connection->count;
 }
 
@@ -122,7 +158,10 @@ void rates_ask_connection(struct edge_rates *rates, struct rates_connection *con
     rates->many += !connection->many;
     connection->many = true;
     rates_add(question, COUNT_ADD, &connection->place, RATES_OPENED, slot, opened, SLOT_WINDOW, &totals->opened);
-    rates_add(question, COUNT_GET, &connection->place, RATES_CLOSED, slot, 0, SLOT_WINDOW, &totals->closed);
+    /* With what was closed a moment ago, or who comes back at once would be too many. */
+    rates_add(question, connection->untold ? COUNT_ADD : COUNT_GET, &connection->place, RATES_CLOSED, slot,
+              connection->untold, SLOT_WINDOW, &totals->closed);
+    connection->untold = 0;
     if (!rates->renewing)
         rates->renewing = fiber_group_start(&rates->renewers, "connections", renew_fiber, rates);
 }

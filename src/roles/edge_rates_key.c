@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-_Static_assert(RATES_KEY_SIZE == DIGEST_SIZE, "keys are digests");
+_Static_assert((int)RATES_KEY_SIZE == (int)DIGEST_SIZE, "keys are digests");
 
 static bool make(struct arena *arena, enum rates_place place, struct bytes text, struct rates_place_key *out)
 {

@@ -179,7 +179,8 @@ static bool may_get_more(struct edge *edge, struct smtp_session *session, const 
     struct measure measure;
     if (!make_recipient(edge, arena, recipient, &measure))
         return true; /* the arena is full, as will be said soon */
-    rates_add(&question, COUNT_GET, &measure.place, measure.counter, 0, 0, SECOND, &measure.value);
+    rates_add(&question, COUNT_GET, &measure.place, measure.counter, 0, 0, edge->role->config.rates.window,
+              &measure.value);
     if (!rates_ask(edge, arena, &question) || measure.value < measure.most)
         return true;
     struct bytes text = say_too_many(arena, &edge->role->config, &measure);
@@ -233,7 +234,7 @@ static bool add_notes(struct edge_mail *mail, const struct measures *measures)
     struct arena *arena = mail->gather.arena;
     for (size_t i = 0; i < measures->count; i++) {
         const struct measure *measure = &measures->items[i];
-        if (measure->value < measure->most / 100 * SOFT_PERCENT + measure->most % 100 * SOFT_PERCENT / 100)
+        if (measure->value < measure->most / 100 * SOFT_PERCENT + (measure->most % 100 * SOFT_PERCENT + 99) / 100)
             continue;
         struct evidence_item *item = evidence_add(arena, &mail->gather.evidence, CHECK_RATE, AUTH_POLICY);
         if (!item || !evidence_property(arena, item, "vouch", "limit", bytes_of(measure->limit)) ||

@@ -20,6 +20,7 @@ struct edge_rates {
     unsigned edges;           /* that count together */
     struct map *connections;  /* address or network -> struct rates_connection */
     size_t many;              /* of these with `many` */
+    struct rates_connection *untold; /* of which some were closed a moment ago */
     struct rates_told *told;  /* RATES_TOLD_MAX of them, a ring */
     size_t told_first, told_count;
     bool telling, renewing;   /* the fibers run */
@@ -41,12 +42,16 @@ bool rates_ask(struct edge *edge, struct arena *arena, struct rates_question *qu
 /* edge_rates_tell.c: is added in a moment, together with others. */
 void rates_tell(struct edge_rates *rates, const struct rates_place_key *place, enum rates_counter counter,
                 uint64_t slot, uint64_t delta, int64_t window);
+/* … and what rates_tell_closed() has. */
+void rates_tell_soon(struct edge_rates *rates);
 
 /* edge_rates_connections.c: one session more of an address or network, of which there may be `most`; it is to be
  * left in any case. NULL: not counted. `asked`: it was part of a question, so that the store may know of it. */
 struct rates_connection *rates_enter(struct edge_rates *rates, const struct ip *client, bool of_network,
                                      const struct rates_place_key *place, unsigned most);
 void rates_leave(struct edge_rates *rates, struct rates_connection *connection, bool asked);
+/* What was closed since this was called last goes to rates_tell(). */
+void rates_tell_closed(struct edge_rates *rates);
 size_t rates_connection_count(const struct rates_connection *connection); /* with this edge; NULL: 0 */
 struct rates_connection_totals {
     uint64_t opened, closed;

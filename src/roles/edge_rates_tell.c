@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define COLLECT (20 * MILLISECOND)
@@ -32,13 +33,15 @@ static void tell(void *argument)
     struct edge_rates *rates = argument;
     struct arena *arena = arena_create(TELL_ARENA);
     static struct rates_question question; /* there is one fiber of this kind */
-    while (arena && rates->told_count && fiber_sleep(COLLECT) != ECANCELED)
+    while (arena && (rates->told_count || rates->untold) && fiber_sleep(COLLECT) != ECANCELED) {
+        rates_tell_closed(rates);
         for (bool more = true; more; more = rates->told_count >= PROTOCOL_COUNTS_MAX) {
             take(rates, &question);
             if (!rates_ask(rates->edge, arena, &question))
                 log_debug("rates", "%zu counts are lost", question.counts.count);
             arena_reset(arena);
         }
+    }
     arena_destroy(arena);
     rates->telling = false;
 }
@@ -52,6 +55,11 @@ void rates_tell(struct edge_rates *rates, const struct rates_place_key *place, e
     rates_key(place, counter, slot, told->key);
     told->delta = delta;
     told->window = window;
+    rates_tell_soon(rates);
+}
+
+void rates_tell_soon(struct edge_rates *rates)
+{
     if (!rates->telling)
         rates->telling = fiber_group_start(&rates->tellers, "counts", tell, rates);
 }

@@ -125,6 +125,9 @@ static bool fits(const struct edge_mail *mail, const struct smtp_recipient *reci
     struct bytes domain;
     if (mail->account)
         return true;
+    /* Who takes known senders only must not decide for others. */
+    if (edge_policy(mail)->default_reject)
+        return false;
     return !goes_alone(mail->kind) && !goes_alone(found->kind) && bytes_equal(mail->policy, found->policy) &&
            mail->exempt == found->exempt && mail->seal == find_seal(mail, recipient, found->kind, &domain);
 }
@@ -137,8 +140,11 @@ static void keep(struct edge_mail *mail, struct smtp_recipient *recipient, const
         smtp_reply_set(reply, mail->gather.arena, 452, "4.3.1", "Out of memory. Please try again later.");
         return;
     }
-    *kept = (struct edge_recipient){found->kind == RECIPIENT_KIND_REMOTE,
-                                    find_list(mail->gather.config, found->list)};
+    *kept = (struct edge_recipient){.elsewhere = found->kind == RECIPIENT_KIND_REMOTE,
+                                    .trap = found->trap,
+                                    .list = find_list(mail->gather.config, found->list)};
+    if (found->trap)
+        mail->trap = recipient->mailbox;
     recipient->context = kept;
     mail->leaves |= found->kind != RECIPIENT_KIND_LOCAL;
 }
@@ -193,6 +199,7 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
     }
     bool first = transaction->recipient_count <= 1;
     if (found.reply.code / 100 != 2) {
+        mail->unknown += bytes_is(found.reply.enhanced, "5.1.1");
         edge_set_reply(reply, transaction->arena, &found.reply);
     } else if (found.kind == RECIPIENT_KIND_LIST && !transaction->sender.len) {
         smtp_reply_set(reply, transaction->arena, 550, "5.7.1",

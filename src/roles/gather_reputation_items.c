@@ -133,13 +133,13 @@ struct said {
 static bool add_failure(struct gather *gather, const struct dnsl_question *question, struct said *said)
 {
     const struct dnsl_list *list = dnsl_health_list(gather->reputation->health, question->list);
-    enum dnsl_status status = question->result.status;
+    enum dnsl_status status = question->done ? question->result.status : DNSL_FAILED;
     bool *before = &said->failed[check_of(question->use, list->config->weight < 0)][status];
     if (*before)
         return true;
     *before = true;
     return add_item(gather, question, status == DNSL_ERROR ? AUTH_PERMERROR : AUTH_TEMPERROR,
-                    question->result.problem) != NULL;
+                    question->done ? question->result.problem : BYTES("the list did not answer in time")) != NULL;
 }
 
 static bool add_question(struct gather *gather, const struct dnsl_question *question, struct said *said)

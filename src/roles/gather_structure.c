@@ -60,13 +60,3 @@ void gather_structure_end(struct gather *gather)
     arena_destroy(gather->structure.arena);
     gather->structure = (struct gather_structure){.arena = NULL};
 }
-
-__attribute__((weak)) enum result readable_make(struct arena *arena, const struct message *message, const struct mime *mime,
-                                                struct readable *out, struct error *error)
-{
-    (void)arena;
-    (void)message;
-    (void)mime;
-    *out = (struct readable){.flags = READABLE_CUT};
-    return error_set(error, TEMP, "not there yet");
-}

@@ -222,7 +222,7 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
     request->folder = cursor_u8(&cursor);
     request->fingerprint = ipc_take_bytes(&cursor);
     request->patience = (int64_t)cursor_u64(&cursor);
-    if (request->place > DELIVER_QUARANTINE || request->folder >= FOLDERS || request->patience < 0 ||
+    if (request->place > DELIVER_NOWHERE || request->folder >= FOLDERS || request->patience < 0 ||
         request->fingerprint.len != PROTOCOL_FINGERPRINT_SIZE)
         return false;
     request->recipient_count = take_count(&cursor);

@@ -116,7 +116,11 @@ struct ledger_record {
 void ledger_record_write(struct buf *out, const struct ledger_record *record);
 bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record);
 
-enum delivery_place { DELIVER_MAILBOX, DELIVER_QUARANTINE };
+enum delivery_place {
+    DELIVER_MAILBOX,
+    DELIVER_QUARANTINE,
+    DELIVER_NOWHERE             /* its recipients are traps: it is learned as spam, and thrown away */
+};
 
 /* How far a message's return path is known (no error mail is ever sent to a stranger). */
 enum delivery_origin {

@@ -224,7 +224,7 @@ static bool is_refused(const struct delivery_request *request)
 static void values_that_no_edge_sends_are_refused(void **state)
 {
     struct delivery_request request = delivery();
-    request.place = DELIVER_QUARANTINE + 1;
+    request.place = DELIVER_NOWHERE + 1;
     assert_true(is_refused(&request));
     request = delivery();
     request.patience = -1;

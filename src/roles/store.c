@@ -6,6 +6,8 @@
 #include "roles/memfd.h"
 #include "roles/parcel.h"
 #include "roles/store_control.h"
+#include "roles/store_known.h"
+#include "roles/store_train.h"
 #include "roles/store_queue.h"
 
 #include <stdio.h>
@@ -13,11 +15,6 @@
 #include <unistd.h>
 
 enum { WORKERS = 4 };
-#define COUNTERS_SIZE ((size_t)1 << 30)
-/* What is counted for long (signatures and stamps, which every message brings anew) leaves room for what
- * decides about retries: a key takes 100 octets, and a full file takes nothing, not even removals. */
-#define LONG_WINDOW (30 * DAY)
-#define LONG_KEYS_MAX ((size_t)4000000)
 #define COURIER_TIMEOUT (50 * SECOND)
 
 /* The courier */
@@ -133,7 +130,8 @@ static struct protocol_reply ask_destinations(struct store *store, struct arena 
                                               const struct recipient_question *question,
                                               const struct recipient_lookup *found)
 {
-    struct protocol_reply reply = say(451, "4.3.0", BYTES("This recipient leads nowhere now."));
+    struct protocol_reply reply = found->trap ? say(250, "2.1.5", BYTES("Ok"))
+                                              : say(451, "4.3.0", BYTES("This recipient leads nowhere now."));
     for (size_t i = 0; i < found->destination_count; i++) {
         const struct destination *destination = &found->destinations[i];
         if (destination->kind == CONFIG_DELIVER_REMOTE)
@@ -191,6 +189,7 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
         answer.reply = ask_destinations(store, arena, &question, &found);
     answer.policy = found.policy;
     answer.exempt = found.exempt;
+    answer.trap = found.trap;
     answer.kind = kind_of(&found);
     answer.list = found.list;
     struct buf payload;
@@ -200,31 +199,13 @@ static void answer_recipient(struct store *store, struct ipc_request *request)
     role_reply(request, &payload);
 }
 
-enum result store_count(struct store *store, struct bytes key, int64_t window, uint64_t *count)
-{
-    struct error error;
-    int64_t now = loop_epoch();
-    struct buf full;
-    if (window >= LONG_WINDOW && counters_size(store->counters) >= LONG_KEYS_MAX)
-        return TEMP;
-    buf_init(&full, COUNTER_KEY_MAX);
-    buf_add_string(&full, "attempt:");
-    buf_add(&full, key);
-    enum result result = counters_add(store->counters, buf_bytes(&full), 1, now,
-                                      now + window / SECOND, count, &error);
-    buf_free(&full);
-    if (result != OK)
-        log_error("counters", "%s", error.text);
-    return result;
-}
-
 static void answer_attempt(struct store *store, struct ipc_request *request)
 {
     struct attempt_question question;
     uint64_t count = 0;
     /* No answer says that nothing was counted. */
     if (!attempt_question_read(request->message.payload, &question) ||
-        store_count(store, question.key, question.window, &count) != OK)
+        store_count(store, &question.key, 1, question.window, &count) != OK)
         return;
     struct buf payload;
     buf_init(&payload, 64);
@@ -268,6 +249,18 @@ static void serve_edge(void *context, struct ipc_request *request)
     case STORE_OWNER:
         store_answer_owner(store, request);
         break;
+    case STORE_MODEL:
+        store_answer_model(store, request);
+        break;
+    case TRAIN_WORK:
+        store_answer_train_work(store, request);
+        break;
+    case TRAIN_FEATURES:
+        store_answer_train_features(store, request);
+        break;
+    case KNOWN_ASK:
+        store_answer_known(store, request);
+        break;
     default:
         log_warning("ipc", "an edge sent message type %u", request->message.type);
     }
@@ -300,26 +293,6 @@ static enum result make_bases(struct store *store, struct error *error)
     return result;
 }
 
-/* What other tools made of it (a crash of the machine in the midst of writing) is put aside, not used:
- * earlier attempts and the like are not worth a gateway that does not start. */
-static enum result open_counters(struct store *store, struct error *error)
-{
-    char *path = data_path(store, "counters"), *aside = data_path(store, "counters.damaged");
-    char *files[] = {data_path(store, "counters/data.mdb"), data_path(store, "counters/lock.mdb")};
-    if (!path || !aside || !files[0] || !files[1])
-        return error_set(error, TEMP, "out of memory");
-    enum result result = make_folder(store, path, error);
-    if (result == OK)
-        result = counters_open(path, COUNTERS_SIZE, &store->counters, error);
-    if (result != PERM)
-        return result;
-    log_error("counters", "%s; begun anew, the damaged file is %s", error->text, aside);
-    unlink(files[1]);
-    if (rename(files[0], aside) != 0)
-        return error_set(error, PERM, "cannot rename %s", files[0]);
-    return counters_open(path, COUNTERS_SIZE, &store->counters, error);
-}
-
 /* As the account that will work with them, so that their files are its own. */
 static enum result open_state(struct store *store, struct error *error)
 {
@@ -330,13 +303,15 @@ static enum result open_state(struct store *store, struct error *error)
     enum result result = drops ? folder_act_as(store->role->config.user, error) : OK;
     if (result != OK)
         return result;
-    result = open_counters(store, error);
+    result = store_state_open(store, error);
     if (result == OK)
         result = ledger_open(ledger, LEDGER_WRITE, &store->ledger, error);
     if (result == OK)
         result = store_spool_open(store, error);
     if (result == OK)
         result = store_queue_open(store, error);
+    if (result == OK)
+        result = store_train_open(store, error);
     enum result back = drops ? folder_act_as_root(error) : OK;
     return result == OK ? back : result;
 }
@@ -362,6 +337,8 @@ static enum result store_prepare(struct role *role, struct error *error)
     enum result result = store_load_recipients(store, &role->config, error);
     if (result == OK)
         result = make_bases(store, error);
+    if (result == OK)
+        result = store_state_read(store, error);
     if (result == OK)
         result = open_state(store, error);
     return result;
@@ -414,6 +391,8 @@ static void store_run(struct role *role)
     start(store, &store->committer, "commit", store_commit_fiber);
     start(store, &store->work, "ledger", store_ledger_fiber);
     start(store, &store->work, "spool", store_spool_fiber);
+    start(store, &store->work, "watch", store_watch_fiber);
+    counters_start(store->counters);
     store_queue_start(store);
     while (!role->stopping)
         fiber_signal_wait(&role->changed, NO_DEADLINE);
@@ -422,10 +401,12 @@ static void store_run(struct role *role)
     store->finishing = true;
     fiber_signal_all(&store->ledger_wanted);
     fiber_signal_all(&store->spool_wanted);
+    store_train_stop(store);
     store_queue_stop(store);
     fiber_group_close(&store->work);
     fiber_group_close(&store->committer);
     store_queue_close(store);
+    store_train_close(store);
     store_spool_close(store);
     ledger_close(store->ledger);
     counters_close(store->counters);
@@ -439,7 +420,7 @@ const struct role_definition store_role = {
     .kind = ROLE_STORE,
     .workers = WORKERS,
     .prepare = store_prepare,
-    .sandbox = store_sandbox,
+    .sandbox = store_state_sandbox,
     .listener = store_listener,
     .peer = store_peer,
     .run = store_run,

@@ -13,6 +13,7 @@
  * store_tell.h   what senders are told of copies that came to rest here, or failed here
  * store_remote.c copies that leave us, and recipients of domains that we relay for
  * store_counts.c counters, and accounts that are held
+ * store_state.c  opens the counters, here or shared with other gateways
  * store_queue.h  the queue; store_control.h commands of the administrator
  */
 #ifndef VOUCH_ROLES_STORE_H
@@ -45,6 +46,7 @@ struct store {
     struct recipients *recipients;
     struct quota *quota;
     struct counters *counters;
+    struct bytes redis_user, redis_password; /* from the file; the sandbox hides it */
     struct ledger *ledger;
     /* Of the last two generations, by the peer's index; NULL where there is none. */
     struct ipc_channel *couriers[2], *keys[2];
@@ -122,7 +124,20 @@ struct protocol_reply store_reply_for_client(const struct protocol_reply *said);
 void store_deliver_to(struct store *store, struct arena *arena, struct store_message *message,
                       const struct destination *destination, struct store_outcome *outcome);
 
+/* store_state.c: the counters, and the Redis that they may be shared by. Before the account changes … */
+enum result store_state_read(struct store *store, struct error *error) must_check;
+/* … and as the account that works with them. */
+enum result store_state_open(struct store *store, struct error *error) must_check;
+/* store_sandbox(), and the way to Redis. */
+void store_state_sandbox(struct role *role, struct sandbox *sandbox);
+/* Whether a store has to start anew for it. */
+bool store_state_differs(const struct config *config, const struct config *before);
+
 /* store_counts.c */
+/* Counts keys that an edge gave (at most PROTOCOL_COUNTED_MAX), for so many microseconds from the first time. May
+ * wait, as all that counts may (counters.h). */
+enum result store_count(struct store *store, const struct bytes *keys, size_t count, int64_t window,
+                        uint64_t *values) must_check;
 void store_answer_counts(struct store *store, struct ipc_request *request);
 void store_answer_hold(struct store *store, struct ipc_request *request);
 void store_answer_owner(struct store *store, struct ipc_request *request);
@@ -166,9 +181,6 @@ enum result store_spool_open(struct store *store, struct error *error) must_chec
 void store_spool_close(struct store *store);
 
 /* Queues a record; it is in the ledger within a second. Copies what it needs. */
-/* Counts a key that an edge gave, for so many microseconds from the first time. */
-enum result store_count(struct store *store, struct bytes key, int64_t window, uint64_t *count)
-    must_check;
 void store_record(struct store *store, const struct ledger_record *record, struct bytes delivery);
 void store_ledger_fiber(void *store);
 

@@ -300,6 +300,9 @@ void store_control_answer(void *context, struct control_call_state *call,
     case CONTROL_QUEUE_CONTENT:
         tell_message(store, call, command, answer, content_fd);
         break;
+    case CONTROL_TRAIN:
+        store_control_train(store, call, command, answer);
+        break;
     case CONTROL_ACCOUNT_RELEASE:
         release_account(store, call, command, answer);
         break;

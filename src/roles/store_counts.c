@@ -11,122 +11,104 @@
 #define RELEASE_KEPT (3650 * DAY)
 enum { UNKNOWN_LEAST = 50, UNKNOWN_DOMAINS = 3, NOTICE_MAX = 16 * 1024, REASON_MAX = 1024 };
 
-static enum result add(struct store *store, const char *kind, struct bytes key, struct bytes member,
-                       uint64_t delta, int64_t window, uint64_t *value)
+/* What is counted for long (signatures and stamps, which every message brings anew) leaves room for what
+ * decides about retries: a key takes 100 octets, and a full file takes nothing, not even removals. */
+#define LONG_WINDOW (30 * DAY)
+#define LONG_KEYS_MAX ((size_t)4000000)
+
+/* "count:…", "member:…"; empty: out of memory. */
+static struct bytes key_of(struct arena *arena, const char *kind, struct bytes key, struct bytes member)
+{
+    const struct bytes parts[] = {bytes_of(kind), key, member};
+    return arena_concat(arena, parts, countof(parts));
+}
+
+static struct counter_operation counting(struct arena *arena, enum counter_operation_kind kind, struct bytes key,
+                                         uint64_t delta, int64_t window)
+{
+    return (struct counter_operation){.kind = kind,
+                                      .key = key_of(arena, "count:", key, BYTES("")),
+                                      .delta = delta > COUNTER_VALUE_MAX ? COUNTER_VALUE_MAX : (int64_t)delta,
+                                      .expires_at = loop_epoch() + window / SECOND};
+}
+
+/* All of them as one, also where several gateways count together. TEMP: nobody knows, which is not zero. */
+static enum result run(struct store *store, struct counter_operation *operations, size_t count)
 {
     struct error error;
-    int64_t now = loop_epoch();
-    struct buf full;
-    buf_init(&full, COUNTER_KEY_MAX);
-    buf_add_string(&full, kind);
-    buf_add(&full, key);
-    buf_add(&full, member);
-    enum result result = counters_add(store->counters, buf_bytes(&full), delta, now, now + window / SECOND,
-                                      value, &error);
-    buf_free(&full);
-    if (result != OK)
-        log_error("counters", "%s", error.text);
-    return result;
-}
-
-/* TEMP: nobody knows, which is not zero. */
-static enum result get(struct store *store, const char *kind, struct bytes key, struct bytes member,
-                       uint64_t *value)
-{
-    struct error error;
-    struct buf full;
-    *value = 0;
-    buf_init(&full, COUNTER_KEY_MAX);
-    buf_add_string(&full, kind);
-    buf_add(&full, key);
-    buf_add(&full, member);
-    enum result result = counters_get(store->counters, buf_bytes(&full), loop_epoch(), value, &error);
-    buf_free(&full);
-    if (result != TEMP)
-        return OK;
-    log_error("counters", "%s", error.text);
-    return TEMP;
-}
-
-static enum result count(struct store *store, const struct count_item *item, uint64_t *value)
-{
-    struct bytes none = BYTES("");
-    uint64_t seen = 0;
-    enum result result = OK;
-    *value = 0;
-    if (item->kind != COUNT_ADD && get(store, "count:", item->key, none, value) != OK)
-        return TEMP;
-    if (item->kind == COUNT_ADD || (item->kind == COUNT_FIRST && *value == 0))
-        return add(store, "count:", item->key, none, item->delta, item->window, value);
-    if (item->kind == COUNT_DISTINCT)
-        result = add(store, "member:", item->key, item->member, 1, item->window, &seen);
-    if (result == OK && seen == 1)
-        result = add(store, "count:", item->key, none, 1, item->window, value);
-    return result;
-}
-
-/* What item `index` would add to its counter: a member that came before in the question is no new one. */
-static enum result growth(struct store *store, const struct count_question *question, size_t index,
-                          uint64_t *value)
-{
-    const struct count_item *item = &question->items[index];
-    uint64_t seen;
-    *value = item->kind == COUNT_ADD ? item->delta : 0;
-    if (item->kind != COUNT_DISTINCT)
-        return OK;
-    if (get(store, "member:", item->key, item->member, &seen) != OK)
-        return TEMP;
-    for (size_t i = 0; i < index && !seen; i++)
-        seen = question->items[i].kind == COUNT_DISTINCT &&
-               bytes_equal(question->items[i].key, item->key) &&
-               bytes_equal(question->items[i].member, item->member);
-    *value = !seen;
-    return OK;
-}
-
-/* What all would come to; *fits: within the limits. */
-static enum result forecast(struct store *store, const struct count_question *question, uint64_t *values,
-                            bool *fits)
-{
-    uint64_t growths[PROTOCOL_COUNTS_MAX];
-    *fits = true;
-    for (size_t i = 0; i < question->count; i++) {
-        const struct count_item *item = &question->items[i];
-        if (growth(store, question, i, &growths[i]) != OK ||
-            get(store, "count:", item->key, BYTES(""), &values[i]) != OK)
+    for (size_t i = 0; i < count; i++)
+        if (!operations[i].key.len || operations[i].key.len > COUNTER_KEY_MAX)
             return TEMP;
-        for (size_t k = 0; k <= i; k++)
-            values[i] += bytes_equal(question->items[k].key, item->key) ? growths[k] : 0;
-        *fits = *fits && (!item->most || values[i] <= item->most);
-    }
-    return OK;
+    enum result result = counters_run(store->counters, operations, count, loop_epoch(), &error);
+    if (result != OK && result != NONE)
+        log_error("counters", "%s", error.text);
+    return result == PERM ? TEMP : result;
 }
 
-static bool is_limited(const struct count_question *question)
+/* The operations of one question. */
+struct batch {
+    struct counter_operation operations[2 * PROTOCOL_COUNTS_MAX];
+    size_t count;
+};
+
+/* A member that is new, also among those of the question before it, lets its set grow. */
+static size_t add_item(struct batch *batch, struct arena *arena, const struct count_item *item)
 {
-    for (size_t i = 0; i < question->count; i++)
-        if (question->items[i].most)
-            return true;
-    return false;
+    static const enum counter_operation_kind kinds[COUNT_KINDS] = {
+        [COUNT_GET] = COUNTER_GET, [COUNT_ADD] = COUNTER_ADD, [COUNT_FIRST] = COUNTER_FIRST, [COUNT_DISTINCT] = COUNTER_ADD};
+    bool is_set = item->kind == COUNT_DISTINCT;
+    if (is_set) {
+        struct counter_operation seen = counting(arena, COUNTER_FIRST, item->key, 1, item->window);
+        seen.key = key_of(arena, "member:", item->key, item->member);
+        batch->operations[batch->count++] = seen;
+    }
+    struct counter_operation operation =
+        counting(arena, kinds[item->kind], item->key, is_set ? 1 : item->delta, item->window);
+    operation.if_new = is_set;
+    operation.most = item->kind == COUNT_ADD || is_set ? item->most : 0;
+    batch->operations[batch->count] = operation;
+    return batch->count++;
 }
 
 void store_answer_counts(struct store *store, struct ipc_request *request)
 {
     struct count_question question;
     uint64_t values[PROTOCOL_COUNTS_MAX];
+    size_t places[PROTOCOL_COUNTS_MAX];
+    struct batch batch = {.count = 0};
     struct buf payload;
-    bool fits = true;
     if (!count_question_read(request->message.payload, &question))
         return;
-    /* No answer says that it was not counted. Nothing here waits: no other question comes in between. */
-    if (is_limited(&question) && forecast(store, &question, values, &fits) != OK)
+    for (size_t i = 0; i < question.count; i++)
+        places[i] = add_item(&batch, request->arena, &question.items[i]);
+    /* No answer says that it was not counted; beyond a limit (NONE) the values are what it would have come to. */
+    if (run(store, batch.operations, batch.count) == TEMP)
         return;
-    for (size_t i = 0; i < question.count && fits; i++)
-        if (count(store, &question.items[i], &values[i]) != OK)
-            return;
+    for (size_t i = 0; i < question.count; i++)
+        values[i] = batch.operations[places[i]].value;
     buf_init(&payload, IPC_PAYLOAD_MAX);
     count_answer_write(&payload, values, question.count);
     role_reply(request, &payload);
+}
+
+/* Attempts */
+
+enum result store_count(struct store *store, const struct bytes *keys, size_t count, int64_t window, uint64_t *values)
+{
+    struct counter_operation operations[PROTOCOL_COUNTED_MAX];
+    require(count <= countof(operations));
+    if (window >= LONG_WINDOW && counters_size(store->counters) >= LONG_KEYS_MAX)
+        return TEMP;
+    struct arena *arena = arena_create(64 * 1024);
+    for (size_t i = 0; arena && i < count; i++) {
+        operations[i] = counting(arena, COUNTER_ADD, keys[i], 1, window);
+        operations[i].key = key_of(arena, "attempt:", keys[i], BYTES(""));
+    }
+    enum result result = arena ? run(store, operations, count) : TEMP;
+    for (size_t i = 0; i < count && result == OK; i++)
+        values[i] = operations[i].value;
+    arena_destroy(arena);
+    return result;
 }
 
 /* Accounts */
@@ -179,20 +161,20 @@ static void tell_held(struct store *store, struct arena *arena, struct bytes acc
 static uint64_t released_at(struct store *store, struct arena *arena, struct bytes account)
 {
     struct bytes key;
-    uint64_t value = 0;
-    if (!account_key(arena, "released", account, 0, BYTES(""), &key) ||
-        get(store, "count:", key, BYTES(""), &value) != OK)
+    if (!account_key(arena, "released", account, 0, BYTES(""), &key))
         return 0;
-    return value;
+    struct counter_operation operation = counting(arena, COUNTER_GET, key, 0, 0);
+    return run(store, &operation, 1) == OK ? operation.value : 0;
 }
 
 /* Once a day. */
 static void tell_limit(struct store *store, struct arena *arena, struct bytes account, struct bytes reason)
 {
     struct bytes key;
-    uint64_t told = 0;
-    if (account_key(arena, "told", account, 0, BYTES(""), &key) &&
-        add(store, "count:", key, BYTES(""), 1, DAY, &told) == OK && told == 1)
+    if (!account_key(arena, "told", account, 0, BYTES(""), &key))
+        return;
+    struct counter_operation told = counting(arena, COUNTER_FIRST, key, 1, DAY);
+    if (run(store, &told, 1) == OK && !told.found)
         tell(store, arena, account, "sends too much", "sends more than it may:", reason,
              BYTES("Its mail is put off (450) until the limit allows it. This is told once a day.\r\n"));
 }
@@ -237,8 +219,10 @@ static enum result begin_anew(struct store *store, struct bytes account)
     enum result result = TEMP;
     struct bytes key;
     if (arena && account_key(arena, "released", account, 0, BYTES(""), &key)) {
-        uint64_t before = released_at(store, arena, account), now = (uint64_t)loop_epoch(), after;
-        result = add(store, "count:", key, BYTES(""), now > before ? now - before : 1, RELEASE_KEPT, &after);
+        uint64_t before = released_at(store, arena, account), now = (uint64_t)loop_epoch();
+        struct counter_operation released =
+            counting(arena, COUNTER_SET, key, now > before ? now : before + 1, RELEASE_KEPT);
+        result = run(store, &released, 1);
     }
     arena_destroy(arena);
     return result;
@@ -260,6 +244,18 @@ struct unknown {
 };
 
 /* No more members than matter are kept: the domains are a stranger's to choose. */
+static enum result count_domain(struct store *store, struct arena *arena, const struct count_item *item,
+                                uint64_t *domains)
+{
+    struct batch batch = {.count = 0};
+    if (*domains >= UNKNOWN_DOMAINS)
+        return OK;
+    size_t place = add_item(&batch, arena, item);
+    enum result result = run(store, batch.operations, batch.count);
+    *domains = batch.operations[place].value;
+    return result;
+}
+
 static enum result count_unknown(struct store *store, struct arena *arena, struct bytes account,
                                  struct bytes domain, struct unknown *out)
 {
@@ -269,14 +265,17 @@ static enum result count_unknown(struct store *store, struct arena *arena, struc
     if (!account_key(arena, "unknown recipients elsewhere", account, released, BYTES(""), &bad) ||
         !account_key(arena, ACCOUNT_KEY_TRIED, account, released, BYTES(""), &tried) ||
         !account_key(arena, "domains of unknown recipients", account, released, BYTES(""), &item.key) ||
-        !account_key(arena, "domains of unknown recipients", account, released, lowered, &item.member) ||
-        add(store, "count:", bad, BYTES(""), 1, DAY, &out->bad) != OK ||
-        get(store, "count:", tried, BYTES(""), &out->total) != OK ||
-        get(store, "count:", item.key, BYTES(""), &out->domains) != OK)
+        !account_key(arena, "domains of unknown recipients", account, released, lowered, &item.member))
         return TEMP;
+    struct counter_operation operations[] = {counting(arena, COUNTER_ADD, bad, 1, DAY),
+                                             counting(arena, COUNTER_GET, tried, 0, 0),
+                                             counting(arena, COUNTER_GET, item.key, 0, 0)};
+    if (run(store, operations, countof(operations)) != OK)
+        return TEMP;
+    *out = (struct unknown){operations[0].value, operations[1].value, operations[2].value};
     if (out->total < out->bad)
         out->total = out->bad;
-    return out->domains < UNKNOWN_DOMAINS ? count(store, &item, &out->domains) : OK;
+    return count_domain(store, arena, &item, &out->domains);
 }
 
 void store_account_unknown(struct store *store, struct bytes account, struct bytes domain)

@@ -18,6 +18,7 @@
 #include "roles/digest.h"
 #include "roles/parcel.h"
 #include "roles/store_tell.h"
+#include "roles/store_train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,11 +49,31 @@ static struct bytes memory_key(const struct delivering *delivering, size_t index
     return copy;
 }
 
-static bool was_delivered(const struct delivering *delivering, size_t index)
+/* GET or ADD of the memory of each, whose outcome is OK for ADD; waits. */
+static void ask_memory(const struct delivering *delivering, enum counter_operation_kind kind, bool *found)
 {
-    uint64_t value;
-    struct bytes key = memory_key(delivering, index);
-    return key.len && counters_get(delivering->store->counters, key, loop_epoch(), &value, NULL) == OK;
+    struct counter_operation operations[COUNTER_OPERATIONS_MAX];
+    size_t indices[COUNTER_OPERATIONS_MAX], count = 0;
+    int64_t now = loop_epoch();
+    struct error error;
+    for (size_t i = 0; i < delivering->count; i++) {
+        struct bytes key = memory_key(delivering, i);
+        if (found)
+            found[i] = false;
+        if (key.len && (kind == COUNTER_GET || delivering->outcomes[i].result == OK)) {
+            indices[count] = i;
+            operations[count++] = (struct counter_operation){
+                .kind = kind, .key = key, .delta = 1, .expires_at = now + REMEMBER_SECONDS};
+        }
+        if (!count || (count < COUNTER_OPERATIONS_MAX && i + 1 < delivering->count))
+            continue;
+        bool asked = counters_run(delivering->store->counters, operations, count, now, &error) == OK;
+        if (!asked)
+            log_error("deliver", "%s", error.text);
+        for (size_t k = 0; found && k < count; k++)
+            found[indices[k]] = asked && operations[k].found;
+        count = 0;
+    }
 }
 
 static void sync_counters(void *argument)
@@ -66,16 +87,7 @@ static void sync_counters(void *argument)
 /* What the peer does not know to be delivered it will send again. */
 static void remember_delivered(const struct delivering *delivering)
 {
-    struct error error;
-    uint64_t value;
-    int64_t now = loop_epoch();
-    for (size_t i = 0; i < delivering->count; i++) {
-        struct bytes key = memory_key(delivering, i);
-        if (delivering->outcomes[i].result == OK && key.len &&
-            counters_add(delivering->store->counters, key, 1, now, now + REMEMBER_SECONDS, &value,
-                         &error) != OK)
-            log_error("deliver", "%s", error.text);
-    }
+    ask_memory(delivering, COUNTER_ADD, NULL);
     offload(sync_counters, delivering->store);
 }
 
@@ -159,9 +171,9 @@ static struct share *make_share(struct delivering *delivering, size_t first)
 /* Takes out what an earlier attempt of the same mail delivered already. */
 static void take_delivered(struct delivering *delivering)
 {
+    ask_memory(delivering, COUNTER_GET, delivering->taken);
     for (size_t i = 0; i < delivering->count; i++) {
         store_set_outcome(&delivering->outcomes[i], TEMP, 451, "4.3.1", BYTES("Out of memory."));
-        delivering->taken[i] = was_delivered(delivering, i);
         if (delivering->taken[i])
             store_set_outcome(&delivering->outcomes[i], OK, 250, "2.0.0", BYTES("delivered before"));
         delivering->before += delivering->taken[i];
@@ -460,6 +472,17 @@ static void deliver_message(struct delivering *delivering, struct delivery_answe
     leave(delivering);
 }
 
+/* What comes to traps is spam whoever sends it. */
+static void learn_and_forget(struct delivering *delivering, struct delivery_answer *answer)
+{
+    struct train_request request = {.content = delivering->message.content, .class = TRAIN_SPAM};
+    store_train_later(delivering->store, &request);
+    answer->reply = (struct protocol_reply){250, BYTES("2.0.0"),
+                                            arena_printf(delivering->arena, "Ok: id=" BYTES_FMT,
+                                                         BYTES_ARG(delivering->message.id))};
+    answer->summary = BYTES("trap");
+}
+
 static void send_answer(struct ipc_request *request, const struct delivery_answer *answer)
 {
     struct buf payload;
@@ -508,8 +531,11 @@ void store_deliver(struct store *store, struct ipc_request *request)
     struct protocol_reply refusal;
     if (room)
         delivering.arena = arena_create(store->role->config.limits.message_size * COPIES + (16 << 20));
-    if (delivering.arena && take_request(&delivering, request)) {
-        if (!store_may_post(&delivering, &refusal))
+    bool understood = delivering.arena && take_request(&delivering, request);
+    if (understood) {
+        if (asked.place == DELIVER_NOWHERE)
+            learn_and_forget(&delivering, &answer);
+        else if (!store_may_post(&delivering, &refusal))
             answer = (struct delivery_answer){.reply = refusal};
         else if (!store_find_destinations(&delivering))
             answer.reply =
@@ -519,9 +545,11 @@ void store_deliver(struct store *store, struct ipc_request *request)
         else if (await_earlier(&delivering))
             deliver_message(&delivering, &answer);
         asked.record.code = answer.reply.code;
-        store_record(store, &asked.record, answer.summary);
     }
+    /* At once: whether it is in time was looked at, and the record may wait for the counters. */
     send_answer(request, &answer);
+    if (understood && asked.record.id.len)
+        store_record(store, &asked.record, answer.summary);
     arena_destroy(delivering.arena);
     give_room(&delivering);
     recipients_free(delivering.recipients);

@@ -8,7 +8,9 @@
 #include "roles/memfd.h"
 #include "roles/models.h"
 #include "roles/parcel.h"
+#include "roles/store_known.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,6 +68,19 @@ static struct model *find_model(struct store_train *train, struct bytes name, st
     opened->next = train->models;
     train->models = opened;
     return opened;
+}
+
+static void end_job(struct store_train *train, struct train_job *job);
+
+void store_train_stop(struct store *store)
+{
+    struct store_train *train = store->train;
+    while (train && train->first) {
+        train->first->result = error_set(&train->first->error, TEMP, "the gateway is stopping");
+        end_job(train, train->first);
+    }
+    if (train)
+        fiber_signal_all(&train->wanted);
 }
 
 /* As many slots as the configured size has room for. */

@@ -27,6 +27,8 @@ struct train_request {
 
 /* Before the sandbox closes. */
 enum result store_train_open(struct store *store, struct error *error) must_check;
+/* Nobody waits any more, for messages or for features. */
+void store_train_stop(struct store *store);
 void store_train_close(struct store *store);
 
 /* Learns one message: waits for an edge to read it. TEMP: none did in time, or the disk fails. */

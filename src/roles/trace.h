@@ -8,8 +8,8 @@
 #include "verdict/judge.h"
 
 /* Authentication-Results, X-Vouch-Verdict, X-Vouch-Reason, what the score is made of (X-Vouch-Score, X-Spam-Flag,
- * X-Spam-Status, X-Spam-Score, X-Spam-Level), X-Vouch-Evidence, Received-SPF, Received: in this order from the top. (Return-Path is added by whoever makes the final delivery: rfc5321:4.4.) TEMP at the
- * arena's cap. */
+ * X-Spam-Status, X-Spam-Score, X-Spam-Level), X-Vouch-Evidence, Received-SPF, Received: in this order from the
+ * top. (Return-Path is added by whoever makes the final delivery: rfc5321:4.4.) TEMP at the arena's cap. */
 enum result trace_write(struct buf *out, struct arena *arena, const struct config *config,
                         const struct smtp_session *session, const struct gather *gather,
                         const struct verdict *verdict) must_check;

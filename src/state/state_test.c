@@ -204,44 +204,6 @@ static void a_foreign_file_is_refused(void **state)
     assert_int_equal(ledger_open(path, LEDGER_READ, &other, &error), NONE);
 }
 
-static void counters_add_up_and_expire(void **state)
-{
-    uint64_t value = 99;
-    (void)state;
-    assert_int_equal(counters_get(counters, BYTES("a"), 100, &value, &error), NONE);
-    assert_int_equal(counters_add(counters, BYTES("a"), 1, 100, 200, &value, &error), OK);
-    assert_int_equal(value, 1);
-    assert_int_equal(counters_add(counters, BYTES("a"), 2, 150, 900, &value, &error), OK);
-    assert_int_equal(value, 3);
-    /* The first addition's expiry counts: a window does not move with each event. */
-    assert_int_equal(counters_get(counters, BYTES("a"), 199, &value, &error), OK);
-    assert_int_equal(counters_get(counters, BYTES("a"), 200, &value, &error), NONE);
-    assert_int_equal(counters_add(counters, BYTES("a"), 5, 200, 300, &value, &error), OK);
-    assert_int_equal(value, 5);
-    assert_int_equal(counters_size(counters), 1);
-    assert_int_equal(counters_add(counters, BYTES("b"), 5, 200, 300, &value, &error), OK);
-    assert_int_equal(counters_size(counters), 2);
-}
-
-static void expired_counters_are_removed_bit_by_bit(void **state)
-{
-    uint64_t value;
-    char key[16];
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        snprintf(key, sizeof(key), "key%d", i);
-        assert_int_equal(counters_add(counters, bytes_of(key), 1, 100, i % 2 ? 200 : 400, &value, &error),
-                         OK);
-    }
-    for (int i = 0; i < 30; i++)
-        assert_int_equal(counters_expire(counters, 300, 7, &error), OK);
-    /* Seen from before they expired: what was removed is gone even then. */
-    for (int i = 0; i < 100; i++) {
-        snprintf(key, sizeof(key), "key%d", i);
-        assert_int_equal(counters_get(counters, bytes_of(key), 150, &value, &error), i % 2 ? NONE : OK);
-    }
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -253,8 +215,6 @@ int main(void)
         CASE(old_entries_expire),
         CASE(entries_survive_a_kill),
         CASE(a_foreign_file_is_refused),
-        CASE(counters_add_up_and_expire),
-        CASE(expired_counters_are_removed_bit_by_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

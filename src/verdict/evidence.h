@@ -55,10 +55,10 @@ enum check {
     CHECK_NOLIST,   /* pass: tried the next MX as it should; fail: came by the trap */
     CHECK_TRAP,     /* fail: writes to a trap, or did lately (vouch.recent) */
     CHECK_FILTER,   /* vouch.points (hundredths as "12.34"), models, clues */
-    CHECK_RULE,     /* fail: matched; vouch.rule: its name; vouch.points for built-in tests is not there: the policy's */
+    CHECK_RULE,     /* fail: matched; vouch.rule: its name; its points are the policy's */
     CHECK_VIRUS,    /* fail: vouch.name; pass: none found; temperror: clamd did not answer */
     CHECK_PHISHING, /* fail: one item a finding; vouch.kind, claimed, real */
-    CHECK_ATTACHMENT, /* one item an attachment: vouch.name, type, extension, and what it is ("executable", "macro" …) */
+    CHECK_ATTACHMENT, /* one item an attachment: vouch.name, type, extension, is ("executable", "macro" …) */
     CHECK_NAMESERVERS, /* who serves the author's domain, for its history */
     CHECK_COUNT_
 };

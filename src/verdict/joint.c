@@ -190,8 +190,9 @@ static void class_of_author(struct court *court)
         court_class(court, TRUST_FIRST, BYTES_FMT " is authenticated, and " BYTES_FMT " wrote to its author.",
                     BYTES_ARG(author), BYTES_ARG(court_value(contact, "recipient")));
     else if ((contact || reputation.good) && reputation.bad)
-        court_class(court, TRUST_BUSINESS, BYTES_FMT " is authenticated; its reputation is mixed: %s speaks against it.",
-                    BYTES_ARG(author), source(reputation.bad));
+        court_class(court, TRUST_BUSINESS,
+                    BYTES_FMT " is authenticated; its reputation is mixed: %s speaks against it.", BYTES_ARG(author),
+                    source(reputation.bad));
     else if (reputation.good)
         court_class(court, TRUST_FIRST, BYTES_FMT " is authenticated, and %s speaks for it.", BYTES_ARG(author),
                     source(reputation.good));

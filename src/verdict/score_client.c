@@ -52,8 +52,8 @@ static void helo(struct court *court)
 {
     const struct evidence_item *item = court_item(court, CHECK_HELO);
     if (court_says(item, "false", "yes"))
-        court_contribute(court, CHECK_HELO, item, HELO_FALSE, "HELO", BYTES("FALSE"), "a false name in HELO: " BYTES_FMT,
-                         BYTES_ARG(item->reason));
+        court_contribute(court, CHECK_HELO, item, HELO_FALSE, "HELO", BYTES("FALSE"),
+                         "a false name in HELO: " BYTES_FMT, BYTES_ARG(item->reason));
     else if (court_result(item, AUTH_PERMERROR))
         court_contribute(court, CHECK_HELO, item, HELO_MALFORMED, "HELO", BYTES("MALFORMED"),
                          "the name in HELO is no good: " BYTES_FMT, BYTES_ARG(item->reason));

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is to be remembered of a message that was judged. */
+#include "roles/edge_known.h"
+
+/* A message to more than this is a mailing, and tells nothing of whom its author knows. */
+enum { LETTER_RECIPIENTS_MOST = 50 };
+
+/* What speaks about the content, or about the sender by others' knowledge: only that is learned. What history itself
+ * decided would be learned again and again; and a rule of the site, or a forgery, says nothing about the identity that
+ * was authenticated. */
+static bool teaches(enum check check)
+{
+    switch (check) {
+    case CHECK_DNSWL:
+    case CHECK_DNSBL:
+    case CHECK_RHSBL:
+    case CHECK_URIBL:
+    case CHECK_RATING:
+    case CHECK_FILTER:
+    case CHECK_RULE:
+    case CHECK_VIRUS:
+    case CHECK_PHISHING:
+    case CHECK_TRAP:
+    case CHECK_NOLIST:
+    case CHECK_VBR:
+    case CHECK_HASHCASH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The reasons that moved the score, or decided. */
+static enum known_class class_of(const struct verdict *verdict)
+{
+    bool against = false, otherwise = false;
+    if (verdict->action == ACTION_ACCEPT) {
+        /* Accepted because history or the address book said so: nothing new. */
+        const struct reason *first = verdict->reason_count ? &verdict->reasons[0] : NULL;
+        bool circular = first && first->effect == REASON_DECIDES &&
+                        (first->check == CHECK_HISTORY || first->check == CHECK_CONTACT);
+        return circular ? KNOWN_PLAIN : KNOWN_HAM;
+    }
+    for (size_t i = 0; i < verdict->reason_count; i++) {
+        const struct reason *reason = &verdict->reasons[i];
+        if (reason->effect == REASON_DECIDES)
+            otherwise |= !teaches(reason->check);
+        if (reason->effect == REASON_DECIDES || reason->effect == REASON_AGAINST)
+            against |= teaches(reason->check);
+    }
+    return against && !otherwise ? KNOWN_SPAM : KNOWN_PLAIN;
+}
+
+/* Strangers' mail */
+
+static void set_greylist(const struct edge_mail *mail, const struct verdict *verdict, struct known_outcome *outcome)
+{
+    const struct evidence *evidence = &mail->gather.evidence;
+    const struct evidence_item *item = evidence_find(evidence, CHECK_GREYLIST, 0);
+    if (!item || item->result != AUTH_NEUTRAL)
+        return;
+    struct bytes state = evidence_value(item, "vouch", "state");
+    bool came_again = bytes_is(state, "passed") || bytes_is(state, "white");
+    if (verdict->action == ACTION_TEMPFAIL)
+        outcome->greylist = bytes_is(state, "new") ? KNOWN_GREYLIST_TRY : KNOWN_GREYLIST_NONE;
+    else if (came_again && verdict->action == ACTION_ACCEPT)
+        outcome->greylist = KNOWN_GREYLIST_PASS;
+    else if (came_again && (verdict->action == ACTION_JUNK || verdict->action == ACTION_QUARANTINE))
+        outcome->greylist = KNOWN_GREYLIST_JUNK;
+    if (outcome->greylist == KNOWN_GREYLIST_NONE)
+        return;
+    outcome->client = evidence->client;
+    if (evidence->mail_from.len <= KNOWN_ADDRESS_MAX)
+        outcome->mail_from = evidence->mail_from;
+    if (evidence->recipient_count && evidence->recipients[0].len <= KNOWN_ADDRESS_MAX)
+        outcome->recipient = evidence->recipients[0];
+    if (outcome->identity_count && outcome->identities[0].kind != HISTORY_NETWORK)
+        outcome->greylist_domain = outcome->identities[0].name;
+}
+
+static void set_answered(const struct edge_mail *mail, const struct verdict *verdict, struct known_outcome *outcome)
+{
+    const struct evidence *evidence = &mail->gather.evidence;
+    struct bytes author = edge_author(mail);
+    if (!author.len || author.len > KNOWN_ADDRESS_MAX || verdict->action != ACTION_ACCEPT)
+        return;
+    for (size_t i = 0; i < evidence->item_count && outcome->answered_count < KNOWN_CONTACTS_MAX; i++) {
+        struct bytes recipient = evidence_value(&evidence->items[i], "vouch", "recipient");
+        if (evidence->items[i].check == CHECK_CONTACT && recipient.len && recipient.len <= KNOWN_ADDRESS_MAX &&
+            !bytes_is(recipient, "*"))
+            outcome->answered[outcome->answered_count++] = recipient;
+    }
+    if (outcome->answered_count)
+        outcome->author = author;
+}
+
+static void of_stranger(struct edge_mail *mail, const struct edge_known *known, const struct verdict *verdict,
+                        struct known_outcome *outcome)
+{
+    const struct gather *gather = &mail->gather;
+    outcome->identity_count = edge_known_identities(gather, outcome->identities);
+    set_greylist(mail, verdict, outcome);
+    set_answered(mail, verdict, outcome);
+    /* What was put off comes again, and counts then. */
+    if (verdict->action == ACTION_TEMPFAIL) {
+        outcome->identity_count = 0;
+        return;
+    }
+    edge_known_nameservers(gather, &outcome->nameservers);
+    outcome->class = known->trap.len ? KNOWN_SPAM : class_of(verdict);
+    outcome->trap = known->trap.len > 0;
+    outcome->unknown = known->unknown < KNOWN_RECIPIENTS_MAX ? known->unknown : KNOWN_RECIPIENTS_MAX;
+}
+
+/* Mail of accounts */
+
+static bool field_says(const struct message *message, const char *name, const char *const *words)
+{
+    const struct header_field *field = message_field(message, name, 0);
+    if (!field)
+        return false;
+    struct bytes value = bytes_trim(field->value);
+    for (size_t i = 0; words[i]; i++)
+        if (bytes_starts_with_nocase(value, bytes_of(words[i])))
+            return true;
+    return false;
+}
+
+/* A person wrote it to persons: an answer of a machine to whoever wrote to it (rfc3834:5), or a mailing, says
+ * nothing about whom we know. */
+static bool is_letter(const struct edge_mail *mail)
+{
+    static const char *const automatic[] = {"auto-", NULL}, *const bulk[] = {"bulk", "list", "junk", NULL};
+    const struct message *message = &mail->gather.message;
+    return !field_says(message, "Auto-Submitted", automatic) && !field_says(message, "Precedence", bulk) &&
+           !message_field(message, "List-Id", 0) && !message_field(message, "List-Unsubscribe", 0) &&
+           mail->gather.evidence.mail_from.len > 0 &&
+           mail->gather.evidence.recipient_count <= LETTER_RECIPIENTS_MOST;
+}
+
+static void of_account(struct edge_mail *mail, const struct verdict *verdict, struct known_outcome *outcome)
+{
+    const struct evidence *evidence = &mail->gather.evidence;
+    struct bytes owner = mail->account->name;
+    if (bytes_find_byte(owner, '@') == BYTES_NOT_FOUND)
+        owner = evidence->mail_from;
+    if (mail->account->machine || verdict->action != ACTION_ACCEPT || owner.len > KNOWN_ADDRESS_MAX ||
+        !is_letter(mail))
+        return;
+    for (size_t i = 0; i < evidence->recipient_count && outcome->learned_count < KNOWN_LEARNED_MAX; i++) {
+        struct bytes address = evidence->recipients[i];
+        if (address.len <= KNOWN_ADDRESS_MAX && !bytes_equal_nocase(address, owner))
+            outcome->learned[outcome->learned_count++] = address;
+    }
+    if (outcome->learned_count)
+        outcome->owner = owner;
+}
+
+bool edge_known_outcome(struct edge_mail *mail, const struct edge_known *known, const struct verdict *verdict,
+                        struct bytes *out)
+{
+    struct arena *arena = mail->gather.arena;
+    const struct config *config = mail->gather.config;
+    struct known_outcome *outcome = arena_new(arena, struct known_outcome);
+    struct buf text;
+    *out = BYTES("");
+    if (!outcome)
+        return false;
+    if (mail->account && config->reputation.contacts)
+        of_account(mail, verdict, outcome);
+    else if (!mail->account && !mail->gather.evidence.own_network)
+        of_stranger(mail, known, verdict, outcome);
+    if (!outcome->identity_count && !outcome->learned_count && !outcome->answered_count &&
+        outcome->greylist == KNOWN_GREYLIST_NONE)
+        return !arena_exhausted(arena);
+    buf_init(&text, KNOWN_OUTCOME_MAX);
+    known_outcome_write(&text, outcome);
+    if (!text.failed)
+        *out = arena_copy(arena, buf_bytes(&text));
+    buf_free(&text);
+    return out->len > 0;
+}

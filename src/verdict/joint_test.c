@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "verdict/verdict_fixture.h"
+
+/* An identity with a past: first seen `days` ago. */
+static void add_history(const char *kind, const char *aligned, int days, const char *messages, const char *ham,
+                        const char *spam)
+{
+    char first[32];
+    assert_true(bytes_to_cstring(arena_printf(arena, "%lld", (long long)(NOW - days * DAYS)), first, sizeof(first)));
+    add(CHECK_HISTORY, AUTH_NEUTRAL, "kind", kind, "identity", "author.example", "aligned", aligned, "first", first,
+        "messages", messages, "ham", ham, "spam", spam, NULL);
+}
+
+static void authenticate(void)
+{
+    add_dkim(AUTH_PASS, "author.example");
+}
+
+static void nobody_authenticated_is_third_class(void **state)
+{
+    (void)state;
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    add_dkim(AUTH_FAIL, "author.example");
+    add_spf(AUTH_SOFTFAIL, "author.example");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+}
+
+static void an_unknown_author_who_is_authenticated_is_business_class(void **state)
+{
+    (void)state;
+    authenticate();
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    start_over();
+    add_dmarc(AUTH_PASS, "none");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    start_over();
+    add_spf(AUTH_PASS, "stranger.example");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+}
+
+static void a_contact_of_a_recipient_is_first_class_if_authenticated(void **state)
+{
+    (void)state;
+    add_contact("alice@here.example", "no");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    add_spf(AUTH_PASS, "stranger.example");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    authenticate();
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    assert_true(text_says(verdict.trust_reason, "alice@here.example"));
+}
+
+static void a_contact_of_somebody_else_is_not_first_class(void **state)
+{
+    (void)state;
+    authenticate();
+    add_contact("*", "yes");
+    add_contact("carol@here.example", "yes");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    assert_int_equal(points_for("CONTACT_OF_SITE"), -150);
+    assert_int_equal(points_for("CONTACT"), 0);
+}
+
+static void a_good_past_of_the_author_is_first_class(void **state)
+{
+    (void)state;
+    authenticate();
+    add_history("dkim", "yes", 100, "50", "50", "1");
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    /* Of somebody else who signed it: he lifts nobody. */
+    start_over();
+    authenticate();
+    add_history("dkim", "no", 100, "50", "50", "1");
+    add_history("network", "no", 100, "50", "50", "1");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    /* And nobody authenticated. */
+    start_over();
+    add_history("network", "no", 100, "50", "50", "1");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+}
+
+static void a_past_must_be_long_rich_and_clean(void **state)
+{
+    (void)state;
+    static const struct {
+        int days;
+        const char *messages, *ham, *spam, *more, *value;
+        enum trust_class trust;
+    } cases[] = {
+        {8, "10", "10", "0", "junk", "0", TRUST_FIRST},
+        {6, "500", "500", "0", "junk", "0", TRUST_BUSINESS}, /* probation */
+        {100, "9", "9", "0", "junk", "0", TRUST_BUSINESS},   /* too few */
+        {100, "100", "100", "5", "junk", "0", TRUST_FIRST},
+        {100, "100", "100", "6", "junk", "0", TRUST_BUSINESS},
+        {100, "100", "100", "0", "junk", "1", TRUST_FIRST},
+        {100, "100", "100", "0", "junk", "2", TRUST_BUSINESS},
+        {100, "100", "100", "0", "complaints", "2", TRUST_BUSINESS},
+        {100, "1000", "1000", "0", "traps", "1", TRUST_BUSINESS},
+        {100, "100", "100", "0", "unknown", "11", TRUST_BUSINESS},
+        {100, "100", "50", "25", "junk", "0", TRUST_THIRD},
+        {100, "2", "0", "2", "junk", "0", TRUST_BUSINESS}, /* two are no reputation */
+        {1, "3", "0", "3", "junk", "0", TRUST_THIRD},      /* a bad one needs no probation */
+        {1, "1", "0", "0", "traps", "1", TRUST_THIRD},
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        start_over();
+        authenticate();
+        add_history("dkim", "yes", cases[i].days, cases[i].messages, cases[i].ham, cases[i].spam);
+        assert_true(evidence_property(arena, &evidence.items[1], "vouch", cases[i].more, bytes_of(cases[i].value)));
+        judge_it();
+        if (verdict.trust != cases[i].trust)
+            fail_msg("case %zu: %s", i, trust_class_name(verdict.trust));
+    }
+}
+
+static void a_history_that_nobody_could_read_says_nothing(void **state)
+{
+    (void)state;
+    authenticate();
+    add(CHECK_HISTORY, AUTH_TEMPERROR, "kind", "dkim", "aligned", "yes", "traps", "9", NULL);
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    assert_int_equal(points_for("HISTORY_DKIM"), 0);
+}
+
+static void a_bad_past_of_a_contact_leaves_him_in_between(void **state)
+{
+    (void)state;
+    authenticate();
+    add_contact("alice@here.example", "yes");
+    add_history("dkim", "yes", 100, "50", "5", "50");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+}
+
+static void the_word_of_a_list_about_the_author_counts_as_reputation(void **state)
+{
+    (void)state;
+    struct policy_list lists[] = {{.name = BYTES("good"), .points = -200}, {.name = BYTES("bad"), .points = 300}};
+    policy.lists = lists;
+    policy.list_count = 2;
+    authenticate();
+    add(CHECK_DNSWL, AUTH_PASS, "list", "good", "use", "from", "subject", "author.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    start_over();
+    authenticate();
+    add_dkim(AUTH_PASS, "good.example");
+    add(CHECK_DNSWL, AUTH_PASS, "list", "good", "use", "dkim", "subject", "good.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    start_over();
+    authenticate();
+    add(CHECK_RHSBL, AUTH_FAIL, "list", "bad", "use", "dkim", "subject", "author.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    start_over();
+    authenticate();
+    add(CHECK_RHSBL, AUTH_FAIL, "list", "bad", "use", "dkim", "subject", "esp.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+}
+
+static void a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_his(void **state)
+{
+    (void)state;
+    struct policy_list list = {.name = BYTES("wl"), .points = -300};
+    policy.lists = &list;
+    policy.list_count = 1;
+    add(CHECK_DNSWL, AUTH_PASS, "list", "wl", "use", "client", "subject", "192.0.2.1", NULL);
+    authenticate();
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    add_spf(AUTH_PASS, "mail.author.example");
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    list.points = -299;
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+}
+
+static void a_rating_counts_as_reputation(void **state)
+{
+    (void)state;
+    struct policy_rating rating = {.name = BYTES("r"), .good = -300, .bad = 400};
+    policy.ratings = &rating;
+    policy.rating_count = 1;
+    authenticate();
+    add(CHECK_RATING, AUTH_PASS, "list", "r", "domain", "author.example", "rating", "90", NULL);
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    evidence.items[1].properties[2].value = BYTES("50");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    evidence.items[1].result = AUTH_FAIL;
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    assert_int_equal(points_for("RATING_R"), 200);
+}
+
+static void what_dmarc_doubts_is_not_authenticated_by_anybody_else(void **state)
+{
+    (void)state;
+    authenticate(); /* but DMARC, which knows better (strict alignment, say), fails */
+    add_dmarc(AUTH_FAIL, "none");
+    add_contact("alice@here.example", "yes");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+}
+
+static void a_forgery_of_a_contact_is_refused_all_the_same(void **state)
+{
+    (void)state;
+    add_dmarc(AUTH_FAIL, "reject");
+    add_contact("alice@here.example", "yes");
+    judged(ACTION_REJECT, TRUST_FORGED);
+}
+
+static void who_writes_to_traps_is_third_class(void **state)
+{
+    (void)state;
+    authenticate();
+    add(CHECK_TRAP, AUTH_FAIL, "recent", "yes", "identity", "author.example", "kind", "dkim", NULL);
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    assert_int_equal(points_for("TRAP_LATELY"), 400);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(nobody_authenticated_is_third_class),
+        CASE(an_unknown_author_who_is_authenticated_is_business_class),
+        CASE(a_contact_of_a_recipient_is_first_class_if_authenticated),
+        CASE(a_contact_of_somebody_else_is_not_first_class),
+        CASE(a_good_past_of_the_author_is_first_class),
+        CASE(a_past_must_be_long_rich_and_clean),
+        CASE(a_history_that_nobody_could_read_says_nothing),
+        CASE(a_bad_past_of_a_contact_leaves_him_in_between),
+        CASE(the_word_of_a_list_about_the_author_counts_as_reputation),
+        CASE(a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_his),
+        CASE(a_rating_counts_as_reputation),
+        CASE(what_dmarc_doubts_is_not_authenticated_by_anybody_else),
+        CASE(a_forgery_of_a_contact_is_refused_all_the_same),
+        CASE(who_writes_to_traps_is_third_class),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
