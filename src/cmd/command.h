@@ -48,6 +48,8 @@ int domainkeys_verify_command(int argc, char **argv);
 int adsp_check_command(int argc, char **argv);
 int helo_check_command(int argc, char **argv);
 int vbr_check_command(int argc, char **argv);
+int dnslist_check_command(int argc, char **argv);
+int dnslist_test_command(int argc, char **argv);
 int smime_check_command(int argc, char **argv);
 int openpgp_check_command(int argc, char **argv);
 int srs_encode_command(int argc, char **argv);

@@ -46,6 +46,8 @@ static const struct command commands[] = {
     {"adsp check", "what a domain says about its signatures (historic)", adsp_check_command, false},
     {"helo check", "what a client's HELO name is worth", helo_check_command, false},
     {"vbr check", "whether a certifier vouches for a message file", vbr_check_command, false},
+    {"dnslist check", "what lists in DNS say of an address or a name", dnslist_check_command, false},
+    {"dnslist test", "whether the configured lists in DNS work", dnslist_test_command, false},
     {"smime check", "the S/MIME signature of a message file", smime_check_command, false},
     {"openpgp check", "what a message file claims with OpenPGP", openpgp_check_command, false},
     {"hashcash check", "whether hashcash stamps hold", hashcash_check_command, false},

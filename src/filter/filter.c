@@ -15,8 +15,11 @@
 
 enum { AHEAD = 12, AGE_MESSAGES = 1024 };
 
-static const double rate = 40, margin = 0.06, damping = 4;
+static const double rate = 40, margin = 0.1, damping = 4;
 static const double score_max = 20, log_odds_max = 14;
+/* The view that is best by itself counts twice. */
+static const double shares[FILTER_COMPONENTS] = {
+    [FILTER_HEADER] = 0.25, [FILTER_GRAMS] = 0.5, [FILTER_WORDS] = 0.25};
 /* The bounds of the calibration keep it sane where only mistakes are ever taught. */
 static const double scale_start = 1.8, scale_min = 1, scale_max = 3, offset_max = 1, scale_rate = 0.05;
 
@@ -64,7 +67,7 @@ static double look(const struct filter_model *model, const struct filter_feature
     for (unsigned c = 0; c < FILTER_COMPONENTS; c++) {
         views[c].norm = 1 / sqrt((double)counts[c] + 1);
         views[c].score = bounded((double)sums[c] * views[c].norm, score_max);
-        score += views[c].score / FILTER_COMPONENTS;
+        score += shares[c] * views[c].score;
     }
     if (known)
         *known = found;
@@ -172,7 +175,7 @@ static void add_clues(const struct filter_model *model, const struct filter_feat
         if (feature->component >= FILTER_COMPONENTS)
             continue;
         const struct model_slot *slot = model_find(model, model_place(model, feature->hash));
-        double share = scale / FILTER_COMPONENTS * views[feature->component].norm;
+        double share = scale * shares[feature->component] * views[feature->component].norm;
         if (slot && model_weight(slot) != 0)
             strongest_add(&strongest, i, (double)model_weight(slot) * share);
     }

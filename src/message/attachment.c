@@ -7,20 +7,26 @@
 #include <string.h>
 
 enum {
-    HEAD_WANTED = 4096,       /* octets that are decoded of each */
+    HEAD_WANTED = 4096,          /* octets that are decoded of each */
     ZIP_HEAD_WANTED = 64 * 1024, /* of an archive without directory */
-    PIECE = 48 * 1024,        /* of the encoded text, decoded at a time */
-    OVERLAP = 64,             /* a name can be cut by the end of a piece */
-    TYPE_MAX = 128            /* octets of a type that are kept */
+    PIECE = 48 * 1024,           /* of the encoded text, decoded at a time */
+    OVERLAP = 64,                /* a name can be cut by the end of a piece */
+    TYPE_MAX = 128               /* octets of a type that are kept */
 };
 
 bool attachment_is_program(struct bytes head)
 {
-    static const struct bytes marks[] = {
-        BYTES_INIT("MZ"), BYTES_INIT("\177ELF"), BYTES_INIT("#!"), BYTES_INIT("\xca\xfe\xba\xbe"),
-        BYTES_INIT("\xfe\xed\xfa\xce"), BYTES_INIT("\xfe\xed\xfa\xcf"), BYTES_INIT("\xcf\xfa\xed\xfe"),
-        BYTES_INIT("\xce\xfa\xed\xfe"), BYTES_INIT("dex\n"), BYTES_INIT("ITSF"),
-        BYTES_INIT("L\0\0\0\001\024\002\0")}; /* the last: a link of Windows */
+    static const struct bytes marks[] = {BYTES_INIT("MZ"),
+                                         BYTES_INIT("\177ELF"),
+                                         BYTES_INIT("#!"),
+                                         BYTES_INIT("\xca\xfe\xba\xbe"),
+                                         BYTES_INIT("\xfe\xed\xfa\xce"),
+                                         BYTES_INIT("\xfe\xed\xfa\xcf"),
+                                         BYTES_INIT("\xcf\xfa\xed\xfe"),
+                                         BYTES_INIT("\xce\xfa\xed\xfe"),
+                                         BYTES_INIT("dex\n"),
+                                         BYTES_INIT("ITSF"),
+                                         BYTES_INIT("L\0\0\0\001\024\002\0")}; /* the last: a link of Windows */
     for (size_t i = 0; i < countof(marks); i++)
         if (bytes_starts_with(head, marks[i]))
             return true;
@@ -257,8 +263,8 @@ static struct bytes type_of(struct arena *arena, const struct mime_part *part)
 
 void attachments_init(struct attachments *list, struct arena *arena)
 {
-    *list = (struct attachments){
-        .arena = arena, .budget = ATTACHMENT_BUDGET, .members_left = ATTACHMENT_MEMBERS_MAX};
+    *list =
+        (struct attachments){.arena = arena, .budget = ATTACHMENT_BUDGET, .members_left = ATTACHMENT_MEMBERS_MAX};
 }
 
 enum result attachments_add(struct attachments *list, const struct mime_part *part)

@@ -9,17 +9,21 @@
 enum { NAME_MAX_OCTETS = 1024 };
 
 static const char *const executables[] = {
-    "exe", "com", "scr", "pif", "bat", "cmd", "dll", "cpl", "ocx", "sys", "msi", "msp", "mst", "vbs", "vbe", "vb",
-    "js", "jse", "mjs", "wsf", "wsh", "ws", "wsc", "hta", "lnk", "url", "ps1", "ps1xml", "psm1", "psc1", "jar",
-    "jnlp", "reg", "inf", "scf", "sct", "shb", "shs", "chm", "gadget", "application", "appref-ms", "msc", "msh",
-    "mde", "ade", "adp", "xll", "wll", "vsmacros", "vsw", "apk", "app", "command", "workflow", "settingcontent-ms",
-    "search-ms", "library-ms", "iqy", "slk", "appx", "msix", "diagcab", "website", "xbap", "pyz", "pyzw", "vhdx"};
+    "exe",         "com",        "scr",  "pif",    "bat",  "cmd",     "dll",      "cpl",
+    "ocx",         "sys",        "msi",  "msp",    "mst",  "vbs",     "vbe",      "vb",
+    "js",          "jse",        "mjs",  "wsf",    "wsh",  "ws",      "wsc",      "hta",
+    "lnk",         "url",        "ps1",  "ps1xml", "psm1", "psc1",    "jar",      "jnlp",
+    "reg",         "inf",        "scf",  "sct",    "shb",  "shs",     "chm",      "gadget",
+    "application", "appref-ms",  "msc",  "msh",    "mde",  "ade",     "adp",      "xll",
+    "wll",         "vsmacros",   "vsw",  "apk",    "app",  "command", "workflow", "settingcontent-ms",
+    "search-ms",   "library-ms", "iqy",  "slk",    "appx", "msix",    "diagcab",  "website",
+    "xbap",        "pyz",        "pyzw", "vhdx"};
 
 /* What people open without a thought. */
-static const char *const harmless[] = {"pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "rtf", "txt", "csv", "jpg",
-                                       "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "mp3", "mp4", "avi", "mov",
-                                       "mpg", "mpeg", "wav", "htm", "html", "xml", "odt", "ods", "odp", "eml", "zip",
-                                       "rar", "7z", "wmv", "ogg", "svg"};
+static const char *const harmless[] = {"pdf", "doc",  "docx", "xls",  "xlsx", "ppt", "pptx", "rtf",  "txt", "csv",
+                                       "jpg", "jpeg", "png",  "gif",  "bmp",  "tif", "tiff", "webp", "mp3", "mp4",
+                                       "avi", "mov",  "mpg",  "mpeg", "wav",  "htm", "html", "xml",  "odt", "ods",
+                                       "odp", "eml",  "zip",  "rar",  "7z",   "wmv", "ogg",  "svg"};
 
 static bool is_one_of(struct bytes word, const char *const *words, size_t count)
 {
@@ -35,7 +39,8 @@ static struct bytes bare_name(struct bytes name)
     size_t colon = bytes_find_byte(name, ':');
     if (colon != BYTES_NOT_FOUND && colon > 1)
         name = bytes_first(name, colon);
-    while (name.len && (name.ptr[name.len - 1] <= ' ' || name.ptr[name.len - 1] == '.' || name.ptr[name.len - 1] == '"'))
+    while (name.len &&
+           (name.ptr[name.len - 1] <= ' ' || name.ptr[name.len - 1] == '.' || name.ptr[name.len - 1] == '"'))
         name.len--;
     return name;
 }

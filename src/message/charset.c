@@ -7,7 +7,8 @@
 
 uint16_t charset_pair(const struct charset_pairs *pairs, uint8_t lead, uint8_t trail)
 {
-    if (lead < pairs->first_lead || lead > pairs->last_lead || trail < pairs->first_trail || trail > pairs->last_trail)
+    if (lead < pairs->first_lead || lead > pairs->last_lead || trail < pairs->first_trail ||
+        trail > pairs->last_trail)
         return CHARSET_NO_CHARACTER;
     size_t width = (size_t)pairs->last_trail - pairs->first_trail + 1;
     return pairs->points[(size_t)(lead - pairs->first_lead) * width + (size_t)(trail - pairs->first_trail)];
@@ -131,7 +132,8 @@ static void decode_utf16(struct charset_writer *w, struct bytes text, bool big)
 {
     uint32_t high = 0; /* the first half of a pair */
     for (size_t i = 0; i + 1 < text.len; i += 2) {
-        uint32_t unit = big ? (uint32_t)text.ptr[i] << 8 | text.ptr[i + 1] : (uint32_t)text.ptr[i + 1] << 8 | text.ptr[i];
+        uint32_t unit =
+            big ? (uint32_t)text.ptr[i] << 8 | text.ptr[i + 1] : (uint32_t)text.ptr[i + 1] << 8 | text.ptr[i];
         if (high && unit >= 0xdc00 && unit <= 0xdfff) {
             charset_put(w, 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00));
             high = 0;

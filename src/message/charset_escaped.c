@@ -80,9 +80,9 @@ static size_t designation(struct bytes text, enum set *set)
     static const struct {
         struct bytes text;
         enum set set;
-    } known[] = {{BYTES_INIT("(B"), ASCII},     {BYTES_INIT("(J"), ASCII},     {BYTES_INIT("$B"), PAIRS},
-                 {BYTES_INIT("$@"), PAIRS},     {BYTES_INIT("(I"), KATAKANA},  {BYTES_INIT("$(D"), FOREIGN},
-                 {BYTES_INIT("$A"), FOREIGN},   {BYTES_INIT("$(C"), FOREIGN},  {BYTES_INIT("$(B"), PAIRS}};
+    } known[] = {{BYTES_INIT("(B"), ASCII},   {BYTES_INIT("(J"), ASCII},    {BYTES_INIT("$B"), PAIRS},
+                 {BYTES_INIT("$@"), PAIRS},   {BYTES_INIT("(I"), KATAKANA}, {BYTES_INIT("$(D"), FOREIGN},
+                 {BYTES_INIT("$A"), FOREIGN}, {BYTES_INIT("$(C"), FOREIGN}, {BYTES_INIT("$(B"), PAIRS}};
     for (size_t i = 0; i < countof(known); i++)
         if (bytes_starts_with(text, known[i].text)) {
             *set = known[i].set;

@@ -7,8 +7,8 @@
 
 enum charset_kind {
     CHARSET_UTF8,
-    CHARSET_SINGLE,    /* an octet, a character */
-    CHARSET_DOUBLE,    /* ASCII, or two octets */
+    CHARSET_SINGLE, /* an octet, a character */
+    CHARSET_DOUBLE, /* ASCII, or two octets */
     CHARSET_UTF16_LE,
     CHARSET_UTF16_BE,
     CHARSET_UTF7,
@@ -30,7 +30,7 @@ struct charset {
     const char *name; /* for us, and for the C library where it is a single-octet one */
     enum charset_kind kind;
     struct charset_pairs *pairs;
-    uint16_t *high;   /* CHARSET_SINGLE: of the octets 128 to 255 */
+    uint16_t *high; /* CHARSET_SINGLE: of the octets 128 to 255 */
     bool ready;
 };
 

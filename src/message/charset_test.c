@@ -109,8 +109,15 @@ static void utf16_of_either_order(void **state)
     (void)state;
     assert_decodes("utf-16le", BYTES("a\0\x3d\xd8\0\xde"), "a\xf0\x9f\x98\x80");
     assert_decodes("utf-16be", BYTES("\0a\x20\xac"), "a€");
-    assert_decodes("utf-16le", BYTES("\xff\xfe" "a\0"), "a"); /* without its mark */
-    assert_damaged("utf-16le", BYTES("\x3d\xd8" "a\0"), "\xef\xbf\xbd" "a");
+    assert_decodes("utf-16le",
+                   BYTES("\xff\xfe"
+                         "a\0"),
+                   "a"); /* without its mark */
+    assert_damaged("utf-16le",
+                   BYTES("\x3d\xd8"
+                         "a\0"),
+                   "\xef\xbf\xbd"
+                   "a");
     assert_damaged("utf-16be", BYTES("\0ab"), "a\xef\xbf\xbd");
     assert_string_equal(charset_name(charset_of_mark(BYTES("\xfe\xff\0a"))), "UTF-16BE");
 }
@@ -120,7 +127,8 @@ static void octets_that_are_not_utf8_are_replaced_one_by_one(void **state)
     (void)state;
     assert_decodes("utf-8", BYTES("\xef\xbb\xbfgr\xc3\xbc\xc3\x9f"), "grüß");
     assert_damaged("utf-8", BYTES("a\xc3(\xff"), "a\xef\xbf\xbd(\xef\xbf\xbd");
-    assert_damaged("utf-8", BYTES("\xc0\xaf\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    assert_damaged("utf-8", BYTES("\xc0\xaf\xed\xa0\x80"),
+                   "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 static void a_text_without_label_is_utf8_if_it_can_be(void **state)
@@ -133,8 +141,9 @@ static void a_text_without_label_is_utf8_if_it_can_be(void **state)
 /* Each charset, every octet and every pair: UTF-8 comes, no more than three octets for one. */
 static void any_octets_of_any_charset_become_utf8_of_bounded_length(void **state)
 {
-    static const char *const labels[] = {"utf-8", "utf-16", "utf-7", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr",
-                                         "iso-2022-jp", "iso-2022-kr", "hz", "koi8-u", "windows-1258", "viscii", "ibm866",
+    static const char *const labels[] = {"utf-8",       "utf-16",    "utf-7",        "gb18030",     "big5",
+                                         "shift_jis",   "euc-jp",    "euc-kr",       "iso-2022-jp", "iso-2022-kr",
+                                         "hz",          "koi8-u",    "windows-1258", "viscii",      "ibm866",
                                          "iso-8859-16", "macintosh", "windows-874"};
     uint8_t *all = malloc(2 << 16);
     (void)state;

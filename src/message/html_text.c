@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "message/html_text_attribute.h"
 #include "message/html_text_entity.h"
 #include "message/html_text_token.h"
 #include "message/html_text_tree.h"
@@ -22,38 +23,16 @@ struct reader {
     struct html_text *html;
     struct html_tokens tokens;
     struct known_style known[KNOWN_STYLES];
-    bool styled;               /* there are rules in `sheet` */
+    bool styled; /* there are rules in `sheet` */
     uint32_t link_color;
-    size_t link;               /* index of the link that is open, or NO_LINK */
+    size_t link; /* index of the link that is open, or NO_LINK */
     const struct html_element *link_element;
     bool was_hidden;
-    bool failed;               /* the arena's cap */
+    bool failed; /* the arena's cap */
     struct html_tree tree;
     struct html_sheet sheet;
 };
 enum { NO_LINK = SIZE_MAX };
-
-/* The attributes that matter. */
-enum attribute {
-    STYLE, CLASS, ID, BGCOLOR, BACKGROUND, COLOR, SIZE, TEXT, LINK, HREF, SRC, ACTION, DATA, TYPE, VALUE, CONTENT, EQUIV,
-    DIR, HIDDEN, ATTRIBUTES
-};
-struct attributes {
-    uint32_t seen; /* a bit for each that is there; the others are not set */
-    struct bytes values[ATTRIBUTES];
-    bool handler;
-};
-
-static bool has(const struct attributes *a, enum attribute which)
-{
-    return a->seen >> which & 1;
-}
-
-/* As written; empty where absent. */
-static struct bytes value_of(const struct attributes *a, enum attribute which)
-{
-    return has(a, which) ? a->values[which] : (struct bytes){NULL, 0};
-}
 
 /* --- Text ---------------------------------------------------------------------------------------- */
 
@@ -169,157 +148,54 @@ static size_t add_link(struct reader *r, struct bytes value, enum html_link_kind
     return html->link_count++;
 }
 
-/* "5; url='http://…'" (WHATWG HTML 4.2.5.3, the refresh state). */
-static struct bytes refresh_target(struct bytes content)
-{
-    size_t at = bytes_find_nocase(content, BYTES("url"));
-    if (at == BYTES_NOT_FOUND)
-        return (struct bytes){NULL, 0};
-    content = bytes_trim(bytes_skip(content, at + 3));
-    if (content.len == 0 || content.ptr[0] != '=')
-        return (struct bytes){NULL, 0};
-    content = bytes_trim(bytes_skip(content, 1));
-    uint8_t quote = content.len ? content.ptr[0] : 0;
-    if (quote != '"' && quote != '\'')
-        return content;
-    content = bytes_skip(content, 1);
-    return bytes_first(content, bytes_find_byte(content, quote));
-}
-
-static void links_of(struct reader *r, unsigned tag, const struct attributes *a)
+static void links_of(struct reader *r, unsigned tag, const struct html_attributes *a)
 {
     struct html_text *html = r->html;
     switch (tag) {
     case HTML_TAG_AREA:
-        add_link(r, value_of(a, HREF), HTML_LINK);
+        add_link(r, html_value(a, HTML_AT_HREF), HTML_LINK);
         break;
     case HTML_TAG_BASE:
-        if (html->base.len == 0 && value_of(a, HREF).len)
-            html->base = url_of(r, value_of(a, HREF));
+        if (html->base.len == 0 && html_value(a, HTML_AT_HREF).len)
+            html->base = url_of(r, html_value(a, HTML_AT_HREF));
         break;
     case HTML_TAG_IMG:
     case HTML_TAG_INPUT:
         html->images += tag == HTML_TAG_IMG;
-        add_link(r, value_of(a, SRC), HTML_IMAGE);
-        add_link(r, value_of(a, ACTION), HTML_FORM);
+        add_link(r, html_value(a, HTML_AT_SRC), HTML_IMAGE);
+        add_link(r, html_value(a, HTML_AT_ACTION), HTML_FORM);
         break;
     case HTML_TAG_FORM:
         html->form = true; /* fall through */
     case HTML_TAG_BUTTON:
-        add_link(r, value_of(a, ACTION), HTML_FORM);
+        add_link(r, html_value(a, HTML_AT_ACTION), HTML_FORM);
         break;
     case HTML_TAG_IFRAME:
     case HTML_TAG_FRAME:
     case HTML_TAG_EMBED:
     case HTML_TAG_OBJECT:
-        add_link(r, value_of(a, SRC).len ? value_of(a, SRC) : value_of(a, DATA), HTML_LINK);
+        add_link(r, html_value(a, html_has(a, HTML_AT_SRC) ? HTML_AT_SRC : HTML_AT_DATA), HTML_LINK);
         break;
     case HTML_TAG_META:
-        if (bytes_is_nocase(bytes_trim(value_of(a, EQUIV)), "refresh")) {
+        if (bytes_is_nocase(bytes_trim(html_value(a, HTML_AT_EQUIV)), "refresh")) {
             html->refresh = true;
-            add_link(r, refresh_target(value_of(a, CONTENT)), HTML_REFRESH);
+            add_link(r, html_refresh_target(html_value(a, HTML_AT_CONTENT)), HTML_REFRESH);
         }
         break;
     default:
         break;
     }
-    if (value_of(a, BACKGROUND).len)
-        add_link(r, value_of(a, BACKGROUND), HTML_IMAGE);
+    if (html_value(a, HTML_AT_BACKGROUND).len)
+        add_link(r, html_value(a, HTML_AT_BACKGROUND), HTML_IMAGE);
 }
 
-/* --- Attributes ---------------------------------------------------------------------------------- */
-
-static void keep(struct attributes *a, enum attribute which, struct bytes value)
-{
-    if (has(a, which)) /* the first of a name counts (WHATWG HTML 13.2.5.33) */
-        return;
-    a->seen |= UINT32_C(1) << which;
-    a->values[which] = value;
-}
-
-static void sort_attribute(struct attributes *a, const struct html_attribute *attribute)
-{
-    enum { NAME_ROOM = 16 };
-    static const struct {
-        char name[NAME_ROOM];
-        enum attribute which;
-    } names[] = {{"action", ACTION}, {"background", BACKGROUND}, {"bgcolor", BGCOLOR}, {"class", CLASS},
-                 {"color", COLOR}, {"content", CONTENT}, {"data", DATA}, {"dir", DIR}, {"formaction", ACTION},
-                 {"hidden", HIDDEN}, {"href", HREF}, {"http-equiv", EQUIV}, {"id", ID}, {"link", LINK},
-                 {"size", SIZE}, {"src", SRC}, {"style", STYLE}, {"text", TEXT}, {"type", TYPE}, {"value", VALUE}};
-    struct bytes name = attribute->name;
-    char lower[NAME_ROOM] = {0};
-    if (name.len < 2 || name.len >= NAME_ROOM)
-        return;
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)ascii_lower(name.ptr[i]);
-    for (size_t i = 0; i < countof(names); i++)
-        if (names[i].name[0] == lower[0] && memcmp(names[i].name, lower, NAME_ROOM) == 0) {
-            keep(a, names[i].which, attribute->value);
-            return;
-        }
-    a->handler |= lower[0] == 'o' && lower[1] == 'n' && name.len > 4;
-}
-
-/* The size of <font size=…> (WHATWG HTML 15.3.4). */
-static float font_size(struct bytes size)
-{
-    static const float px[] = {10, 10, 13, 16, 18, 24, 32, 48};
-    struct bytes unit;
-    float number;
-    size = bytes_trim(size);
-    if (!html_number(size, &number, &unit))
-        return 0;
-    if (size.ptr[0] == '+' || size.ptr[0] == '-')
-        number += 3;
-    return px[number < 1 ? 1 : number > 7 ? 7 : (unsigned)number];
-}
-
-static void hint_color(struct html_style *style, uint32_t property, uint32_t *to, struct bytes value)
-{
-    if (!value.len)
-        return;
-    *to = html_color_of_attribute(value);
-    style->set |= property;
-}
-
-/* What attributes say before style sheets do (WHATWG HTML 15.2). */
-static void presentation(struct reader *r, unsigned tag, const struct attributes *a, struct html_style *style)
-{
-    if (tag == HTML_TAG_FONT)
-        hint_color(style, HTML_COLOR, &style->color, value_of(a, COLOR));
-    if (tag == HTML_TAG_FONT && value_of(a, SIZE).len && font_size(value_of(a, SIZE)) > 0) {
-        style->set |= HTML_SIZE;
-        style->size = font_size(value_of(a, SIZE));
-    }
-    if (tag == HTML_TAG_BODY) {
-        hint_color(style, HTML_COLOR, &style->color, value_of(a, TEXT));
-        if (value_of(a, LINK).len)
-            r->link_color = html_color_of_attribute(value_of(a, LINK));
-    }
-    hint_color(style, HTML_GROUND, &style->ground, value_of(a, BGCOLOR));
-    if (value_of(a, BACKGROUND).len) {
-        style->set |= HTML_GROUND;
-        style->ground = HTML_UNKNOWN_COLOR;
-    }
-    if (tag == HTML_TAG_A && value_of(a, HREF).len) {
-        style->set |= HTML_COLOR;
-        style->color = r->link_color;
-    }
-    if (has(a, HIDDEN) || tag == HTML_TAG_TEMPLATE) {
-        style->set |= HTML_DISPLAY;
-        style->display = HTML_NONE;
-    }
-    if (tag == HTML_TAG_PRE || tag == HTML_TAG_LISTING || tag == HTML_TAG_XMP || tag == HTML_TAG_PLAINTEXT) {
-        style->set |= HTML_PRE;
-        style->on |= HTML_PRE;
-    }
-}
+/* --- Styles -------------------------------------------------------------------------------------- */
 
 /* What a style attribute says. Most are repeated again and again. */
 static const struct html_style *inline_style(struct reader *r, struct bytes text)
 {
-    struct known_style *known = &r->known[(text.len * 7 + text.ptr[0] + text.ptr[text.len - 1] * 3u) % KNOWN_STYLES];
+    struct known_style *known =
+        &r->known[(text.len * 7 + text.ptr[0] + text.ptr[text.len - 1] * 3u) % KNOWN_STYLES];
     if (bytes_equal(known->text, text))
         return &known->style;
     uint8_t space[HTML_URL_MAX + 4];
@@ -330,22 +206,23 @@ static const struct html_style *inline_style(struct reader *r, struct bytes text
     return &known->style;
 }
 
-static struct html_style style_of(struct reader *r, unsigned tag, const struct attributes *a)
+static struct html_style style_of(struct reader *r, unsigned tag, const struct html_attributes *a)
 {
     struct html_style style = {0};
     const struct html_style *own = NULL;
-    presentation(r, tag, a, &style);
+    html_attributes_style(a, tag, &r->link_color, &style);
     uint32_t hinted = style.set, ruled = 0;
     if (r->styled) {
-        html_sheet_apply(&r->sheet, html_tag_name(tag), value_of(a, CLASS), value_of(a, ID), &style);
+        html_sheet_apply(&r->sheet, html_tag_name(tag), html_value(a, HTML_AT_CLASS), html_value(a, HTML_AT_ID),
+                         &style);
         ruled = style.set & ~hinted;
     }
-    if (value_of(a, STYLE).len) {
-        own = inline_style(r, value_of(a, STYLE));
+    if (html_value(a, HTML_AT_STYLE).len) {
+        own = inline_style(r, html_value(a, HTML_AT_STYLE));
         html_style_merge(&style, own);
     }
     style.sure = ((hinted & ~ruled) | (own ? own->set : 0)) & (HTML_COLOR | HTML_GROUND);
-    bool backwards = bytes_is_nocase(value_of(a, DIR), "rtl") && tag == HTML_TAG_BDO;
+    bool backwards = bytes_is_nocase(html_value(a, HTML_AT_DIR), "rtl") && tag == HTML_TAG_BDO;
     r->html->reversed |= backwards || (style.set & style.on & HTML_OVERRIDE) != 0;
     r->html->remote_image |= (style.set & style.on & HTML_REMOTE) != 0;
     return style;
@@ -378,13 +255,14 @@ static void raw_content(struct reader *r, unsigned tag, struct bytes name)
         add_text(r, content, tag == HTML_TAG_TEXTAREA);
 }
 
-static bool is_button(const struct attributes *a)
+static bool is_button(const struct html_attributes *a)
 {
-    return bytes_is_nocase(value_of(a, TYPE), "submit") || bytes_is_nocase(value_of(a, TYPE), "button") || bytes_is_nocase(value_of(a, TYPE), "reset");
+    struct bytes type = html_value(a, HTML_AT_TYPE);
+    return bytes_is_nocase(type, "submit") || bytes_is_nocase(type, "button") || bytes_is_nocase(type, "reset");
 }
 
 /* <html>, <head> and <body> are there whatever comes; their styles are those of all. */
-static void open_root(struct reader *r, unsigned tag, const struct attributes *a)
+static void open_root(struct reader *r, unsigned tag, const struct html_attributes *a)
 {
     struct html_style style = style_of(r, tag, a);
     r->tree.root = html_look_within(&r->tree, &r->tree.root, &style);
@@ -394,11 +272,10 @@ static void open_root(struct reader *r, unsigned tag, const struct attributes *a
 static void on_start(struct reader *r, const struct html_token *token)
 {
     unsigned tag = html_tag_of(token->text), flags = html_tag_flags(tag);
-    struct attributes a;
-    a.seen = 0;
-    a.handler = false;
+    struct html_attributes a;
+    html_attributes_init(&a);
     for (size_t i = 0; i < token->attribute_count; i++)
-        sort_attribute(&a, &token->attributes[i]);
+        html_attributes_add(&a, &token->attributes[i]);
     r->html->tags++;
     r->html->work += token->attribute_count;
     r->html->script |= a.handler || tag == HTML_TAG_SCRIPT;
@@ -423,7 +300,7 @@ static void on_start(struct reader *r, const struct html_token *token)
     if (flags & HTML_TAG_VOID) {
         if (tag == HTML_TAG_INPUT && is_button(&a)) {
             separate(r);
-            add_text(r, value_of(&a, VALUE), true);
+            add_text(r, html_value(&a, HTML_AT_VALUE), true);
             separate(r);
         }
         return;
@@ -431,8 +308,8 @@ static void on_start(struct reader *r, const struct html_token *token)
     struct html_element *element = html_tree_open(&r->tree, tag, &style);
     if (element)
         element->breaks = breaks;
-    if (tag == HTML_TAG_A && value_of(&a, HREF).len) {
-        r->link = add_link(r, value_of(&a, HREF), HTML_LINK);
+    if (tag == HTML_TAG_A && html_value(&a, HTML_AT_HREF).len) {
+        r->link = add_link(r, html_value(&a, HTML_AT_HREF), HTML_LINK);
         r->link_element = element;
     }
     if (tag == HTML_TAG_PLAINTEXT) {

@@ -33,16 +33,16 @@ struct html_link {
 
 struct html_text {
     /* Set by the caller: */
-    struct arena *arena;                  /* for links and style rules */
+    struct arena *arena; /* for links and style rules */
     struct readable_text *visible, *hidden;
-    struct html_link *links;              /* room for `link_max` */
+    struct html_link *links; /* room for `link_max` */
     size_t link_max;
     /* What was found; counts and links of an earlier document are added to. */
     size_t link_count;
-    struct bytes base;                    /* of the first <base href>; empty if there is none */
+    struct bytes base; /* of the first <base href>; empty if there is none */
     bool form, script, remote_image, refresh;
-    bool reversed;                        /* text that is shown backwards */
-    bool cut;                             /* more links than there was room for */
+    bool reversed; /* text that is shown backwards */
+    bool cut;      /* more links than there was room for */
     unsigned images, tags;
     uint64_t work;
 };

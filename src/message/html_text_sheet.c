@@ -211,8 +211,8 @@ void html_sheet_read(struct html_sheet *sheet, struct bytes css)
     }
 }
 
-static void apply(const struct html_sheet *sheet, enum html_rule_kind kind, struct bytes element, struct bytes name,
-                  struct html_style *style)
+static void apply(const struct html_sheet *sheet, enum html_rule_kind kind, struct bytes element,
+                  struct bytes name, struct html_style *style)
 {
     struct selector selector = {kind, element, name};
     size_t slot;
@@ -223,7 +223,8 @@ static void apply(const struct html_sheet *sheet, enum html_rule_kind kind, stru
         html_style_merge(style, &rule->style);
 }
 
-static void apply_classes(const struct html_sheet *sheet, struct bytes name, struct bytes classes, struct html_style *style)
+static void apply_classes(const struct html_sheet *sheet, struct bytes name, struct bytes classes,
+                          struct html_style *style)
 {
     enum { CLASSES_MAX = 8 };
     const struct bytes any = {NULL, 0};

@@ -31,9 +31,10 @@ static bool length_of(struct bytes text, float *px)
     static const struct {
         struct bytes unit;
         float px;
-    } units[] = {{BYTES_INIT("px"), 1}, {BYTES_INIT("pt"), 4.0F / 3}, {BYTES_INIT("rem"), 16}, {BYTES_INIT("em"), 16},
-                 {BYTES_INIT("%"), 10}, {BYTES_INIT("vw"), 10}, {BYTES_INIT("vh"), 10}, {BYTES_INIT("in"), 96},
-                 {BYTES_INIT("cm"), 38}, {BYTES_INIT("mm"), 3.8F}, {BYTES_INIT("pc"), 16}, {BYTES_INIT("ex"), 8},
+    } units[] = {{BYTES_INIT("px"), 1},    {BYTES_INIT("pt"), 4.0F / 3}, {BYTES_INIT("rem"), 16},
+                 {BYTES_INIT("em"), 16},   {BYTES_INIT("%"), 10},        {BYTES_INIT("vw"), 10},
+                 {BYTES_INIT("vh"), 10},   {BYTES_INIT("in"), 96},       {BYTES_INIT("cm"), 38},
+                 {BYTES_INIT("mm"), 3.8F}, {BYTES_INIT("pc"), 16},       {BYTES_INIT("ex"), 8},
                  {BYTES_INIT("ch"), 8}};
     struct bytes unit;
     float number;
@@ -124,8 +125,8 @@ static void set_size(struct declaration *d)
     static const struct {
         const char *name;
         float px;
-    } names[] = {{"xx-small", 9}, {"x-small", 10}, {"small", 13}, {"medium", 16}, {"large", 18}, {"x-large", 24},
-                 {"xx-large", 32}, {"initial", 16}};
+    } names[] = {{"xx-small", 9}, {"x-small", 10}, {"small", 13},    {"medium", 16},
+                 {"large", 18},   {"x-large", 24}, {"xx-large", 32}, {"initial", 16}};
     struct bytes unit;
     float number;
     if (!html_number(d->value, &number, &unit)) {

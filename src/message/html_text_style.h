@@ -15,23 +15,23 @@ enum { HTML_DECLARATION_MAX = 200 };
 
 enum html_property {
     HTML_DISPLAY = 1 << 0,
-    HTML_VISIBILITY = 1 << 1,  /* the properties from here to HTML_OVERRIDE are told by `on` */
-    HTML_OPACITY = 1 << 2,     /* on: none is left */
-    HTML_POSITION = 1 << 3,    /* on: moved out of its place */
-    HTML_LEFT = 1 << 4,        /* on: far off, so are the next ones */
+    HTML_VISIBILITY = 1 << 1, /* the properties from here to HTML_OVERRIDE are told by `on` */
+    HTML_OPACITY = 1 << 2,    /* on: none is left */
+    HTML_POSITION = 1 << 3,   /* on: moved out of its place */
+    HTML_LEFT = 1 << 4,       /* on: far off, so are the next ones */
     HTML_TOP = 1 << 5,
     HTML_MARGIN = 1 << 6,
     HTML_INDENT = 1 << 7,
-    HTML_WIDTH = 1 << 8,       /* on: 0, so is the next one */
+    HTML_WIDTH = 1 << 8, /* on: 0, so is the next one */
     HTML_HEIGHT = 1 << 9,
-    HTML_OVERFLOW = 1 << 10,   /* on: what does not fit is not seen */
-    HTML_CLIP = 1 << 11,       /* on: cut or scaled to nothing */
-    HTML_OVERRIDE = 1 << 12,   /* on: unicode-bidi: bidi-override */
-    HTML_PRE = 1 << 13,        /* on: white-space keeps lines */
+    HTML_OVERFLOW = 1 << 10, /* on: what does not fit is not seen */
+    HTML_CLIP = 1 << 11,     /* on: cut or scaled to nothing */
+    HTML_OVERRIDE = 1 << 12, /* on: unicode-bidi: bidi-override */
+    HTML_PRE = 1 << 13,      /* on: white-space keeps lines */
     HTML_SIZE = 1 << 14,
     HTML_COLOR = 1 << 15,
     HTML_GROUND = 1 << 16,
-    HTML_REMOTE = 1 << 17      /* url(http…) as background */
+    HTML_REMOTE = 1 << 17 /* url(http…) as background */
 };
 
 enum html_display { HTML_NONE, HTML_BLOCK, HTML_INLINE, HTML_OTHER };
@@ -42,10 +42,10 @@ enum { HTML_TRANSPARENT = 1 << 24, HTML_UNKNOWN_COLOR = 1 << 25, HTML_INHERITED_
 struct html_style {
     uint32_t set, important, on; /* of enum html_property */
     uint32_t color, ground;
-    float size;                  /* px, or a factor where `relative` */
-    uint8_t display;             /* enum html_display */
+    float size;      /* px, or a factor where `relative` */
+    uint8_t display; /* enum html_display */
     bool relative;
-    uint32_t sure;               /* HTML_COLOR, HTML_GROUND: said at the element itself */
+    uint32_t sure; /* HTML_COLOR, HTML_GROUND: said at the element itself */
 };
 
 /* What a style attribute says is added. `work` counts octets. */
@@ -58,15 +58,21 @@ struct html_rule {
     struct html_style style;
 };
 
-enum html_rule_kind { HTML_RULE_ELEMENT, HTML_RULE_CLASS, HTML_RULE_ELEMENT_CLASS, HTML_RULE_ID, HTML_RULE_ELEMENT_ID,
-                      HTML_RULE_KINDS };
+enum html_rule_kind {
+    HTML_RULE_ELEMENT,
+    HTML_RULE_CLASS,
+    HTML_RULE_ELEMENT_CLASS,
+    HTML_RULE_ID,
+    HTML_RULE_ELEMENT_ID,
+    HTML_RULE_KINDS
+};
 
 struct html_sheet {
     struct html_rule rules[HTML_STYLE_RULES_MAX];
     uint16_t slots[2 * HTML_STYLE_RULES_MAX]; /* 0: free; else one more than an index */
     size_t count;
     uint64_t known[HTML_RULE_KINDS]; /* for each kind a few bits of the names that have rules */
-    uint32_t doubtful; /* HTML_COLOR, HTML_GROUND: some rule that cannot be judged sets it */
+    uint32_t doubtful;               /* HTML_COLOR, HTML_GROUND: some rule that cannot be judged sets it */
 };
 
 /* Empties it; the rules themselves stay as they are. */

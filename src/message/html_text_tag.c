@@ -62,7 +62,9 @@ static const struct {
 };
 
 /* Where the names with each letter begin. */
-static const uint8_t first[27] = {0, 8, 18, 24, 32, 34, 42, 42, 53, 58, 58, 59, 64, 70, 75, 79, 84, 85, 85, 100, 113, 115, 116, 117, 118, 118, 118};
+static const uint8_t first[27] = {
+    0, 8, 18, 24, 32, 34, 42, 42, 53, 58, 58, 59, 64, 70, 75, 79, 84, 85, 85, 100,
+    113, 115, 116, 117, 118, 118, 118};
 
 _Static_assert(countof(tags) == HTML_TAG_OTHER, "a row for each tag");
 

@@ -100,7 +100,8 @@ static void what_is_in_a_textarea_is_text_and_in_a_title_is_not_seen(void **stat
 static void a_button_says_what_its_value_is(void **state)
 {
     (void)state;
-    assert_text("a<input type=submit value='Buy &amp; go'><input type=hidden value=x><input value=y>b", "a Buy & go b");
+    assert_text("a<input type=submit value='Buy &amp; go'><input type=hidden value=x><input value=y>b",
+                "a Buy & go b");
 }
 
 /* --- Tokens -------------------------------------------------------------------------------------- */
@@ -118,7 +119,9 @@ static void comments_end_as_browsers_end_them_whatwg_13_2_5(void **state)
 static void conditional_comments_are_comments(void **state)
 {
     (void)state;
-    assert_text("<!--[if mso]><p>outlook</p><![endif]-->a<!--[if !mso]><!-->b<!--<![endif]-->c<![if x]>d<![endif]>", "abcd");
+    assert_text(
+        "<!--[if mso]><p>outlook</p><![endif]-->a<!--[if !mso]><!-->b<!--<![endif]-->c<![if x]>d<![endif]>",
+        "abcd");
 }
 
 static void angle_brackets_that_begin_nothing_are_text(void **state)
@@ -152,7 +155,8 @@ static void attributes_in_every_form_whatwg_13_2_5_32(void **state)
 static void nul_and_control_characters_are_nothing(void **state)
 {
     (void)state;
-    struct seen seen = read_bytes(BYTES("a\0b<\0p>\x01" "c\x7f"));
+    struct seen seen = read_bytes(BYTES("a\0b<\0p>\x01"
+                                        "c\x7f"));
     assert_bytes(seen.visible, "ab<p>c");
 }
 
@@ -164,7 +168,8 @@ static void references_are_read_as_browsers_read_them_whatwg_13_2_5_72(void **st
     assert_text("&lt;&LT;&amp;&quot;&copy;&eacute;&euro;&period;", "<<&\"©é€.");
     assert_text("&#65;&#x42;&#X43&#68x", "ABCDx");
     assert_text("&#128;&#x93;", "€“");
-    assert_text("a&#0;&#xd800;&#x110000;&#99999999999;b", "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "b");
+    assert_text("a&#0;&#xd800;&#x110000;&#99999999999;b", "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                                                          "b");
     assert_text("&notit; &ampx &copy2 &amp", "¬it; &x ©2 &");
     assert_text("& &; &# &#x &#; &nosuch; &a", "& &; &# &#x &#; &nosuch; &a");
 }
@@ -286,14 +291,17 @@ static void style_sheets_hide_by_simple_selectors(void **state)
     assert_shows("<style>b.h{display:none}</style><i class=h>a</i><b class=H>x</b>", "a", "x");
     assert_shows("a<b class=h>x</b><style>.h{display:none}</style>", "a", "x");
     assert_shows("<style><!-- /* } */ .g{} .h{display:none} --></style>a<b class=h>x</b>", "a", "x");
-    assert_text("<style>.h .x{display:none} .h>b{display:none} b:hover{display:none}</style><b class=h>a</b>", "a");
+    assert_text("<style>.h .x{display:none} .h>b{display:none} b:hover{display:none}</style><b class=h>a</b>",
+                "a");
     assert_text("<!--[if mso]><style>.h{display:none}</style><![endif]--><b class=h>a</b>", "a");
 }
 
 static void at_rules_count_if_they_are_for_every_screen(void **state)
 {
     (void)state;
-    assert_shows("<style>@media screen{.h{display:none}} .i{display:none}</style><b class=h>x</b><b class=i>y</b>a", "a", "x y");
+    assert_shows(
+        "<style>@media screen{.h{display:none}} .i{display:none}</style><b class=h>x</b><b class=i>y</b>a", "a",
+        "x y");
     assert_text("<style>@media (max-width:600px){.h{display:none}.i{display:none}}</style><b class=h>a</b>", "a");
     assert_text("<style>@media print{.h{display:none}}@import 'x';</style><b class=h>a</b>", "a");
 }
@@ -332,8 +340,8 @@ static void end_tags_reach_as_far_as_in_browsers_whatwg_13_2_6(void **state)
 {
     (void)state;
     assert_shows("<span style='display:none'><div>x</span>y</div>z", "", "xy z"); /* ignored: a block is open */
-    assert_shows("<b style='display:none'><div>x</b>a</div>b", "a\nb", "x");       /* adopted */
-    assert_shows("<div style='display:none'><table><tr><td>x</div>y</table>z", "", "x y z");
+    assert_shows("<b style='display:none'><div>x</b>a</div>b", "a\nb", "x");      /* adopted */
+    assert_shows("<div style='display:none'><table><tr><td>x</div>y</table>z", "", "xy z");
     assert_shows("<div style='display:none'>x</p>y</b></i></span>z</div>a", "a", "x yz");
     assert_shows("<p style='display:none'><b>x</p>a", "a", "x");
     assert_shows("<table><tr><td style='display:none'><table><td>x</td></table>y</td><td>a", "a", "x y");
@@ -373,9 +381,11 @@ static void characters_without_shape_within_words_are_noticed_and_dropped(void *
     assert_true(is_confusable("Vi&#x200b;agra"));
     assert_true(is_confusable("V\xc2\xadiagra")); /* no hyphenation leaves one letter */
     assert_true(is_confusable("ab&#x202e;cd"));
-    assert_false(is_confusable("Donau\xc2\xad" "dampf"));
+    assert_false(is_confusable("Donau\xc2\xad"
+                               "dampf"));
     assert_false(is_confusable("a &#8203; b&#8203; c&zwnj;&nbsp;&zwnj;"));
-    assert_false(is_confusable("\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae\xd9\x88\xd8\xa7\xd9\x87\xd9\x85")); /* Persian */
+    assert_false(
+        is_confusable("\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae\xd9\x88\xd8\xa7\xd9\x87\xd9\x85")); /* Persian */
     assert_false(is_confusable("\xe2\x9d\xa4\xef\xb8\x8f x"));
 }
 
@@ -393,7 +403,8 @@ static void links_have_their_text(void **state)
 {
     struct seen seen;
     (void)state;
-    seen = read_bytes(BYTES("x<a href=' http://a.example/&#9;b\n'>Click <b>here</b></a>y<a href=//b.example>two<a href=c:d>three"));
+    seen = read_bytes(BYTES(
+        "x<a href=' http://a.example/&#9;b\n'>Click <b>here</b></a>y<a href=//b.example>two<a href=c:d>three"));
     assert_int_equal(seen.html.link_count, 3);
     assert_bytes(seen.links[0].url, "http://a.example/b");
     assert_bytes(bytes_slice(seen.visible, seen.links[0].from, seen.links[0].to), "Click here");
@@ -413,13 +424,16 @@ static void all_that_leads_somewhere_is_a_link(void **state)
 {
     struct seen seen;
     (void)state;
-    seen = read_bytes(BYTES("<base href=http://b.example/><img src=http://i.example/1><form action=http://f.example>"
-                            "<area href=http://a.example><td background=http://g.example><iframe src=http://h.example></iframe>"
-                            "<meta http-equiv=REFRESH content=\"5; URL='http://m.example/'\"><button formaction=http://j.example>"
-                            "<a href='#x'>x</a><img src=cid:1@x><img><a name=y>y</a>"));
-    static const char *const urls[] = {"http://i.example/1", "http://f.example", "http://a.example", "http://g.example",
-                                       "http://h.example", "http://m.example/", "http://j.example"};
-    static const enum html_link_kind kinds[] = {HTML_IMAGE, HTML_FORM, HTML_LINK, HTML_IMAGE, HTML_LINK, HTML_REFRESH, HTML_FORM};
+    seen = read_bytes(BYTES(
+        "<base href=http://b.example/><img src=http://i.example/1><form action=http://f.example>"
+        "<area href=http://a.example><td background=http://g.example><iframe src=http://h.example></iframe>"
+        "<meta http-equiv=REFRESH content=\"5; URL='http://m.example/'\"><button formaction=http://j.example>"
+        "<a href='#x'>x</a><img src=cid:1@x><img><a name=y>y</a>"));
+    static const char *const urls[] = {"http://i.example/1", "http://f.example", "http://a.example",
+                                       "http://g.example",   "http://h.example", "http://m.example/",
+                                       "http://j.example"};
+    static const enum html_link_kind kinds[] = {HTML_IMAGE, HTML_FORM,    HTML_LINK, HTML_IMAGE,
+                                                HTML_LINK,  HTML_REFRESH, HTML_FORM};
     assert_int_equal(seen.html.link_count, countof(urls));
     for (size_t i = 0; i < countof(urls); i++) {
         assert_bytes(seen.links[i].url, urls[i]);
@@ -441,7 +455,8 @@ static void scripts_are_noticed(void **state)
 
 static void a_long_url_is_cut_and_too_many_links_are_left_out(void **state)
 {
-    struct bytes parts[] = {BYTES("<a href=http://a.example/"), repeat("x", 5000), BYTES(">"), repeat("<a href=http://e.example/>a</a>", 100)};
+    struct bytes parts[] = {BYTES("<a href=http://a.example/"), repeat("x", 5000), BYTES(">"),
+                            repeat("<a href=http://e.example/>a</a>", 100)};
     (void)state;
     struct seen seen = read_bytes(arena_concat(arena, parts, countof(parts)));
     assert_true(seen.links[0].url.len <= HTML_URL_MAX);
@@ -453,7 +468,8 @@ static void the_charset_that_html_names(void **state)
 {
     (void)state;
     assert_bytes(html_text_charset(BYTES("<html><META Charset='koi8-r'>")), "koi8-r");
-    assert_bytes(html_text_charset(BYTES("<meta http-equiv=content-type content='text/html; charset=utf-8;x'>")), "utf-8");
+    assert_bytes(html_text_charset(BYTES("<meta http-equiv=content-type content='text/html; charset=utf-8;x'>")),
+                 "utf-8");
     assert_int_equal(html_text_charset(BYTES("<!-- <meta charset=x> --><p>")).len, 0);
 }
 
@@ -471,11 +487,50 @@ static void assert_linear(const char *start, const char *piece, const char *end)
 
 static void work_is_linear_whatever_comes(void **state)
 {
-    static const char *const pieces[] = {
-        "<div>", "</div>", "<b>", "</b>", "<p>", "<", "</", "<!", "<!--", "<!-->", "--", ">", "&", "&#", "&a", "&#x1;", "<a href=x>",
-        "<table>", "<td>", "<li>", "<style>", "<style>/*", "<style>a{", "<style>@media{", "<script>", "</script>", "<title>", "<a ", "<a b='", "<x>",
-        "</x>", "<b style='font-size:0'><div>", "</b></div>", "<b style=color:red><div></b>", "<option><select>", "<button>", "<pre>\n", "\n",
-        "<i class='a b c d e f g h i j'>", "<i style='a:b;/*'>", "<br>", "\xe2\x80\x8b", "a<!---->", "<plaintext>"};
+    static const char *const pieces[] = {"<div>",
+                                         "</div>",
+                                         "<b>",
+                                         "</b>",
+                                         "<p>",
+                                         "<",
+                                         "</",
+                                         "<!",
+                                         "<!--",
+                                         "<!-->",
+                                         "--",
+                                         ">",
+                                         "&",
+                                         "&#",
+                                         "&a",
+                                         "&#x1;",
+                                         "<a href=x>",
+                                         "<table>",
+                                         "<td>",
+                                         "<li>",
+                                         "<style>",
+                                         "<style>/*",
+                                         "<style>a{",
+                                         "<style>@media{",
+                                         "<script>",
+                                         "</script>",
+                                         "<title>",
+                                         "<a ",
+                                         "<a b='",
+                                         "<x>",
+                                         "</x>",
+                                         "<b style='font-size:0'><div>",
+                                         "</b></div>",
+                                         "<b style=color:red><div></b>",
+                                         "<option><select>",
+                                         "<button>",
+                                         "<pre>\n",
+                                         "\n",
+                                         "<i class='a b c d e f g h i j'>",
+                                         "<i style='a:b;/*'>",
+                                         "<br>",
+                                         "\xe2\x80\x8b",
+                                         "a<!---->",
+                                         "<plaintext>"};
     (void)state;
     for (size_t i = 0; i < countof(pieces); i++) {
         struct arena_mark mark = arena_mark(arena);
@@ -487,11 +542,13 @@ static void work_is_linear_whatever_comes(void **state)
 
 static void a_style_sheet_may_be_long(void **state)
 {
-    static const char *const pieces[] = {".a{color:red}", "{", "}", "a,", "/*", "/**/", "@media screen{", "@x{", "@x;", "'", "\"", "\\", "a{b:c;d:e}",
-                                         "(", "url(", ";", ":", "<!--", "a{/*", "!important"};
+    static const char *const pieces[] = {
+        ".a{color:red}", "{", "}",    "a,", "/*", "/**/", "@media screen{", "@x{",       "@x;", "'", "\"", "\\",
+        "a{b:c;d:e}",    "(", "url(", ";",  ":",  "<!--", "a{/*",           "!important"};
     (void)state;
     for (size_t i = 0; i < countof(pieces); i++) {
-        struct bytes parts[] = {BYTES("<style>"), repeat(pieces[i], (256 << 10) / strlen(pieces[i])), BYTES("</style>a")};
+        struct bytes parts[] = {BYTES("<style>"), repeat(pieces[i], (256 << 10) / strlen(pieces[i])),
+                                BYTES("</style>a")};
         struct bytes document = arena_concat(arena, parts, countof(parts));
         assert_bytes(read_bytes(document).visible, "a");
     }
@@ -499,7 +556,8 @@ static void a_style_sheet_may_be_long(void **state)
 
 static void adopted_elements_are_paid_for(void **state)
 {
-    struct bytes round[] = {repeat("<b style=color:red>", 250), repeat("<div>", 250), repeat("</b>", 250), repeat("</div>", 250)};
+    struct bytes round[] = {repeat("<b style=color:red>", 250), repeat("<div>", 250), repeat("</b>", 250),
+                            repeat("</div>", 250)};
     struct buf document;
     (void)state;
     buf_init(&document, 8 << 20);

@@ -8,7 +8,8 @@
 /* Where the octet is next at or behind `from`; the end of the document if it is not. */
 static size_t find(const struct html_tokens *t, uint8_t octet, size_t from)
 {
-    const uint8_t *at = from < t->document.len ? memchr(t->document.ptr + from, octet, t->document.len - from) : NULL;
+    const uint8_t *at =
+        from < t->document.len ? memchr(t->document.ptr + from, octet, t->document.len - from) : NULL;
     return at ? (size_t)(at - t->document.ptr) : t->document.len;
 }
 

@@ -20,20 +20,20 @@ struct html_look {
     bool invisible; /* but what is within may be visible again */
     bool indented;  /* off the screen */
     bool pre;
-    bool hidden;    /* the sum of it */
+    bool hidden; /* the sum of it */
 };
 
 struct html_element {
     struct html_look look;
     struct html_style own;
     uint8_t tag;
-    bool breaks;          /* a line ends with it */
+    bool breaks;                  /* a line ends with it */
     int16_t same, special, scope; /* the next outer one of that kind; -1 if there is none */
 };
 
 struct html_tree {
     struct html_look root;
-    uint32_t doubtful;    /* HTML_COLOR, HTML_GROUND: proves nothing unless an element itself said it */
+    uint32_t doubtful; /* HTML_COLOR, HTML_GROUND: proves nothing unless an element itself said it */
     size_t depth, overflow;
     int16_t last[HTML_TAGS]; /* the innermost of that tag; -1 if there is none */
     int16_t special, scope;

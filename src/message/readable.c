@@ -39,7 +39,8 @@ static bool read_subject(struct reading *r)
     const struct header_field *field = message_field(r->message, "Subject", 0);
     if (!field)
         return true;
-    struct bytes text = readable_words(r->arena, bytes_first(header_unfold(r->arena, field->value), 4 * FIELD_TEXT_MAX));
+    struct bytes text =
+        readable_words(r->arena, bytes_first(header_unfold(r->arena, field->value), 4 * FIELD_TEXT_MAX));
     r->out->subject = text.ptr ? tidy(r, text) : text;
     return r->out->subject.ptr != NULL;
 }
@@ -47,11 +48,11 @@ static bool read_subject(struct reading *r)
 /* What stands before the address of a field that is no list of addresses. */
 static struct bytes name_of_malformed(struct bytes value)
 {
+    value = bytes_trim(value);
+    if (value.len && value.ptr[0] == '"')
+        return bytes_first(bytes_skip(value, 1), bytes_find_byte(bytes_skip(value, 1), '"'));
     size_t angle = bytes_find_byte(value, '<');
-    value = angle == BYTES_NOT_FOUND ? (struct bytes){NULL, 0} : bytes_trim(bytes_first(value, angle));
-    if (value.len > 1 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
-        value = bytes_slice(value, 1, value.len - 1);
-    return value;
+    return angle == BYTES_NOT_FOUND ? (struct bytes){NULL, 0} : bytes_trim(bytes_first(value, angle));
 }
 
 static bool read_from(struct reading *r)
@@ -259,7 +260,8 @@ static enum result make(struct reading *r)
 enum result readable_make(struct arena *arena, const struct message *message, const struct mime *mime,
                           struct readable *out, struct error *error)
 {
-    struct reading r = {.arena = arena, .message = message, .mime = mime, .out = out, .source_left = READABLE_SOURCE_MAX};
+    struct reading r = {
+        .arena = arena, .message = message, .mime = mime, .out = out, .source_left = READABLE_SOURCE_MAX};
     *out = (struct readable){.mime = mime, .flags = flags_of_structure(mime)};
     buf_init(&r.text_buf, READABLE_TEXT_MAX + 8);
     buf_init(&r.plain_buf, READABLE_TEXT_MAX + 8);

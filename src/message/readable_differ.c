@@ -29,7 +29,8 @@ static bool next_word(struct bytes text, size_t *at, uint32_t *hash)
         size_t length = i - start;
         if (length == 0) {
             i++;
-        } else if (i < text.len && text.ptr[i] == ':' && bytes_starts_with_nocase(bytes_skip(text, start), BYTES("http"))) {
+        } else if (i < text.len && text.ptr[i] == ':' &&
+                   bytes_starts_with_nocase(bytes_skip(text, start), BYTES("http"))) {
             while (i < text.len && text.ptr[i] > ' ')
                 i++;
         } else if (length >= LETTERS_LEAST) {

@@ -36,7 +36,8 @@ void readable_flowed(struct readable_text *to, struct bytes text, bool delete_sp
     }
 }
 
-/* rfc1896: "<<" is "<", other angle brackets hold commands, <param> holds what is not shown; one line end is a blank. */
+/* rfc1896: "<<" is "<", other angle brackets hold commands, <param> holds what is not shown; a line end is a
+ * blank. */
 void readable_enriched(struct readable_text *to, struct bytes text)
 {
     bool parameter = false;
@@ -79,7 +80,8 @@ void readable_enriched(struct readable_text *to, struct bytes text)
 /* The properties that people see (rfc5545:3.8.1). */
 static bool is_shown(struct bytes name)
 {
-    static const char *const names[] = {"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "URL", "X-ALT-DESC", "CONTACT"};
+    static const char *const names[] = {"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT",
+                                        "URL",     "X-ALT-DESC",  "CONTACT"};
     for (size_t i = 0; i < countof(names); i++)
         if (bytes_is_nocase(name, names[i]))
             return true;

@@ -61,7 +61,8 @@ static bool is_ascii_label(struct bytes label)
 }
 
 /* What the text is in: a byte order mark counts most, then the label, then what HTML says of itself. */
-static const struct charset *charset_of(struct reading *r, const struct mime_part *part, struct bytes text, bool html)
+static const struct charset *charset_of(struct reading *r, const struct mime_part *part, struct bytes text,
+                                        bool html)
 {
     struct bytes label = bytes_trim(mime_type_parameter(part, "charset"));
     const struct charset *marked = charset_of_mark(text);

@@ -15,7 +15,7 @@ struct reading {
     const struct mime *mime;
     struct readable *out;
     size_t source_left;
-    bool separate;         /* `plain` is not the same as `text` */
+    bool separate; /* `plain` is not the same as `text` */
     struct buf text_buf, plain_buf, hidden_buf;
     struct readable_text text, plain, hidden;
     struct buf decoded, converted; /* scratch */
@@ -29,7 +29,13 @@ struct reading {
 };
 
 /* readable_part.c: the kinds of text. What a part says goes to `text` if it is shown. */
-enum readable_kind { READABLE_NO_TEXT, READABLE_OTHER_TEXT, READABLE_ENRICHED, READABLE_PLAIN_TEXT, READABLE_HTML_TEXT };
+enum readable_kind {
+    READABLE_NO_TEXT,
+    READABLE_OTHER_TEXT,
+    READABLE_ENRICHED,
+    READABLE_PLAIN_TEXT,
+    READABLE_HTML_TEXT
+};
 enum readable_kind readable_kind_of(const struct mime_part *part);
 enum result readable_part_read(struct reading *r, const struct mime_part *part, bool shown) must_check;
 

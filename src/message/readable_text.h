@@ -13,12 +13,12 @@
 
 struct readable_text {
     struct buf *out;
-    size_t max;           /* of out->len */
-    bool blank, line;     /* wanted before the next character */
-    bool word;            /* the last character belongs to a word of letters as Latin, Greek, Cyrillic have */
-    bool mark;            /* something without shape came behind it */
-    bool split;           /* a comment came behind it */
-    unsigned splits;      /* comments within words */
+    size_t max;       /* of out->len */
+    bool blank, line; /* wanted before the next character */
+    bool word;        /* the last character belongs to a word of letters as Latin, Greek, Cyrillic have */
+    bool mark;        /* something without shape came behind it */
+    bool split;       /* a comment came behind it */
+    unsigned splits;  /* comments within words */
     bool confusable, cut;
 };
 

@@ -65,7 +65,8 @@ static size_t scheme_length(struct bytes text)
     size_t i = 0;
     if (text.len == 0 || !ascii_is_alpha(text.ptr[0]))
         return 0;
-    while (i < text.len && (ascii_is_alnum(text.ptr[i]) || text.ptr[i] == '+' || text.ptr[i] == '-' || text.ptr[i] == '.'))
+    while (i < text.len &&
+           (ascii_is_alnum(text.ptr[i]) || text.ptr[i] == '+' || text.ptr[i] == '-' || text.ptr[i] == '.'))
         i++;
     return i < text.len && text.ptr[i] == ':' ? i : 0;
 }
@@ -197,8 +198,8 @@ enum result url_resolve(struct arena *arena, struct bytes base, struct bytes ref
         folder = BYTES("");
     if (reference.len && (reference.ptr[0] == '?' || reference.ptr[0] == '#'))
         folder = url.path;
-    struct bytes parts[] = {url.scheme, BYTES("://"), url.host, url.port.len ? BYTES(":") : BYTES(""), url.port,
-                            folder, reference};
+    struct bytes parts[] = {url.scheme, BYTES("://"), url.host, url.port.len ? BYTES(":") : BYTES(""),
+                            url.port,   folder,       reference};
     *out = bytes_first(arena_concat(arena, parts, countof(parts)), URL_MAX);
     return out->ptr ? OK : TEMP;
 }

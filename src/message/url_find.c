@@ -40,8 +40,9 @@ static size_t without_punctuation(struct bytes url)
     }
     while (url.len) {
         uint8_t c = url.ptr[url.len - 1];
-        bool closing = c == '.' || c == ',' || c == ';' || c == ':' || c == '!' || c == '?' || c == '\'' || c == '*' ||
-                       c == '}' || c == '|' || c == '\\' || (c == ']' && bytes_find_byte(url, '[') == BYTES_NOT_FOUND);
+        bool closing = c == '.' || c == ',' || c == ';' || c == ':' || c == '!' || c == '?' || c == '\'' ||
+                       c == '*' || c == '}' || c == '|' || c == '\\' ||
+                       (c == ']' && bytes_find_byte(url, '[') == BYTES_NOT_FOUND);
         if (c == ')' && close > open) {
             close--;
             closing = true;
@@ -84,12 +85,14 @@ static bool with_scheme(struct bytes text, size_t colon, size_t from, struct byt
 static bool is_top_level(struct bytes label)
 {
     static const char *const names[] = {
-        "com", "net", "org", "info", "biz", "edu", "gov", "mil", "int", "name", "pro", "mobi", "asia", "top", "xyz",
-        "online", "site", "club", "shop", "store", "live", "icu", "vip", "work", "click", "link", "win", "bid", "loan",
-        "men", "date", "stream", "download", "review", "science", "party", "trade", "webcam", "racing", "space",
-        "website", "tech", "app", "dev", "page", "cloud", "host", "fun", "press", "today", "world", "life", "email",
-        "news", "agency", "digital", "blog", "monster", "buzz", "cyou", "rest", "surf", "quest", "best", "sbs", "cfd",
-        "bond", "lol", "one", "ltd", "group", "solutions", "services", "support", "center", "zone", "city", "company"};
+        "com",     "net",       "org",      "info",    "biz",     "edu",     "gov",   "mil",     "int",    "name",
+        "pro",     "mobi",      "asia",     "top",     "xyz",     "online",  "site",  "club",    "shop",   "store",
+        "live",    "icu",       "vip",      "work",    "click",   "link",    "win",   "bid",     "loan",   "men",
+        "date",    "stream",    "download", "review",  "science", "party",   "trade", "webcam",  "racing", "space",
+        "website", "tech",      "app",      "dev",     "page",    "cloud",   "host",  "fun",     "press",  "today",
+        "world",   "life",      "email",    "news",    "agency",  "digital", "blog",  "monster", "buzz",   "cyou",
+        "rest",    "surf",      "quest",    "best",    "sbs",     "cfd",     "bond",  "lol",     "one",    "ltd",
+        "group",   "solutions", "services", "support", "center",  "zone",    "city",  "company"};
     if (label.len == 2)
         return ascii_is_alpha(label.ptr[0]) && ascii_is_alpha(label.ptr[1]);
     for (size_t i = 0; i < countof(names); i++)

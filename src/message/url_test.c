@@ -42,7 +42,9 @@ static void an_ordinary_url_is_not_obfuscated(void **state)
     assert_host("www.Example.org/x", "www.example.org", false);
     assert_host("http://192.0.2.1/", "192.0.2.1", false);
     assert_host("http://[2001:DB8:0::1]:80/", "[2001:db8::1]", false);
-    assert_host("https://b\xc3\xbc" "cher.example/", "xn--bcher-kva.example", false);
+    assert_host("https://b\xc3\xbc"
+                "cher.example/",
+                "xn--bcher-kva.example", false);
     assert_host("http://under_score.example.org", "under_score.example.org", false);
 }
 
@@ -213,7 +215,8 @@ static void assert_found(const char *text, const char *expected)
 static void urls_in_sentences(void **state)
 {
     (void)state;
-    assert_found("See http://example.org/x, or (https://example.net/a_(b)).", "<http://example.org/x><https://example.net/a_(b)>");
+    assert_found("See http://example.org/x, or (https://example.net/a_(b)).",
+                 "<http://example.org/x><https://example.net/a_(b)>");
     assert_found("<http://example.org/>, \"http://example.net\"", "<http://example.org/><http://example.net>");
     assert_found("Go to www.example.org. Or WWW.Example.net/x!", "<www.example.org><WWW.Example.net/x>");
     assert_found("xhttp://example.org/", "<http://example.org/>");
@@ -236,7 +239,10 @@ static void text_of_other_scripts_ends_a_path(void **state)
 {
     (void)state;
     assert_found("http://example.org/x\xe8\xaf\xb7", "<http://example.org/x>");
-    assert_found("http://b\xc3\xbc" "cher.example/", "<http://b\xc3\xbc" "cher.example/>");
+    assert_found("http://b\xc3\xbc"
+                 "cher.example/",
+                 "<http://b\xc3\xbc"
+                 "cher.example/>");
 }
 
 static void a_long_url_is_cut(void **state)

@@ -49,8 +49,8 @@ static struct bytes name_of(struct arena *arena, struct bytes name)
 
 static bool is_archive(struct bytes name)
 {
-    static const char *const ends[] = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".cab", ".arj",
-                                       ".ace", ".lzh", ".iso", ".img", ".vhd", ".vhdx", ".jar"};
+    static const char *const ends[] = {".zip", ".rar", ".7z",  ".tar", ".gz",  ".tgz", ".bz2",  ".xz", ".cab",
+                                       ".arj", ".ace", ".lzh", ".iso", ".img", ".vhd", ".vhdx", ".jar"};
     for (size_t i = 0; i < countof(ends); i++)
         if (bytes_ends_with_nocase(name, bytes_of(ends[i])))
             return true;

@@ -14,20 +14,20 @@
 enum { ZIP_TAIL_WANTED = 64 * 1024 };
 
 struct zip_member {
-    struct bytes name; /* UTF-8 */
-    uint64_t size;     /* unpacked, as the archive says */
+    struct bytes name;       /* UTF-8 */
+    uint64_t size;           /* unpacked, as the archive says */
     bool encrypted, archive; /* archive: it is one itself, by its name */
 };
 
 struct zip_names {
     struct zip_member *members;
     size_t count;
-    bool encrypted;    /* some member is */
+    bool encrypted; /* some member is */
     bool nested;
-    bool office;       /* an Office Open XML or OpenDocument file */
-    bool macros;       /* one with macros */
-    bool cut;          /* there are more members */
-    bool broken;       /* no directory, or one that cannot be read */
+    bool office; /* an Office Open XML or OpenDocument file */
+    bool macros; /* one with macros */
+    bool cut;    /* there are more members */
+    bool broken; /* no directory, or one that cannot be read */
 };
 
 bool zip_names_is_zip(struct bytes head);

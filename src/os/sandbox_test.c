@@ -101,6 +101,18 @@ static void network_role_has_tcp_and_udp_only(void **state)
     PREVENTED(sandbox, open_for_reading);
 }
 
+static void tcp_alone_is_no_udp(void **state)
+{
+    (void)state;
+    struct sandbox sandbox = base_sandbox(false);
+    sandbox.may_connect_network = sandbox.tcp_only = true;
+    WORKS(sandbox, everyday_work);
+    WORKS(sandbox, socket_tcp);
+    WORKS(sandbox, connect_tcp);
+    KILLS(sandbox, socket_udp);
+    KILLS(sandbox, socket_unix);
+}
+
 static void network_role_reaches_its_ports_only(void **state)
 {
     (void)state;
@@ -216,6 +228,7 @@ int main(void)
         cmocka_unit_test(no_role_can_start_or_touch_processes),
         cmocka_unit_test(no_role_can_widen_what_it_may),
         cmocka_unit_test(network_role_has_tcp_and_udp_only),
+        cmocka_unit_test(tcp_alone_is_no_udp),
         cmocka_unit_test(network_role_reaches_its_ports_only),
         cmocka_unit_test(source_address_may_be_bound_but_no_port),
         cmocka_unit_test(edge_may_accept),

@@ -11,6 +11,8 @@
 #include "dns/cache.h"
 #include "dns/transport.h"
 #include "os/socket.h"
+#include "reputation/dnsl_health.h"
+#include "roles/content_rules.h"
 #include "roles/edge_auth.h"
 #include "roles/edge_model.h"
 #include "roles/edge_rates.h"
@@ -366,6 +368,11 @@ static enum result edge_prepare(struct role *role, struct error *error)
         edge->seals |= role->config.domains[i].arc_seal[0] != '\0';
     edge->mechanisms = edge_auth_mechanisms(role->arena, &role->config);
     enum result result = open_tls(edge, error);
+    edge->lists = dnsl_health_create(role->arena, &role->config);
+    if (result == OK && !edge->lists)
+        result = error_set(error, TEMP, "out of memory");
+    if (result == OK)
+        result = content_rules_compile(&role->config, &edge->content_rules, error);
     if (result == OK && role->config.authentication.smime)
         result = smime_authorities_load(config_or_null(role->config.authentication.smime_authorities),
                                         &edge->authorities, error);
@@ -382,12 +389,14 @@ static void edge_sandbox(struct role *role, struct sandbox *sandbox)
     sandbox->may_accept = true;
     sandbox->may_connect_network = true;
     /* UDP to the resolver is socket() and connect(), too; TCP connects are held to its port. */
-    static uint16_t ports[8];
+    static uint16_t ports[9];
     size_t count = 0;
-    for (size_t i = 0; i < role->config.dns.servers.count && count < countof(ports); i++)
+    for (size_t i = 0; i < role->config.dns.servers.count && count + 1 < countof(ports); i++)
         ports[count++] = role->config.dns.servers.items[i].port;
     if (count == 0)
         ports[count++] = 53;
+    if (role->config.clamd.server.count && count < countof(ports))
+        ports[count++] = role->config.clamd.server.items[0].port;
     sandbox->connect_ports = ports;
     sandbox->connect_port_count = count;
 }
@@ -424,10 +433,18 @@ static void edge_peer(struct role *role, enum role_kind kind, unsigned index, in
     }
 }
 
+static void test_lists(void *argument)
+{
+    struct edge *edge = argument;
+    dnsl_health_run(edge->lists, edge->dns);
+}
+
 /* Sessions in the middle of a message, behind a shield, may finish it; the others hear 421 now. */
 static void edge_run(struct role *role)
 {
     struct edge *edge = edge_of(role);
+    if (role->config.dnslist_count && !fiber_group_start(&edge->listeners, "lists", test_lists, edge))
+        panic("cannot start the fiber that tests lists");
     if (role->config.filter.on && !fiber_group_start(&edge->listeners, "learning", edge_train_fiber, edge))
         panic("cannot start the fiber that learns");
     while (!role->stopping)
@@ -444,6 +461,7 @@ static void edge_run(struct role *role)
     keys_cache_destroy(edge->keys_cache);
     edge_seen_destroy(edge->seen);
     edge_models_destroy(edge->models);
+    content_rules_free(edge->content_rules);
     smime_authorities_free(edge->authorities);
     dns_cache_destroy(edge->dns);
     dns_transport_destroy(edge->transport);

@@ -31,6 +31,7 @@ struct edge {
     struct smime_authorities *authorities; /* NULL unless S/MIME is looked at */
     struct edge_seen *seen;        /* signatures (edge_counts.c) */
     struct content_rules *content_rules;
+    struct dnsl_health *lists;     /* in DNS */
     struct edge_models *models;    /* of the filter (edge_model.h) */
     struct edge_rates *rates;      /* how strangers' clients behave (edge_rates.h) */
     bool seals;                    /* some domain of the configuration has arc-seal */

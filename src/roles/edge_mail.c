@@ -78,6 +78,7 @@ void edge_mail(void *context, struct smtp_session *session, struct smtp_reply *r
                                        .submitter_domain = transaction->submitter_domain,
                                        .account = mail->account ? mail->account->name : BYTES(""),
                                        .now = loop_epoch(),
+                                       .lists = edge->lists,
                                        .authorities = edge->authorities};
     gather_begin(&mail->gather, &edge->role->config, edge->dns, transaction->arena, &envelope);
     mail->gather.evidence.id = make_id(edge, transaction->arena);

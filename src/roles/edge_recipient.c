@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "message/mailbox.h"
 #include "roles/edge_rates.h"
+#include "roles/gather_reputation.h"
 #include "roles/keys_client.h"
 
 #include <string.h>
@@ -198,6 +199,11 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
         return;
     }
     bool first = transaction->recipient_count <= 1;
+    const struct gather_early *early = found.exempt || mail->account ? NULL : gather_early_listed(&mail->gather);
+    if (found.reply.code / 100 == 2 && early) {
+        smtp_reply_set(reply, transaction->arena, 550, "5.7.1", BYTES_FMT, BYTES_ARG(early->reply));
+        return;
+    }
     if (found.reply.code / 100 != 2) {
         mail->unknown += bytes_is(found.reply.enhanced, "5.1.1");
         edge_set_reply(reply, transaction->arena, &found.reply);

@@ -18,6 +18,12 @@ static void set_client(struct gather *gather)
                                                .deadline = gather->deadline};
 }
 
+/* Out of memory it is left out, and shows in the arena. */
+static void begin_reputation(struct gather *gather)
+{
+    gather->reputation_begun = gather_reputation_begin(gather);
+}
+
 void gather_begin(struct gather *gather, const struct config *config, struct dns *dns,
                   struct arena *arena, const struct gather_envelope *envelope)
 {
@@ -35,13 +41,16 @@ void gather_begin(struct gather *gather, const struct config *config, struct dns
     gather->spf_helo.result = AUTH_TEMPERROR;
     gather->forwarder_found = NONE;
     gather->upstream = gather_find_upstream(config, &envelope->client);
-    if (!gather->upstream && envelope->client.family && !envelope->account.len)
+    if (!gather->upstream && envelope->client.family && !envelope->account.len) {
         gather_check_client(gather);
+        begin_reputation(gather);
+    }
 }
 
 void gather_end(struct gather *gather)
 {
     fiber_group_close(&gather->checks);
+    gather_reputation_end(gather);
     gather_structure_end(gather);
 }
 
@@ -66,6 +75,7 @@ static bool begin_behind_upstream(struct gather *gather)
         /* Elsewhere these come before the message, with look-ups of their own. */
         gather->recorder.limit += DNS_RECORDER_LOOKUPS;
         gather_check_client(gather);
+        begin_reputation(gather);
     }
     return true;
 }
@@ -90,6 +100,14 @@ enum result gather_read(struct gather *gather, struct bytes content, struct erro
     return OK;
 }
 
+static bool looks_at_urls(const struct gather *gather)
+{
+    unsigned uses = 0;
+    for (size_t i = 0; i < gather->config->dnslist_count; i++)
+        uses |= gather->config->dnslists[i].uses;
+    return gather->reputation_begun && uses & (CONFIG_DNSLIST_URL | CONFIG_DNSLIST_URL_ADDRESS);
+}
+
 enum result gather_message(struct gather *gather, struct bytes content, struct error *error)
 {
     /* Their last questions end at that time; they must be seen to have failed, too. */
@@ -101,9 +119,12 @@ enum result gather_message(struct gather *gather, struct bytes content, struct e
     bool fine = !gather->upstream || begin_behind_upstream(gather);
     if (fine) {
         gather_check_message(gather);
+        const struct readable *readable = looks_at_urls(gather) ? gather_readable(gather) : NULL;
+        fine = !gather->reputation_begun || gather_reputation_message(gather, readable, readable != NULL);
         gather_check_last(gather);
         gather_check_dmarc(gather);
-        fine = gather_add_items(gather) && gather_add_answers(gather);
+        fine = fine && gather_add_items(gather) &&
+               (!gather->reputation_begun || gather_reputation_items(gather)) && gather_add_answers(gather);
     }
     if (!fine || arena_exhausted(gather->arena))
         return error_set(error, TEMP, "Not enough memory to check this message.");

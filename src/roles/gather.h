@@ -93,6 +93,7 @@ struct gather {
     struct hashcash_result hashcash;
     struct smime_result smime;
     struct openpgp_result openpgp;
+    bool reputation_begun;
     struct gather_reputation *reputation; /* gather_reputation.c; NULL: not begun */
     struct gather_structure structure;
     bool spf_of_upstream;      /* `spf` is what the relay said */

@@ -168,7 +168,9 @@ static bool add_phishing(struct examination *examination)
     struct arena *arena = gather->arena;
     for (size_t i = 0; i < examination->found.phishing.count; i++) {
         const struct phishing_finding *finding = &examination->found.phishing.list[i];
-        struct evidence_item *item = evidence_add(arena, &gather->evidence, CHECK_PHISHING, AUTH_FAIL);
+        /* Counters of clicks are in most newsletters: told, but nothing against anybody. */
+        enum auth_result result = finding->kind == PHISHING_LINK_TRACKER ? AUTH_NEUTRAL : AUTH_FAIL;
+        struct evidence_item *item = evidence_add(arena, &gather->evidence, CHECK_PHISHING, result);
         if (!item)
             return false;
         item->reason = arena_copy(arena, finding->reason);

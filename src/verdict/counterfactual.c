@@ -38,7 +38,7 @@ static void filter_gives(struct trial *trial, int delta)
     for (size_t i = 0; i < trial->verdict->contribution_count; i++)
         if (there && trial->verdict->contributions[i].check == CHECK_FILTER)
             now = trial->verdict->contributions[i].points;
-    if (!there)
+    if (!item) /* else one without an opinion gets one */
         item = trial_add(trial, changed, CHECK_FILTER, AUTH_FAIL);
     if (!item)
         return;

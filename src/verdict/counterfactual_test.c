@@ -55,6 +55,9 @@ static void without_a_filter_it_says_what_the_filter_would_have_had_to_give(void
     add_spf(AUTH_SOFTFAIL, "x.example");
     find();
     assert_true(is_told("Had the content filter given it 4 points, it would have been filed as junk."));
+    add(CHECK_FILTER, AUTH_NONE, NULL); /* it has learned too little */
+    find();
+    assert_true(is_told("Had the content filter given it 4 points, it would have been filed as junk."));
 }
 
 static void a_list_that_turned_the_scale_is_named_with_all_of_its_answers(void **state)

@@ -105,10 +105,10 @@ void court_apply(struct court *court, enum action action, const char *enhanced, 
     va_start(args, format);
     struct bytes text = print(court, format, args);
     va_end(args);
-    bool refused = action == ACTION_REJECT;
+    unsigned code = action == ACTION_REJECT ? 550 : action == ACTION_TEMPFAIL ? 451 : 250;
     if (action == ACTION_JUNK && !court->policy->junk_folder)
         action = ACTION_ACCEPT;
-    raise_to(court, action, refused ? 550 : 250, refused ? enhanced : "2.0.0", check, text);
+    raise_to(court, action, code, code == 550 ? enhanced : code == 451 ? "4.7.1" : "2.0.0", check, text);
 }
 
 void court_class(struct court *court, enum trust_class trust, const char *format, ...)
