@@ -11,7 +11,7 @@ DESTDIR ?=
 BUILD ?= build/release
 RELEASE = -Doptimization=3
 
-.PHONY: all library run test conformance bench bench-auth bench-queue fuzz install install-library install-sendmail uninstall docs clean
+.PHONY: all library run test conformance bench bench-auth bench-queue bench-filter fuzz install install-library install-sendmail uninstall docs clean
 
 all:
 	@tools/install-deps build
@@ -43,6 +43,10 @@ bench-auth:
 # Accept and relay against Postfix, and with a million messages in the queue.
 bench-queue:
 	@tools/bench queue
+
+# The statistical filter against bogofilter, rspamd and SpamAssassin; about a quarter of an hour.
+bench-filter:
+	@tools/bench filter
 
 # FUZZ_SECONDS for each target; `make fuzz TARGETS="spf address"` for some.
 fuzz:

@@ -265,6 +265,30 @@ static double wanted(double score, bool spam, bool undo)
     return fabs(right - p) < margin ? 0 : right - p;
 }
 
+/* How much a feature that was corrected so often is moved. */
+static double damped(const struct model_value *value)
+{
+    return rate / sqrt(1 + damping * (double)value->corrections);
+}
+
+/* Steps that lead back end where there is no opinion: those that would go beyond are shortened. */
+static void shorten(const struct filter_model *model, const struct filter_features *features, const struct view *views,
+                    double *errors)
+{
+    double moved[FILTER_COMPONENTS] = {0};
+    for (size_t i = 0; i < features->count; i++) {
+        unsigned c = features->list[i].component;
+        const struct model_slot *slot = model_find(model, model_place(model, features->list[i].hash));
+        if (!slot || c >= FILTER_COMPONENTS)
+            continue;
+        struct model_value value = model_value(slot);
+        moved[c] += fabs(errors[c]) * damped(&value) * views[c].norm * views[c].norm;
+    }
+    for (unsigned c = 0; c < FILTER_COMPONENTS; c++)
+        if (moved[c] > fabs(views[c].score))
+            errors[c] *= fabs(views[c].score) / moved[c];
+}
+
 static void count(struct model_value *value, bool spam, bool undo)
 {
     uint32_t *n = spam ? &value->spam : &value->ham;
@@ -287,6 +311,8 @@ void filter_train(struct filter_model *model, const struct filter_features *feat
         calibration_learn(model, score, spam);
     for (unsigned c = 0; c < FILTER_COMPONENTS; c++)
         errors[c] = wanted(views[c].score, spam, undo);
+    if (undo)
+        shorten(model, features, views, errors);
     for (size_t i = 0; i < features->count; i++) {
         unsigned c = features->list[i].component;
         uint64_t place = model_place(model, features->list[i].hash);
@@ -296,7 +322,7 @@ void filter_train(struct filter_model *model, const struct filter_features *feat
         struct model_value value = model_value(slot);
         if (!undo)
             value.corrections += (float)(errors[c] * errors[c]);
-        value.weight += (float)(rate * errors[c] * views[c].norm / sqrt(1 + damping * (double)value.corrections));
+        value.weight += (float)(errors[c] * views[c].norm * damped(&value));
         count(&value, spam, undo);
         model_put(slot, place, age, &value);
     }

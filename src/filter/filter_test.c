@@ -181,7 +181,7 @@ static void unlearning_does_not_go_beyond_no_opinion(void **state)
         filter_train(&w->model, &spam, true, true);
     struct filter_result r = ask(&w->model, &spam);
     for (unsigned c = 0; c < FILTER_COMPONENTS; c++)
-        assert_true(r.component[c] > -3);
+        assert_true(r.component[c] > -0.01);
 }
 
 static void same_examples_make_the_same_model(void **state)
@@ -289,8 +289,7 @@ static void features_are_bounded_and_each_is_there_once(void **state)
     buf_init(&raw, 8 << 20);
     uint64_t chance = 3;
     for (unsigned i = 0; i < 900; i++)
-        buf_printf(&raw, "X-%016llx: %016llx\r\n", (unsigned long long)(chance = feature_mix(chance + 1)),
-                   (unsigned long long)(chance = feature_mix(chance + 1)));
+        buf_printf(&raw, "X-%016llx: %u\r\n", (unsigned long long)(chance = feature_mix(chance + 1)), i);
     buf_add_string(&raw, "\r\n");
     for (unsigned i = 0; i < 100000; i++)
         buf_printf(&raw, "%llx%s", (unsigned long long)(chance = feature_mix(chance + 1)), i % 5 ? " " : "\r\n");

@@ -136,11 +136,12 @@ static size_t add_link(struct reader *r, struct bytes value, enum html_link_kind
         return NO_LINK;
     }
     struct html_link link = {.url = url_of(r, value), .kind = kind};
-    if (link.url.len == 0 || link.url.ptr[0] == '#' || bytes_starts_with_nocase(link.url, BYTES("cid:")) ||
+    uint8_t first = link.url.len ? ascii_lower(link.url.ptr[0]) : '#';
+    if (first == '#' || (first == 'c' && bytes_starts_with_nocase(link.url, BYTES("cid:"))) ||
         repeats(html, &link))
         return NO_LINK;
     link.from = link.to = html->visible->out->len;
-    html->script |= bytes_starts_with_nocase(link.url, BYTES("javascript:"));
+    html->script |= first == 'j' && bytes_starts_with_nocase(link.url, BYTES("javascript:"));
     if (kind == HTML_IMAGE && (bytes_starts_with_nocase(link.url, BYTES("http")) ||
                                bytes_starts_with(link.url, BYTES("//")) || html->base.len))
         html->remote_image = true;

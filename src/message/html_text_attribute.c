@@ -18,39 +18,26 @@ void html_attributes_add(struct html_attributes *a, const struct html_attribute 
     enum { NAME_ROOM = 16 };
     static const struct {
         char name[NAME_ROOM];
-        enum html_at which;
-    } names[] = {{"action", HTML_AT_ACTION},
-                 {"background", HTML_AT_BACKGROUND},
-                 {"bgcolor", HTML_AT_BGCOLOR},
-                 {"class", HTML_AT_CLASS},
-                 {"color", HTML_AT_COLOR},
-                 {"content", HTML_AT_CONTENT},
-                 {"data", HTML_AT_DATA},
-                 {"dir", HTML_AT_DIR},
-                 {"formaction", HTML_AT_ACTION},
-                 {"hidden", HTML_AT_HIDDEN},
-                 {"href", HTML_AT_HREF},
-                 {"http-equiv", HTML_AT_EQUIV},
-                 {"id", HTML_AT_ID},
-                 {"link", HTML_AT_LINK},
-                 {"size", HTML_AT_SIZE},
-                 {"src", HTML_AT_SRC},
-                 {"style", HTML_AT_STYLE},
-                 {"text", HTML_AT_TEXT},
-                 {"type", HTML_AT_TYPE},
-                 {"value", HTML_AT_VALUE}};
+        uint8_t length, which;
+    } names[] = {
+        {"style", 5, HTML_AT_STYLE},   {"href", 4, HTML_AT_HREF},     {"src", 3, HTML_AT_SRC},
+        {"class", 5, HTML_AT_CLASS},   {"id", 2, HTML_AT_ID},         {"bgcolor", 7, HTML_AT_BGCOLOR},
+        {"color", 5, HTML_AT_COLOR},   {"size", 4, HTML_AT_SIZE},     {"background", 10, HTML_AT_BACKGROUND},
+        {"action", 6, HTML_AT_ACTION}, {"data", 4, HTML_AT_DATA},     {"formaction", 10, HTML_AT_ACTION},
+        {"dir", 3, HTML_AT_DIR},       {"hidden", 6, HTML_AT_HIDDEN}, {"http-equiv", 10, HTML_AT_EQUIV},
+        {"link", 4, HTML_AT_LINK},     {"text", 4, HTML_AT_TEXT},     {"content", 7, HTML_AT_CONTENT},
+        {"type", 4, HTML_AT_TYPE},     {"value", 5, HTML_AT_VALUE}};
     struct bytes name = attribute->name;
-    char lower[NAME_ROOM] = {0};
-    if (name.len < 2 || name.len >= NAME_ROOM)
+    if (name.len < 2)
         return;
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)ascii_lower(name.ptr[i]);
+    uint8_t first = ascii_lower(name.ptr[0]);
     for (size_t i = 0; i < countof(names); i++)
-        if (names[i].name[0] == lower[0] && memcmp(names[i].name, lower, NAME_ROOM) == 0) {
+        if (names[i].length == name.len && names[i].name[0] == (char)first &&
+            bytes_equal_nocase(name, bytes_from(names[i].name, name.len))) {
             keep(a, names[i].which, attribute->value);
             return;
         }
-    a->handler |= lower[0] == 'o' && lower[1] == 'n' && name.len > 4;
+    a->handler |= first == 'o' && ascii_lower(name.ptr[1]) == 'n' && name.len > 4;
 }
 
 /* The size of <font size=…> (WHATWG HTML 15.3.4). */

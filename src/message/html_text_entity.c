@@ -100,17 +100,24 @@ size_t html_entity_read(struct bytes text, bool attribute, uint32_t *point)
 
 struct bytes html_entity_decode(struct bytes value, uint8_t *space, size_t max)
 {
-    size_t used = 0;
-    if (bytes_find_byte(value, '&') == BYTES_NOT_FOUND)
+    size_t used = 0, ampersand = bytes_find_byte(value, '&');
+    if (ampersand == BYTES_NOT_FOUND)
         return bytes_first(value, max);
-    for (size_t i = 0; i < value.len && used + 4 <= max;) {
+    while (value.len && used + 4 <= max) {
         uint32_t point;
-        size_t length = value.ptr[i] == '&' ? html_entity_read(bytes_skip(value, i), true, &point) : 0;
+        struct bytes run = bytes_first(bytes_first(value, ampersand), max - used - 4);
+        memcpy(space + used, run.ptr, run.len);
+        used += run.len;
+        value = bytes_skip(value, run.len);
+        if (value.len == 0 || value.ptr[0] != '&')
+            break;
+        size_t length = html_entity_read(value, true, &point);
         if (length)
             used += utf8_encode(point, space + used);
         else
-            space[used++] = value.ptr[i];
-        i += length ? length : 1;
+            space[used++] = '&';
+        value = bytes_skip(value, length ? length : 1);
+        ampersand = bytes_find_byte(value, '&');
     }
     return bytes_from(space, used);
 }

@@ -18,6 +18,22 @@ static int octet(const struct html_tokens *t, size_t at)
     return at < t->document.len ? t->document.ptr[at] : -1;
 }
 
+/* What ends the name of a tag, of an attribute, and a value without quotes. */
+enum { ENDS_TAG = 1, ENDS_NAME = 2, ENDS_VALUE = 4 };
+static const uint8_t ends[256] = {
+    ['\t'] = 7,        ['\n'] = 7, ['\f'] = 7, ['\r'] = 7, [' '] = 7, ['>'] = 7, ['/'] = ENDS_TAG | ENDS_NAME,
+    ['='] = ENDS_NAME,
+};
+
+static size_t end_of(const struct html_tokens *t, size_t at, uint8_t kind)
+{
+    const uint8_t *text = t->document.ptr;
+    size_t length = t->document.len;
+    while (at < length && !(ends[text[at]] & kind))
+        at++;
+    return at;
+}
+
 /* Whether a "<" here begins anything but text (13.2.5.6). */
 static bool begins_markup(const struct html_tokens *t, size_t at)
 {
@@ -80,9 +96,7 @@ static size_t take_value(const struct html_tokens *t, size_t at, struct bytes *v
         *value = bytes_slice(t->document, at + 1, end);
         return end < t->document.len ? end + 1 : end;
     }
-    size_t end = at;
-    while (end < t->document.len && t->document.ptr[end] != '>' && !html_is_space(t->document.ptr[end]))
-        end++;
+    size_t end = end_of(t, at, ENDS_VALUE);
     *value = bytes_slice(t->document, at, end);
     return end;
 }
@@ -91,15 +105,10 @@ static size_t take_value(const struct html_tokens *t, size_t at, struct bytes *v
 static size_t take_attribute(const struct html_tokens *t, size_t at, struct html_attribute *attribute)
 {
     size_t start = at++; /* a "=" at the start belongs to the name */
-    while (at < t->document.len) {
-        uint8_t c = t->document.ptr[at];
-        if (c == '=' || c == '>' || c == '/' || html_is_space(c))
-            break;
-        at++;
-    }
+    at = end_of(t, at, ENDS_NAME);
     attribute->name = bytes_slice(t->document, start, at);
     attribute->value = (struct bytes){NULL, 0};
-    size_t behind = skip_space(t, at);
+    size_t behind = octet(t, at) == '=' ? at : skip_space(t, at);
     if (octet(t, behind) != '=')
         return at;
     return take_value(t, behind + 1, &attribute->value);
@@ -110,10 +119,7 @@ static bool take_tag(struct html_tokens *t, struct html_token *out)
 {
     struct html_attribute passed_over;
     bool end_tag = octet(t, t->position + 1) == '/';
-    size_t start = t->position + 1 + end_tag, at = start;
-    while (at < t->document.len && t->document.ptr[at] != '>' && t->document.ptr[at] != '/' &&
-           !html_is_space(t->document.ptr[at]))
-        at++;
+    size_t start = t->position + 1 + end_tag, at = end_of(t, start, ENDS_TAG);
     out->kind = end_tag ? HTML_END : HTML_START;
     out->text = bytes_slice(t->document, start, at);
     while (at < t->document.len && t->document.ptr[at] != '>') {

@@ -58,7 +58,7 @@ struct readable_attachment {
     const struct mime_part *part; /* NULL for a member of an archive */
     bool member;          /* named in the directory of a ZIP archive that is attached */
     bool executable;      /* by its name or its first octets ("MZ", "#!", .lnk, .js …), whatever its type says */
-    bool disguised;       /* is another thing than it says: "a.pdf.exe", image/png that begins with MZ, RLO in the name */
+    bool disguised;       /* is not what it says: "a.pdf.exe", image/png that begins with MZ, RLO in the name */
     bool macros;          /* an Office file with macros */
 };
 

@@ -99,15 +99,9 @@ static size_t port_colon(struct bytes host)
     return bracket != BYTES_NOT_FOUND && colon != BYTES_NOT_FOUND && colon < bracket ? BYTES_NOT_FOUND : colon;
 }
 
-/* user@host:port up to the path. */
-static enum result read_authority(struct arena *arena, struct bytes text, bool special, struct url *out)
+/* user@host:port. */
+static struct bytes take_host(struct bytes host, bool special, struct url *out)
 {
-    size_t end = 0;
-    while (end < text.len && text.ptr[end] != '/' && text.ptr[end] != '?' && text.ptr[end] != '#' &&
-           !(special && text.ptr[end] == '\\'))
-        end++;
-    split_rest(bytes_skip(text, end), out);
-    struct bytes host = bytes_first(text, end);
     size_t at = bytes_rfind_byte(host, '@');
     if (at != BYTES_NOT_FOUND) {
         out->user = bytes_first(host, at);
@@ -119,6 +113,24 @@ static enum result read_authority(struct arena *arena, struct bytes text, bool s
         out->port = bytes_skip(host, colon + 1);
         host = bytes_first(host, colon);
     }
+    return host;
+}
+
+/* user@host:port up to the path. */
+static enum result read_authority(struct arena *arena, struct bytes text, bool special, struct url *out)
+{
+    size_t end = 0;
+    bool only_host = true;
+    for (; end < text.len; end++) {
+        uint8_t c = text.ptr[end];
+        if (c == '/' || c == '?' || c == '#' || (special && c == '\\'))
+            break;
+        only_host &= c != '@' && c != ':';
+    }
+    split_rest(bytes_skip(text, end), out);
+    struct bytes host = bytes_first(text, end);
+    if (!only_host)
+        host = take_host(host, special, out);
     enum result result = url_host_normalize(arena, host, &out->host, &out->obfuscated);
     if (result == PERM)
         out->host = (struct bytes){NULL, 0};
@@ -141,6 +153,14 @@ static enum result read_mailto(struct arena *arena, struct bytes text, struct ur
     return OK;
 }
 
+/* In lower case; nearly all are one of two. */
+static struct bytes scheme_of(struct arena *arena, struct bytes scheme)
+{
+    if (bytes_is(scheme, "https"))
+        return BYTES("https");
+    return bytes_is(scheme, "http") ? BYTES("http") : arena_lower(arena, scheme);
+}
+
 enum result url_parse(struct arena *arena, struct bytes text, struct url *out)
 {
     *out = (struct url){0};
@@ -157,7 +177,7 @@ enum result url_parse(struct arena *arena, struct bytes text, struct url *out)
     size_t length = scheme_length(text);
     if (length == 0)
         return NONE;
-    out->scheme = arena_lower(arena, bytes_first(text, length));
+    out->scheme = scheme_of(arena, bytes_first(text, length));
     if (!out->scheme.ptr)
         return TEMP;
     struct bytes behind = bytes_skip(text, length + 1);

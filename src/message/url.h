@@ -2,7 +2,7 @@
 /*
  * url: URLs as browsers read them (WHATWG URL), which is far from how RFC 3986 writes them.
  *
- * Slices point into the text given, or into the arena where something had to be changed. Nothing here resolves
+ * Slices point into the text given (which must outlive them), or into the arena where something had to be changed. Nothing here resolves
  * names or knows registrable ones. Work is linear in the text.
  */
 #ifndef VOUCH_MESSAGE_URL_H

@@ -111,6 +111,24 @@ static bool is_name(struct bytes host)
     return label > 0;
 }
 
+/* A name as nearly all are: lower case, of good labels, and no number at its end. */
+static bool is_plain(struct bytes host)
+{
+    size_t label = 0;
+    if (host.len == 0 || host.len > 253 || !ascii_is_lower(host.ptr[host.len - 1]))
+        return false;
+    for (size_t i = 0; i < host.len; i++) {
+        uint8_t c = host.ptr[i];
+        bool letter = ascii_is_lower(c) || ascii_is_digit(c) || c == '-';
+        if (!letter && (c != '.' || label == 0))
+            return false;
+        label = letter ? label + 1 : 0;
+        if (label > 63 || (label == 2 && c == 'x' && host.ptr[i - 1] == '0')) /* "0xab" is a number */
+            return false;
+    }
+    return true;
+}
+
 static enum result international(struct arena *arena, struct bytes host, struct bytes *out, bool *hidden)
 {
     static const char *const full_stops[] = {"\xe3\x80\x82", "\xef\xbc\x8e", "\xef\xbd\xa1"};
@@ -131,6 +149,10 @@ enum result url_host_normalize(struct arena *arena, struct bytes host, struct by
     bool hidden = false;
     enum result result;
     *out = (struct bytes){NULL, 0};
+    if (is_plain(host)) {
+        *out = host;
+        return OK;
+    }
     if (host.len == 0 || host.len > URL_MAX)
         return PERM;
     if (host.ptr[0] == '[')

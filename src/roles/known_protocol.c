@@ -3,6 +3,8 @@
 
 #include "base/domain.h"
 
+#include <string.h>
+
 enum { RECIPIENT_LEAST = 4, NUMBER_MOST_SHIFT = 60, DELAY_MOST = 366 * 86400 };
 
 static bool finished(const struct cursor *cursor)
@@ -62,14 +64,13 @@ static void add_ip(struct buf *out, const struct ip *ip)
 
 static struct ip take_ip(struct cursor *cursor)
 {
-    struct ip none = {0};
-    uint8_t family = cursor_u8(cursor);
-    struct bytes octets = cursor_take(cursor, sizeof(none.octets));
-    if (cursor->failed || (family != 0 && family != 4 && family != 6)) {
+    struct ip ip = {.family = cursor_u8(cursor)};
+    for (size_t i = 0; i < sizeof(ip.octets); i++)
+        ip.octets[i] = cursor_u8(cursor);
+    struct ip same = ip.family == 4 ? ip_from_v4(ip.octets) : ip.family == 6 ? ip_from_v6(ip.octets) : (struct ip){0};
+    if (memcmp(&same, &ip, sizeof(ip)) != 0)
         cursor_fail(cursor);
-        return none;
-    }
-    return family == 4 ? ip_from_v4(octets.ptr) : family == 6 ? ip_from_v6(octets.ptr) : none;
+    return cursor->failed ? (struct ip){0} : ip;
 }
 
 static void add_identity(struct buf *out, const struct history_identity *identity)

@@ -27,7 +27,7 @@ OPEN_LIMITS = "limits { sessions-per-client = 1000 }\n"
 class Story(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.dns = world.Nsd(["sender.example. TXT \"v=spf1 -all\""])
+        cls.dns = world.Nsd(["sender.example. TXT \"v=spf1 -all\""], name="nsd-" + cls.__name__)
 
     def gateway(self, name, sections, edges=1, listener=""):
         gateway = world.Gateway(name, self.dns.port, top="edges = %d" % edges, sections=sections + OPEN_LIMITS,
