@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(confusable_within_one(a, a));
     confusable_mixes_scripts(input);
     /* What the library wrote is read back as what it meant: written again it is the same. */
-    if (idn_to_ascii(arena, a, &ascii, NULL) == OK) {
+    if (bytes_find_nocase(a, BYTES("xn--")) == BYTES_NOT_FOUND && idn_to_ascii(arena, a, &ascii, NULL) == OK) {
         struct bytes back, twice;
         require(confusable_to_unicode(arena, ascii, &back));
         if (idn_to_ascii(arena, back, &twice, NULL) == OK)

@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct filter_feature list[FEATURES];
     for (size_t i = 0; i < FEATURES; i++)
         list[i] = (struct filter_feature){.hash = feature_mix(i + 1), .text = (const uint8_t *)"word", .length = 4,
-                                          .field = FEATURE_NO_FIELD, .component = (uint8_t)(i % (FILTER_COMPONENTS + 1))};
+                                          .field = FEATURE_NO_FIELD,
+                                          .component = (uint8_t)(i % (FILTER_COMPONENTS + 1))};
     struct filter_features features = {.list = list, .count = FEATURES};
     if (filter_model_open_writable(memory, wanted, &opened, NULL) != OK) {
         require(place == 0);

@@ -152,10 +152,13 @@ static void add_part(struct feature_set *set, struct arena *arena, const struct 
         add_text(set, bytes_of(mime_flag_text((enum mime_flag)(flags & -flags))));
 }
 
-static void add_attachment(struct feature_set *set, struct arena *arena, const struct readable_attachment *attachment)
+static void add_attachment(struct feature_set *set, struct arena *arena,
+                           const struct readable_attachment *attachment)
 {
     size_t dot = bytes_rfind_byte(attachment->name, '.');
-    struct bytes extension = dot == BYTES_NOT_FOUND ? BYTES("none") : bytes_first(bytes_skip(attachment->name, dot), 10);
+    struct bytes extension = BYTES("none");
+    if (dot != BYTES_NOT_FOUND)
+        extension = bytes_first(bytes_skip(attachment->name, dot), 10);
     struct bytes type = bytes_first(attachment->type, FIELD_NAME_MAX);
     extension = arena_lower(arena, extension);
     add_text(set, arena_printf(arena, "file " BYTES_FMT, BYTES_ARG(extension)));

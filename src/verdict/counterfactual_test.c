@@ -212,8 +212,8 @@ static void add_by_chance(void)
     struct evidence_item *item =
         add(check, (enum auth_result)pick(AUTH_UNKNOWN + 1), "use", one_of(uses, 7), "subject", one_of(names, 3),
             "list", one_of(lists, 4), "rule", one_of(lists, 4), "domain", one_of(names, 3), "points",
-            one_of(numbers, 8), "state", one_of(words, 8), "kind", one_of(words, 8), "aligned", one_of(words,
-            2), "recent", one_of(words, 2), "false", one_of(words, 2), "ham", one_of(numbers, 8), "spam",
+            one_of(numbers, 8), "state", one_of(words, 8), "kind", one_of(words, 8), "aligned",
+            one_of(words, 2), "recent", one_of(words, 2), "false", one_of(words, 2), "ham", one_of(numbers, 8), "spam",
             one_of(numbers, 8), "junk", one_of(numbers, 8), "messages", one_of(numbers, 8), "first",
             one_of(numbers, 8), "count", one_of(numbers, 8), "age", one_of(numbers, 8), "effective",
             one_of(effective, 3), "recipient", one_of(whom, 3), "rating", one_of(numbers, 8), NULL);

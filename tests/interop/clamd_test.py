@@ -6,6 +6,7 @@ A real clamd on a port of loopback, offline, with a database of two signatures o
 test file of EICAR by its digest. First by `vouch rule test --scan`, then through the gateway.
 """
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -118,8 +119,9 @@ def setUpModule():
     clamd = Clamd()
 
 
+@functools.lru_cache(None)
 def config(port, extra=""):
-    return world.write_file("%s/clamd-%d.conf" % (world.folder(), port), """
+    return world.write_file("%s/clamd-%d-%d.conf" % (world.folder(), port, len(extra)), """
 hostname = mx.here.example
 clamd { server = 127.0.0.1:%d %s }
 """ % (port, extra))
@@ -177,6 +179,7 @@ class Scanning(unittest.TestCase):
 
         def one(i):
             results[i] = scan(message(MARK if i % 2 else b"hello\r\n"))[1]["result"]
+        config(clamd.port)
         threads = [threading.Thread(target=one, args=(i,)) for i in range(len(results))]
         for thread in threads:
             thread.start()

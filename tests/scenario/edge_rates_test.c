@@ -110,6 +110,24 @@ STORY(behind_a_relay_of_ours_the_client_that_it_names_is_counted)
     world_end();
 }
 
+STORY(behind_a_proxy_the_client_is_counted_and_not_the_proxy)
+{
+    struct client client;
+    world_with("connections-per-window = 1");
+    struct smtp_server proxied = the_edge()->servers[0];
+    proxied.proxy_protocol = true;
+    for (unsigned i = 0; i < 4; i++) {
+        char line[128];
+        connect_to(&client, &proxied, "203.0.113.5");
+        snprintf(line, sizeof(line), "PROXY TCP4 192.0.2.%u 198.51.100.2 40000 25\r\n", i / 2 + 1);
+        put(&client, line);
+        check(reply(&client) == (i % 2 ? 421 : 220));
+        hang_up(&client);
+    }
+    check(said(&client, "192.0.2.2"));
+    world_end();
+}
+
 STORY(a_store_that_does_not_count_limits_nobody)
 {
     struct client client;
@@ -617,6 +635,7 @@ int main(void)
         cmocka_unit_test(users_who_submit_are_not_counted),
         cmocka_unit_test(where_nothing_is_limited_nothing_is_asked),
         cmocka_unit_test(behind_a_relay_of_ours_the_client_that_it_names_is_counted),
+        cmocka_unit_test(behind_a_proxy_the_client_is_counted_and_not_the_proxy),
         cmocka_unit_test(a_store_that_does_not_count_limits_nobody),
         cmocka_unit_test(an_address_has_so_many_connections_and_gets_them_again),
         cmocka_unit_test(a_network_has_so_many_connections_ipv6_by_64),

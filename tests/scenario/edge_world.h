@@ -17,6 +17,7 @@
 #include "fiber/pipe.h"
 #include "os/files.h"
 #include "roles/edge.h"
+#include "roles/known_protocol.h"
 #include "roles/keys.h"
 #include "roles/parcel.h"
 
@@ -311,6 +312,19 @@ static void answer_hold(struct ipc_request *request)
     answer(request, &payload);
 }
 
+/* Nobody was heard of before. */
+static void answer_known(struct ipc_request *request)
+{
+    static struct known_question asked;
+    static struct known_answer found;
+    struct buf payload;
+    check(known_question_read(request->message.payload, world.arena, &asked));
+    found = (struct known_answer){.identity_count = asked.identity_count};
+    buf_init(&payload, IPC_PAYLOAD_MAX);
+    known_answer_write(&payload, &found);
+    answer(request, &payload);
+}
+
 static void answer_owner(struct ipc_request *request)
 {
     struct owner_question question;
@@ -367,6 +381,10 @@ static void serve_edge(void *context, struct ipc_request *request)
         answer_hold(request);
     } else if (request->message.type == STORE_OWNER) {
         answer_owner(request);
+    } else if (request->message.type == KNOWN_ASK) {
+        answer_known(request);
+    } else if (request->message.type == STORE_MODEL || request->message.type == TRAIN_WORK) {
+        /* Nothing was ever learned here. */
     } else {
         struct bytes octets;
         check(request->message.type == STORE_RECORD);
