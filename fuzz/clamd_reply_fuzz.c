@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require((result.status == CLAMD_FOUND) == (result.name.len > 0));
     require((result.status == CLAMD_FAILED) == (result.problem.len > 0));
     if (result.status == CLAMD_FOUND)
-        require(bytes_starts_with(bytes_trim(reply), BYTES("stream: ")) && bytes_ends_with(bytes_trim(reply), BYTES(" FOUND")));
+        require(bytes_starts_with(bytes_trim(reply), BYTES("stream: ")) &&
+                bytes_ends_with(bytes_trim(reply), BYTES(" FOUND")));
     check(result.name, CLAMD_NAME_MAX);
     check(result.problem, CLAMD_NAME_MAX + 20);
     arena_destroy(arena);

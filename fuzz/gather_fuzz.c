@@ -149,7 +149,8 @@ static void check_evidence(struct trial *t)
 static bool is_ours(struct bytes name)
 {
     static const char *const names[] = {"Authentication-Results", "X-Vouch-Verdict", "X-Vouch-Reason",
-                                        "X-Spam-Flag", "X-Vouch-Evidence", "Received-SPF", "Received"};
+                                        "X-Vouch-Score", "X-Spam-Flag", "X-Spam-Status", "X-Spam-Score",
+                                        "X-Spam-Level", "X-Vouch-Evidence", "Received-SPF", "Received"};
     for (size_t i = 0; i < countof(names); i++)
         if (bytes_is(name, names[i]))
             return true;

@@ -19,8 +19,8 @@ static struct bytes organization(struct bytes host)
 static struct phishing_names *protected_names(void)
 {
     static struct phishing_names *names;
-    static const struct bytes domains[] = {BYTES_INIT("ours.example"), BYTES_INIT("paypal.com"), BYTES_INIT("bank.example"),
-                                           BYTES_INIT("xn--bcher-kva.example"), BYTES_INIT("microsoft.com")};
+    static const struct bytes domains[] = {BYTES_INIT("ours.example"), BYTES_INIT("paypal.com"),
+                                           BYTES_INIT("bank.example"), BYTES_INIT("xn--bcher-kva.example"), BYTES_INIT("microsoft.com")};
     if (!names)
         require(phishing_names_compile(domains, 5, 1, organization, &names, NULL) == OK);
     return names;

@@ -170,7 +170,8 @@ static bool examine(struct world *world, const struct message *message, struct t
                   .author_domain = from.domain,
                   .recipients = &recipient,
                   .recipient_count = recipient.len ? 1 : 0,
-                  .authenticated = test->authenticated},
+                  .authenticated = test->authenticated,
+                  .own_trace = true},
     };
     content_rules_examine(world->arena, &request, &tested->found);
     /* The names lie with the rules. */

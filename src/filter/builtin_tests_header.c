@@ -243,13 +243,17 @@ bool builtin_received_forged(struct builtin_look *look)
 {
     struct received_trace trace;
     size_t from = 0;
+    bool passes = look->facts->own_trace;
     if (look->facts->authenticated || look->counts[BUILTIN_LIST_ID] || is_ours(look, look->facts->author_domain))
         return false;
-    for (size_t i = 0; i < RECEIVED_MAX && read_received(look, &from, &trace); i++)
-        if (is_ours(look, trace.by)) {
+    for (size_t i = 0; i < RECEIVED_MAX && read_received(look, &from, &trace); i++) {
+        if (!is_ours(look, trace.by)) {
+            passes = false;
+        } else if (!passes) {
             look->seen = trace.by;
             return true;
         }
+    }
     return false;
 }
 

@@ -159,6 +159,21 @@ static void what_the_facts_say_counts(void **state)
     expect("");
 }
 
+static void our_own_received_fields_are_not_forged(void **state)
+{
+    static const char ours[] = "Received: from a by ours.example with SMTP; Thu, 28 May 2026 10:00:00 +0000\n";
+    static const char foreign[] = "Received: from a by else.example with SMTP; Thu, 28 May 2026 10:00:00 +0000\n";
+    make(arena_string(arena, arena_printf(arena, "%s%s%s", ours, ours, foreign)), NULL);
+    expect("received-forged"); /* it has only just come in: none of them is */
+    facts.own_trace = true;
+    expect("");
+    make(arena_string(arena, arena_printf(arena, "%s%s%s", ours, foreign, ours)), NULL);
+    facts.own_trace = true;
+    expect("received-forged");
+    facts.authenticated = true;
+    expect("");
+}
+
 static void flags_of_the_text_are_told(void **state)
 {
     static const struct { unsigned flags; const char *names; } cases[] = {
@@ -324,6 +339,7 @@ int main(void)
         cmocka_unit_test(fields_that_are_missing_or_wrong_are_seen),
         cmocka_unit_test(dates_are_compared_with_the_time_of_receipt),
         cmocka_unit_test(what_the_facts_say_counts),
+        cmocka_unit_test(our_own_received_fields_are_not_forged),
         cmocka_unit_test(flags_of_the_text_are_told),
         cmocka_unit_test(attachments_are_told_apart),
         cmocka_unit_test(links_are_told_apart),

@@ -62,7 +62,8 @@ static struct filter_features letter(struct world *w, bool spam, unsigned i)
     return features_of(w->arena, arena_printf(w->arena,
         "From: %s%u@%s.example\r\nSubject: %s %s\r\nMessage-ID: <%u@x>\r\n\r\n%s number %u %s\r\n%s\r\n",
         spam ? "offer" : "anna", i, spam ? "cheap" : "office", spam ? "FREE" : "about the",
-        (spam ? offers : work)[i % 5], i, spam ? "Buy now our wonderful" : "Could you please look at", i, (spam ? offers : work)[(i + 1) % 5],
+        (spam ? offers : work)[i % 5], i, spam ? "Buy now our wonderful" : "Could you please look at", i,
+        (spam ? offers : work)[(i + 1) % 5],
         spam ? "Click here http://cheap.example/buy !!!" : "Thanks, and see you on Monday."));
 }
 

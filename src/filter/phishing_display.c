@@ -83,13 +83,13 @@ static bool look_at_token(struct phishing_look *look, struct bytes token)
 static bool is_filler(struct bytes looks)
 {
     static const char *const fillers[] = {
-        "account", "accounts", "alert", "alerts", "and", "bank", "billing", "care", "center", "centre", "client", "co",
-        "com", "company", "contact", "corp", "corporation", "customer", "customers", "de", "department", "dept", "desk",
-        "fraud", "gmbh", "group", "help", "helpdesk", "inc", "info", "information", "invoice", "it", "kundenservice",
-        "limited", "llc", "ltd", "mail", "message", "news", "no", "noreply", "notice", "notification", "notifications",
-        "notify", "of", "office", "official", "online", "payment", "payments", "plc", "reply", "sa", "secure", "security",
-        "service", "services", "shop", "sicherheit", "store", "support", "system", "team", "the", "update", "updates",
-        "verification", "your",
+        "account", "accounts", "alert", "alerts", "and", "bank", "billing", "care", "center", "centre", "client",
+        "co", "com", "company", "contact", "corp", "corporation", "customer", "customers", "de", "department",
+        "dept", "desk", "fraud", "gmbh", "group", "help", "helpdesk", "inc", "info", "information", "invoice", "it",
+        "kundenservice", "limited", "llc", "ltd", "mail", "message", "news", "no", "noreply", "notice",
+        "notification", "notifications", "notify", "of", "office", "official", "online", "payment", "payments",
+        "plc", "reply", "sa", "secure", "security", "service", "services", "shop", "sicherheit", "store", "support",
+        "system", "team", "the", "update", "updates", "verification", "your",
     };
     for (size_t i = 0; i < countof(fillers); i++) {
         struct skeleton filler;

@@ -235,8 +235,8 @@ static void contacts_are_protected_for_their_recipients(void **state)
 {
     const struct bytes contacts[] = {BYTES("supplier-gmbh.test"), BYTES("gmail.com")};
     struct readable readable = {.link_count = 0};
-    struct phishing_request request = {.author = BYTES("a@supplier-gmhb.test"), .author_domain = BYTES("supplier-gmhb.test"),
-                                       .display_name = BYTES(""), .contacts = contacts, .contact_count = 2,
+    struct phishing_request request = {.author = BYTES("a@supplier-gmhb.test"),
+                                       .author_domain = BYTES("supplier-gmhb.test"), .display_name = BYTES(""), .contacts = contacts, .contact_count = 2,
                                        .names = names, .readable = &readable, .organization = organization};
     struct phishing_findings found;
     assert_int_equal(phishing_examine(arena, &request, &found, NULL), OK);
@@ -312,7 +312,8 @@ static void every_kind_has_a_name_of_its_own(void **state)
 {
     for (int i = 0; i < PHISHING_KINDS; i++)
         for (int j = 0; j < i; j++)
-            assert_string_not_equal(phishing_kind_name((enum phishing_kind)i), phishing_kind_name((enum phishing_kind)j));
+            assert_string_not_equal(phishing_kind_name((enum phishing_kind)i),
+                                    phishing_kind_name((enum phishing_kind)j));
 }
 
 int main(void)

@@ -35,7 +35,8 @@ static bool matches(enum rule_where where, const char *field, const char *patter
 
 static void header_rules_see_each_field_of_the_name_decoded(void **state)
 {
-    read_message("Subject: =?utf-8?q?caf=C3=A9?= au\n  lait\nX-Mailer: one\nx-mailer: Two\nTo: <a@b.example>\n\nbody one\n");
+    read_message("Subject: =?utf-8?q?caf=C3=A9?= au\n  lait\nX-Mailer: one\nx-mailer: Two\nTo: <a@b.example>\n\n"
+                 "body one\n");
     assert_true(matches(RULE_HEADER, "Subject", "^café au  lait$", false));
     assert_true(matches(RULE_HEADER, "X-Mailer", "^Two$", false));
     assert_false(matches(RULE_HEADER, "X-Mailer", "three", false));

@@ -44,8 +44,8 @@ void clamd_reply_read(struct arena *arena, struct bytes reply, struct clamd_resu
 
 static void fail(struct arena *arena, struct clamd_result *out, const char *doing, int code)
 {
-    const char *why = code == -EPIPE ? "it hung up" : code == -EMSGSIZE || code == -ENOBUFS ? "it does not end its answer"
-                                                                                      : strerror(-code);
+    bool endless = code == -EMSGSIZE || code == -ENOBUFS;
+    const char *why = code == -EPIPE ? "it hung up" : endless ? "it does not end its answer" : strerror(-code);
     *out = (struct clamd_result){.status = CLAMD_FAILED,
                                  .problem = arena_printf(arena, "clamd, %s: %s", doing, why)};
 }

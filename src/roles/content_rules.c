@@ -21,9 +21,14 @@ static enum result compile_rules(const struct config *config, struct content_rul
     for (size_t i = 0; i < config->rule_count; i++) {
         const struct config_rule *rule = &config->rules[i];
         static const enum rule_where where[] = {
-            [CONFIG_RULE_HEADER] = RULE_HEADER, [CONFIG_RULE_BODY] = RULE_BODY,       [CONFIG_RULE_HTML] = RULE_HTML,
-            [CONFIG_RULE_URL] = RULE_URL,       [CONFIG_RULE_SUBJECT] = RULE_SUBJECT, [CONFIG_RULE_ATTACHMENT] = RULE_ATTACHMENT,
-            [CONFIG_RULE_RAW] = RULE_RAW};
+            [CONFIG_RULE_HEADER] = RULE_HEADER,
+            [CONFIG_RULE_BODY] = RULE_BODY,
+            [CONFIG_RULE_HTML] = RULE_HTML,
+            [CONFIG_RULE_URL] = RULE_URL,
+            [CONFIG_RULE_SUBJECT] = RULE_SUBJECT,
+            [CONFIG_RULE_ATTACHMENT] = RULE_ATTACHMENT,
+            [CONFIG_RULE_RAW] = RULE_RAW,
+        };
         sources[i] = (struct rule_source){.name = bytes_of(rule->name),
                                           .where = where[rule->where],
                                           .field = bytes_of(rule->field),

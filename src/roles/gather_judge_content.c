@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "fiber/fiber.h"
 #include "fiber/offload.h"
+#include "message/received.h"
 #include "roles/clamd.h"
 #include "roles/gather_parts.h"
 #include "roles/items.h"
@@ -106,6 +107,18 @@ static bool is_authenticated(const struct gather *gather)
         if (gather->dkim.signatures[i].result == AUTH_PASS && is_authors(gather, gather->dkim.signatures[i].domain))
             return true;
     return gather->spf.result == AUTH_PASS && gather->evidence.mail_from.len && is_authors(gather, gather->spf.domain);
+}
+
+/* Whether the topmost Received field tells from whom we have the message, as one of ours does: that of a relay, or of
+ * ourselves where the message lay in a mailbox. */
+static bool has_own_trace(const struct gather *gather)
+{
+    const struct header_field *field = message_field(&gather->message, "Received", 0);
+    struct received_trace trace;
+    if (gather->upstream)
+        return true;
+    return field && gather->envelope.client.family && received_parse(field->value, &trace, NULL) == OK &&
+           ip_equal(&trace.client, &gather->envelope.client);
 }
 
 /* ---- rules and tests ---- */
@@ -264,7 +277,8 @@ bool gather_examine_content(struct gather *gather, const struct content_rules *r
                   .mail_from = evidence->mail_from,
                   .recipients = evidence->recipients,
                   .recipient_count = evidence->recipient_count,
-                  .authenticated = is_authenticated(gather)},
+                  .authenticated = is_authenticated(gather),
+                  .own_trace = has_own_trace(gather)},
     };
     begin_scan(&examination);
     if (rules && readable)

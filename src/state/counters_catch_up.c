@@ -58,7 +58,7 @@ static enum result load_script(struct counters_shared *shared, struct error *err
     if (reply->kind == REDIS_TEXT && is_script_name(reply->text))
         bytes_to_cstring(reply->text, shared->script, sizeof(shared->script));
     else
-        result = error_set(error, TEMP, "Redis: its name for a script is none");
+        result = error_set(error, TEMP, "its name for a script is none");
     redis_reply_free(reply);
     return result;
 }

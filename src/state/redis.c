@@ -247,10 +247,10 @@ enum result redis_call(struct redis *redis, const struct redis_command *command,
 {
     struct call call = {0};
     if (!redis_is_open(redis))
-        return error_set(error, TEMP, "Redis: %s", redis->reason[0] ? redis->reason : "not connected");
+        return error_set(error, TEMP, "%s", redis->reason[0] ? redis->reason : "not connected");
     if (!add_question(redis, command)) {
         redis_break(redis, "too many questions wait to be sent");
-        return error_set(error, TEMP, "Redis: %s", redis->reason);
+        return error_set(error, TEMP, "%s", redis->reason);
     }
     *redis->last = &call;
     redis->last = &call.next;
@@ -262,7 +262,7 @@ enum result redis_call(struct redis *redis, const struct redis_command *command,
             redis_break(redis, "no answer in time");
     fiber_unshield();
     *reply = call.reply;
-    return call.reply ? OK : error_set(error, TEMP, "Redis: %s", redis->reason);
+    return call.reply ? OK : error_set(error, TEMP, "%s", redis->reason);
 }
 
 enum result redis_ask(struct redis *redis, const struct redis_command *command, int64_t deadline,
@@ -276,7 +276,7 @@ enum result redis_ask(struct redis *redis, const struct redis_command *command, 
         *reply = found;
         return OK;
     }
-    error_set(error, TEMP, "Redis: " BYTES_FMT, BYTES_ARG(bytes_first(found->text, REASON_SIZE)));
+    error_set(error, TEMP, BYTES_FMT, BYTES_ARG(bytes_first(found->text, REASON_SIZE)));
     redis_reply_free(found);
     return TEMP;
 }

@@ -184,7 +184,7 @@ enum result redis_reading_next(struct redis_reading *reading, struct redis_reply
 {
     void *found = NULL;
     if (redisReaderGetReply(reading->reader, &found) != REDIS_OK)
-        return error_set(error, PERM, "Redis says what is no answer, or too much (%s)", reading->reader->errstr);
+        return error_set(error, PERM, "it says what is no answer, or too much (%s)", reading->reader->errstr);
     if (!found)
         return NONE;
     reading->parts = 0;

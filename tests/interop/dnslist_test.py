@@ -142,7 +142,7 @@ class Check(unittest.TestCase):
         self.check("bl.example", "192.0.2.70", "listed", 1, rbldnsd.port)
         self.check("bl.example", FINE, "not listed", 0, rbldnsd.port)
         found = self.check("names.example", "www.spam.example", "listed", 1, rbldnsd.port)
-        self.assertEqual(found["text"], "Name used in spam: www.spam.example")
+        self.assertEqual(found["text"], "Name used in spam: spam.example")
         self.check("names.example", "other.example", "not listed", 0, rbldnsd.port)
 
     def test_nsd(self):
@@ -243,11 +243,10 @@ rating ratings { zone = ratings.example }
     def items(self, reply, check):
         record = self.gateway.explain(reply.id)
         found = []
-        for item in record["evidence"]["items"] if "evidence" in record else record["items"]:
+        for item in record["evidence"]["items"]:
             if item["check"] == check:
-                values = item["properties"]
-                found.append((item["result"], {one["name"]: one["value"] for one in values
-                                               if one.get("type") == "vouch"}))
+                found.append((item["result"], {name: value for kind, name, value in item["properties"]
+                                               if kind == "vouch"}))
         return found
 
     def test_evidence(self):

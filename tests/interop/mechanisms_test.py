@@ -341,7 +341,6 @@ class Mechanisms(unittest.TestCase):
         # Not for a stranger who writes the same From (the score of so much that fails makes it junk), nor for an
         # author whom we do not sign for.
         stranger = self.deliver(signing, octets, sender="x@genuine.example", source=BAD, inner=".Junk")
-        print("#", " ".join(stranger.field("X-Vouch-Score").split()))
         self.assertEqual(stranger.fields("DKIM-Signature"), [])
         other = world.message("a@genuine.example", "bob@here.example", "not ours")
         self.assertEqual(self.deliver(signing, other).fields("DKIM-Signature"), [])

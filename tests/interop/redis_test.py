@@ -17,7 +17,7 @@ import submission_world
 import world
 from submission_world import ANNA, BERT, PASSWORD, Sink, Site
 
-SECRET = "a secret of a test"
+SECRET = "a-secret-of-a-test"
 
 
 class Redis:
