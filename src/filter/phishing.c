@@ -69,9 +69,15 @@ static const struct phishing_name *find_resembled(const struct phishing_look *lo
 
 void phishing_look_at_domain(struct phishing_look *look, struct bytes host, const char *what)
 {
+    phishing_look_at_organization(look, host, look->request->organization(host), what);
+}
+
+void phishing_look_at_organization(struct phishing_look *look, struct bytes host, struct bytes organization,
+                                   const char *what)
+{
     struct phishing_name name;
     enum phishing_kind kind;
-    if (!phishing_name_read(look->arena, host, look->request->organization, &name)) {
+    if (!phishing_name_take_apart(look->arena, organization, &name)) {
         look->exhausted = true;
         return;
     }

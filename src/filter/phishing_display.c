@@ -131,19 +131,15 @@ static void look_at_words(struct phishing_look *look, struct bytes display_name)
     const struct phishing_name *brand = NULL;
     size_t others = 0, place = 0;
     read_words(display_name, &words);
-    for (size_t i = 0; i < words.count; i++) {
+    for (size_t i = 0; i < words.count && !brand; i++) {
         struct bytes looks = skeleton_bytes(&words.list[i]);
-        const struct phishing_name *found =
-            !brand && looks.len >= BRAND_MIN ? phishing_names_find_looks(look->request->names, looks) : NULL;
-        if (found && found->own && looks.len < BRAND_OWN_MIN)
-            found = NULL;
-        if (found) {
-            brand = found;
-            place = i;
-        } else if (!is_filler(looks)) {
-            others++;
-        }
+        brand = looks.len >= BRAND_MIN ? phishing_names_find_looks(look->request->names, looks) : NULL;
+        if (brand && brand->own && looks.len < BRAND_OWN_MIN)
+            brand = NULL;
+        place = i;
     }
+    for (size_t i = 0; i < words.count && brand; i++)
+        others += i != place && !is_filler(skeleton_bytes(&words.list[i]));
     /* Whoever has the name as his own domain, under whatever suffix, may call himself so. */
     if (!brand || phishing_is_protected(look, look->author.domain) || bytes_equal(brand->label, look->author.label))
         return;

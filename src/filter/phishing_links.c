@@ -45,6 +45,76 @@ static struct bytes shown_host(struct arena *arena, struct bytes text)
     return host.ptr && domain_is_fully_qualified(host) ? host : none;
 }
 
+/* ---- each link, looked at once ---- */
+
+struct seen_link {
+    const struct readable_link *link;
+    size_t order; /* in the message */
+    struct bytes organization;
+    struct bytes shown, shown_organization; /* empty: it shows no host */
+    bool deceives; /* it shows a host of another organization than that which it leads to */
+};
+
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct seen_link *left = a, *right = b;
+    int difference = bytes_compare(left->link->host, right->link->host);
+    return difference ? difference : (left->order > right->order) - (left->order < right->order);
+}
+
+static int compare_order(const void *a, const void *b)
+{
+    const struct seen_link *left = a, *right = b;
+    return (left->order > right->order) - (left->order < right->order);
+}
+
+static bool is_same_label(struct bytes a, struct bytes b)
+{
+    return a.len && b.len && bytes_equal(bytes_first(a, bytes_find_byte(a, '.')), bytes_first(b, bytes_find_byte(b, '.')));
+}
+
+/* Organizations cost a look into the list of public suffixes, so each host is asked for once. */
+static void read_shown(struct phishing_look *look, struct seen_link *seen, size_t count)
+{
+    struct bytes last = BYTES(""), organization = BYTES("");
+    for (size_t i = 0; i < count; i++) {
+        const struct readable_link *link = seen[i].link;
+        if (!link->html || link->image || link->form || !link->text.len || !link->host.len)
+            continue;
+        seen[i].shown = shown_host(look->arena, link->text);
+        if (!seen[i].shown.len)
+            continue;
+        if (!bytes_equal(seen[i].shown, last))
+            organization = look->request->organization(seen[i].shown);
+        last = seen[i].shown;
+        seen[i].shown_organization = organization;
+        seen[i].deceives = organization.len && !bytes_equal(organization, seen[i].organization) &&
+                           !is_same_label(organization, seen[i].organization); /* a name in another country */
+    }
+}
+
+/* Those with a host, sorted by it. */
+static struct seen_link *read_links(struct phishing_look *look, size_t *count)
+{
+    const struct readable *readable = look->request->readable;
+    struct seen_link *seen = arena_alloc_array(look->arena, readable->link_count, sizeof(*seen));
+    *count = 0;
+    if (!seen) {
+        look->exhausted = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < readable->link_count; i++)
+        if (readable->links[i].host.len)
+            seen[(*count)++] = (struct seen_link){.link = &readable->links[i], .order = i};
+    if (*count)
+        qsort(seen, *count, sizeof(*seen), compare_hosts);
+    for (size_t i = 0; i < *count; i++)
+        seen[i].organization = i && bytes_equal(seen[i].link->host, seen[i - 1].link->host)
+                                   ? seen[i - 1].organization
+                                   : look->request->organization(seen[i].link->host);
+    return seen;
+}
+
 /* ---- who counts clicks here ---- */
 
 struct target {
@@ -54,7 +124,7 @@ struct target {
 
 struct targets {
     struct target list[HOSTS_MAX];
-    size_t count;
+    size_t count, deceptions;
 };
 
 static void count_target(struct targets *targets, struct bytes organization)
@@ -69,39 +139,15 @@ static void count_target(struct targets *targets, struct bytes organization)
 }
 
 /* Whether many of the links lead there, whatever they show: then it is what the message is sent with. */
-static bool is_common(const struct targets *targets, struct bytes organization, size_t shown)
+static bool is_common(const struct targets *targets, struct bytes organization)
 {
     for (size_t i = 0; i < targets->count; i++)
         if (bytes_equal(targets->list[i].organization, organization))
-            return targets->list[i].links >= COMMON_MIN && targets->list[i].links > shown;
+            return targets->list[i].links >= COMMON_MIN && targets->list[i].links > targets->deceptions;
     return false;
 }
 
-static struct bytes organization_of(struct phishing_look *look, const struct readable_link *link)
-{
-    return link->host.len ? look->request->organization(link->host) : BYTES("");
-}
-
 /* ---- a link ---- */
-
-struct deception {
-    struct bytes shown, shown_organization, real_organization;
-};
-
-static bool read_deception(struct phishing_look *look, const struct readable_link *link, struct deception *out)
-{
-    if (!link->html || link->image || link->form || !link->text.len || !link->host.len)
-        return false;
-    out->shown = shown_host(look->arena, link->text);
-    out->shown_organization = out->shown.len ? look->request->organization(out->shown) : BYTES("");
-    out->real_organization = organization_of(look, link);
-    if (!out->shown_organization.len || bytes_equal(out->shown_organization, out->real_organization))
-        return false;
-    /* The same name in another country. */
-    struct bytes shown_label = bytes_first(out->shown_organization, bytes_find_byte(out->shown_organization, '.'));
-    struct bytes real_label = bytes_first(out->real_organization, bytes_find_byte(out->real_organization, '.'));
-    return !real_label.len || !bytes_equal(shown_label, real_label);
-}
 
 /* A URL that has the host that is shown in its own path or query leads there in the end. */
 static bool redirects(const struct readable_link *link, struct bytes shown)
@@ -111,66 +157,59 @@ static bool redirects(const struct readable_link *link, struct bytes shown)
     return bytes_find_nocase(behind, shown) != BYTES_NOT_FOUND;
 }
 
-static void judge_link(struct phishing_look *look, const struct readable_link *link, const struct targets *targets,
-                       size_t shown)
+/* Whether a link that shows something else goes by what only counts or inspects clicks. Who shows a protected name
+ * leads there himself, or by a service that is known. */
+static bool is_counted(const struct phishing_look *look, const struct seen_link *seen, const struct targets *targets)
 {
-    struct deception found;
-    if (!read_deception(look, link, &found))
-        return;
-    bool is_protected = phishing_is_protected(look, found.shown_organization);
-    bool counter = phishing_is_tracker(link->host) || phishing_is_protected(look, found.real_organization);
-    bool is_sender = found.real_organization.len && bytes_equal(found.real_organization, look->author.domain);
-    if (!is_protected)
-        counter |= is_sender || redirects(link, found.shown) ||
-                   is_common(targets, found.real_organization, shown);
-    else
-        counter |= is_sender && look->request->authenticated && redirects(link, found.shown);
+    const struct readable_link *link = seen->link;
+    bool is_sender = seen->organization.len && bytes_equal(seen->organization, look->author.domain);
     if (link->obfuscated)
-        counter = false;
-    phishing_found(look, counter ? PHISHING_LINK_TRACKER : PHISHING_LINK_TEXT, found.shown, link->host, "a link shows",
-                   "and leads to");
-}
-
-static int compare_hosts(const void *a, const void *b)
-{
-    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+        return false;
+    if (phishing_is_protected(look, seen->organization))
+        return true;
+    if (phishing_is_protected(look, seen->shown_organization)) {
+        if (is_sender && look->request->authenticated && redirects(link, seen->shown))
+            return true;
+    } else if (is_sender || is_common(targets, seen->organization) || redirects(link, seen->shown)) {
+        return true;
+    }
+    return phishing_is_tracker(link->host);
 }
 
 /* Each host once. */
-static void look_at_hosts(struct phishing_look *look)
+static void look_at_hosts(struct phishing_look *look, const struct seen_link *seen, size_t count)
 {
-    const struct readable *readable = look->request->readable;
-    struct bytes *hosts = arena_alloc_array(look->arena, readable->link_count, sizeof(*hosts));
     size_t looked = 0;
-    if (!hosts) {
-        look->exhausted = true;
-        return;
-    }
-    for (size_t i = 0; i < readable->link_count; i++)
-        hosts[i] = readable->links[i].host;
-    if (readable->link_count)
-        qsort(hosts, readable->link_count, sizeof(*hosts), compare_hosts);
-    for (size_t i = 0; i < readable->link_count && looked < HOSTS_MAX; i++)
-        if (hosts[i].len && (i == 0 || !bytes_equal(hosts[i], hosts[i - 1]))) {
-            phishing_look_at_domain(look, hosts[i], "in a link the name");
+    for (size_t i = 0; i < count && looked < HOSTS_MAX; i++)
+        if (i == 0 || !bytes_equal(seen[i].link->host, seen[i - 1].link->host)) {
+            phishing_look_at_organization(look, seen[i].link->host, seen[i].organization, "in a link the name");
             looked++;
         }
 }
 
 void phishing_look_at_links(struct phishing_look *look)
 {
-    const struct readable *readable = look->request->readable;
     struct targets targets = {.count = 0};
-    size_t shown = 0;
-    for (size_t i = 0; i < readable->link_count; i++) {
-        const struct readable_link *link = &readable->links[i];
-        struct deception found;
-        if (read_deception(look, link, &found))
-            shown++;
-        else if (link->html && !link->image && link->host.len)
-            count_target(&targets, organization_of(look, link));
+    size_t count, judged = 0;
+    struct seen_link *seen = read_links(look, &count);
+    if (!seen || !count)
+        return;
+    read_shown(look, seen, count);
+    for (size_t i = 0; i < count; i++) {
+        targets.deceptions += seen[i].deceives;
+        if (!seen[i].deceives && seen[i].link->html && !seen[i].link->image)
+            count_target(&targets, seen[i].organization);
     }
-    for (size_t i = 0; i < readable->link_count && shown; i++)
-        judge_link(look, &readable->links[i], &targets, shown);
-    look_at_hosts(look);
+    look_at_hosts(look, seen, count);
+    if (!targets.deceptions)
+        return;
+    qsort(seen, count, sizeof(*seen), compare_order);
+    for (size_t i = 0; i < count && judged < HOSTS_MAX; i++) {
+        if (!seen[i].deceives)
+            continue;
+        bool counted = is_counted(look, &seen[i], &targets);
+        phishing_found(look, counted ? PHISHING_LINK_TRACKER : PHISHING_LINK_TEXT, seen[i].shown, seen[i].link->host,
+                       "a link shows", "and leads to");
+        judged++;
+    }
 }

@@ -6,7 +6,6 @@
  */
 #include "base/ascii.h"
 #include "base/domain.h"
-#include "base/map.h"
 #include "base/utf8.h"
 #include "filter/phishing_private.h"
 
@@ -18,7 +17,6 @@ enum {
     NEAR_MIN_OTHER = 8,  /* under another suffix */
     PART_MIN = 5,        /* of one that is looked for between hyphens */
     AFFIX_MIN = 6,       /* of one that is looked for without them */
-    INDEX_TEXT = CONFUSABLE_MAX + 1,
     CANDIDATES_MAX = 16  /* names that share a hash: one, but for names that are alike themselves */
 };
 
@@ -37,43 +35,83 @@ struct phishing_names {
     size_t index_count, index_capacity;
 };
 
-static uint64_t hash_of(enum index_kind kind, struct bytes text, size_t without)
+/* A polynomial, so that the hash of a text without one of its characters is had from those of its parts. Names are
+ * the administrator's, and a stranger who makes others meet their hashes gains a comparison. */
+#define HASH_BASE UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t hash_end(enum index_kind kind, uint64_t sum, size_t length)
 {
-    uint8_t key[INDEX_TEXT];
-    size_t used = 0;
-    key[used++] = (uint8_t)kind;
-    for (size_t i = 0; i < text.len && used < sizeof(key); i++)
-        if (i != without)
-            key[used++] = text.ptr[i];
-    return map_hash(bytes_from(key, used));
+    uint64_t hash = (sum ^ (uint64_t)kind << 56 ^ (uint64_t)length << 48) * UINT64_C(0xff51afd7ed558ccd);
+    return hash ^ hash >> 32;
+}
+
+/* The sums of all beginnings of a text, and the powers of the base. */
+struct sums {
+    uint64_t head[CONFUSABLE_MAX + 1], power[CONFUSABLE_MAX + 1];
+    size_t len;
+};
+
+static void sums_make(struct bytes text, struct sums *out)
+{
+    out->len = text.len < CONFUSABLE_MAX ? text.len : CONFUSABLE_MAX;
+    out->head[0] = 0;
+    out->power[0] = 1;
+    for (size_t i = 0; i < out->len; i++) {
+        out->head[i + 1] = out->head[i] * HASH_BASE + text.ptr[i] + 1;
+        out->power[i + 1] = out->power[i] * HASH_BASE;
+    }
+}
+
+static uint64_t hash_part(enum index_kind kind, const struct sums *sums, size_t from, size_t to)
+{
+    return hash_end(kind, sums->head[to] - sums->head[from] * sums->power[to - from], to - from);
+}
+
+static uint64_t hash_without(enum index_kind kind, const struct sums *sums, size_t without)
+{
+    size_t behind = sums->len - without - 1;
+    uint64_t tail = sums->head[sums->len] - sums->head[without + 1] * sums->power[behind];
+    return hash_end(kind, sums->head[without] * sums->power[behind] + tail, sums->len - 1);
+}
+
+static uint64_t hash_of(enum index_kind kind, struct bytes text)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < text.len; i++)
+        sum = sum * HASH_BASE + text.ptr[i] + 1;
+    return hash_end(kind, sum, text.len);
 }
 
 /* ---- taking apart ---- */
 
-bool phishing_name_read(struct arena *arena, struct bytes domain, phishing_organization *organization,
-                        struct phishing_name *out)
+bool phishing_name_take_apart(struct arena *arena, struct bytes organization, struct phishing_name *out)
 {
     struct skeleton looks;
     struct bytes shown;
-    *out = (struct phishing_name){.domain = organization(domain)};
-    if (!out->domain.len)
+    *out = (struct phishing_name){.domain = organization};
+    if (!organization.len)
         return true;
-    size_t dot = bytes_find_byte(out->domain, '.');
-    if (!confusable_to_unicode(arena, bytes_first(out->domain, dot), &shown))
+    size_t dot = bytes_find_byte(organization, '.');
+    if (!confusable_to_unicode(arena, bytes_first(organization, dot), &shown))
         return false;
     out->label = shown;
-    out->suffix = dot == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(out->domain, dot + 1);
+    out->suffix = dot == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(organization, dot + 1);
     confusable_skeleton(shown, &looks);
     out->looks = arena_copy(arena, skeleton_bytes(&looks));
     return !looks.len || out->looks.ptr;
 }
 
+bool phishing_name_read(struct arena *arena, struct bytes domain, phishing_organization *organization,
+                        struct phishing_name *out)
+{
+    return phishing_name_take_apart(arena, organization(domain), out);
+}
+
 /* ---- compiling ---- */
 
-static void add_entry(struct phishing_names *names, enum index_kind kind, struct bytes text, size_t without)
+static void add_entry(struct phishing_names *names, uint64_t hash)
 {
-    names->index[names->index_count++] =
-        (struct index_entry){.hash = hash_of(kind, text, without), .name = (uint32_t)names->count};
+    names->index[names->index_count++] = (struct index_entry){.hash = hash, .name = (uint32_t)names->count};
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -107,11 +145,13 @@ static bool add_name(struct phishing_names *names, struct bytes domain, bool own
     if (!name->domain.len || !name->looks.len)
         return true;
     name->own = own;
-    add_entry(names, INDEX_DOMAIN, name->domain, SIZE_MAX);
-    add_entry(names, INDEX_LOOKS, name->looks, SIZE_MAX);
+    struct sums sums;
+    sums_make(name->looks, &sums);
+    add_entry(names, hash_of(INDEX_DOMAIN, name->domain));
+    add_entry(names, hash_of(INDEX_LOOKS, name->looks));
     if (name->looks.len >= NEAR_MIN)
-        for (size_t i = 0; i < name->looks.len; i++)
-            add_entry(names, INDEX_NEAR, name->looks, i);
+        for (size_t i = 0; i < sums.len; i++)
+            add_entry(names, hash_without(INDEX_NEAR, &sums, i));
     names->count++;
     return true;
 }
@@ -167,7 +207,7 @@ static size_t find_hash(const struct phishing_names *names, uint64_t hash)
 
 const struct phishing_name *phishing_names_find(const struct phishing_names *names, struct bytes domain)
 {
-    uint64_t hash = hash_of(INDEX_DOMAIN, domain, SIZE_MAX);
+    uint64_t hash = hash_of(INDEX_DOMAIN, domain);
     for (size_t i = find_hash(names, hash); i < names->index_count && names->index[i].hash == hash; i++)
         if (bytes_equal(names->list[names->index[i].name].domain, domain))
             return &names->list[names->index[i].name];
@@ -176,7 +216,7 @@ const struct phishing_name *phishing_names_find(const struct phishing_names *nam
 
 const struct phishing_name *phishing_names_find_looks(const struct phishing_names *names, struct bytes looks)
 {
-    uint64_t hash = hash_of(INDEX_LOOKS, looks, SIZE_MAX);
+    uint64_t hash = hash_of(INDEX_LOOKS, looks);
     for (size_t i = find_hash(names, hash); i < names->index_count && names->index[i].hash == hash; i++)
         if (bytes_equal(names->list[names->index[i].name].looks, looks))
             return &names->list[names->index[i].name];
@@ -274,21 +314,23 @@ const struct phishing_name *phishing_names_resembled(const struct phishing_names
                                                      const struct phishing_name *name, enum phishing_kind *kind)
 {
     struct best best = {.name = NULL};
+    struct sums sums;
     struct bytes looks = name->looks, rest = looks, part;
     if (!looks.len || phishing_names_find(names, name->domain))
         return NULL;
-    try_hash(names, name, hash_of(INDEX_LOOKS, looks, SIZE_MAX), &best);
-    try_hash(names, name, hash_of(INDEX_NEAR, looks, SIZE_MAX), &best); /* one that is longer by a character */
-    for (size_t i = 0; i < looks.len && !best.name; i++) {
-        try_hash(names, name, hash_of(INDEX_LOOKS, looks, i), &best);
-        try_hash(names, name, hash_of(INDEX_NEAR, looks, i), &best);
+    sums_make(looks, &sums);
+    try_hash(names, name, hash_of(INDEX_LOOKS, looks), &best);
+    try_hash(names, name, hash_of(INDEX_NEAR, looks), &best); /* one that is longer by a character */
+    for (size_t i = 0; i < sums.len && !best.name; i++) {
+        try_hash(names, name, hash_without(INDEX_LOOKS, &sums, i), &best);
+        try_hash(names, name, hash_without(INDEX_NEAR, &sums, i), &best);
     }
     while (!best.name && bytes_split(&rest, '-', &part))
         if (part.len >= PART_MIN && part.len < looks.len)
-            try_hash(names, name, hash_of(INDEX_LOOKS, part, SIZE_MAX), &best);
-    for (size_t cut = AFFIX_MIN; cut < looks.len && !best.name; cut++) {
-        try_hash(names, name, hash_of(INDEX_LOOKS, bytes_first(looks, cut), SIZE_MAX), &best);
-        try_hash(names, name, hash_of(INDEX_LOOKS, bytes_skip(looks, looks.len - cut), SIZE_MAX), &best);
+            try_hash(names, name, hash_of(INDEX_LOOKS, part), &best);
+    for (size_t cut = AFFIX_MIN; cut < sums.len && !best.name; cut++) {
+        try_hash(names, name, hash_part(INDEX_LOOKS, &sums, 0, cut), &best);
+        try_hash(names, name, hash_part(INDEX_LOOKS, &sums, sums.len - cut, sums.len), &best);
     }
     if (best.name)
         *kind = best.kind;

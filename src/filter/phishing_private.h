@@ -18,6 +18,8 @@ struct phishing_name {
 /* The slices live in the arena or the domain. False at its cap; an empty `domain` in *out: it has no organization. */
 bool phishing_name_read(struct arena *arena, struct bytes domain, phishing_organization *organization,
                         struct phishing_name *out) must_check;
+/* The same of an organizational domain. */
+bool phishing_name_take_apart(struct arena *arena, struct bytes organization, struct phishing_name *out) must_check;
 
 /* The protected name that is this organizational domain, or NULL. */
 const struct phishing_name *phishing_names_find(const struct phishing_names *names, struct bytes domain);
@@ -48,8 +50,11 @@ struct phishing_look {
 /* `format` has the claimed and the real name, both cut off and printable, as %s. */
 void phishing_found(struct phishing_look *look, enum phishing_kind kind, struct bytes claimed, struct bytes real,
                     const char *before, const char *between);
-/* Looks at a domain or host that mail comes from or leads to. `what`: "the author's domain". */
+/* Looks at a domain or host that mail comes from or leads to. `what`: "the author's domain". The second where its
+ * organization, which may be empty, is known. */
 void phishing_look_at_domain(struct phishing_look *look, struct bytes host, const char *what);
+void phishing_look_at_organization(struct phishing_look *look, struct bytes host, struct bytes organization,
+                                   const char *what);
 bool phishing_is_protected(const struct phishing_look *look, struct bytes organization);
 
 /* phishing_display.c */

@@ -108,8 +108,8 @@ static void what_redirectors_carry_is_looked_at_too(void **state)
 static void a_rewriter_with_underscores_is_undone(void **state)
 {
     struct fixture *f = *state;
-    add(f, "https://urldefense.proofpoint.com/v2/url?u=https-3A__www.spam.example_x-3Fy&d=Dw", "urldefense.proofpoint.com",
-        NULL);
+    add(f, "https://urldefense.proofpoint.com/v2/url?u=https-3A__www.spam.example_x-3Fy&d=Dw",
+        "urldefense.proofpoint.com", NULL);
     collect(f, 20);
     assert_non_null(find(f, "www.spam.example"));
 }

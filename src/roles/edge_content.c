@@ -24,7 +24,8 @@ bool edge_examine_content(struct edge_mail *mail, const struct config_policy *po
 {
     struct gather *gather = &mail->gather;
     bool skips = verdict->trust == TRUST_FIRST && policy->skip_filter;
-    if (verdict->action == ACTION_REJECT || verdict->action == ACTION_DISCARD || gather->evidence.own_network)
+    if (verdict->action == ACTION_REJECT || verdict->action == ACTION_DISCARD || gather->evidence.own_network ||
+        gather->evidence.exempt)
         return true;
     if (!gather_examine_content(gather, skips ? NULL : mail->edge->content_rules, gather_readable(gather)))
         return false;
