@@ -2,9 +2,12 @@
 /*
  * counters_run() with 20 operations (16 that add, 4 that only say) on keys of 40 octets among 100,000: in LMDB, and in
  * a real Redis on this machine, asked by one fiber (each waits for its answer) and by 64 at once (which share round
- * trips). The line of each says questions and operations a second and the time that one question takes its fiber.
+ * trips). The line of each says questions and operations a second, the time that one question takes its fiber, and the
+ * CPU time that it takes this process and Redis.
  */
 #include "state/redis_fixture.h"
+
+#include <time.h>
 
 enum { KEYS = 100000, OPERATIONS = 20, SEEDED = 100 };
 static const int64_t MEASURED = 3 * SECOND;
@@ -48,13 +51,24 @@ static void ask_often(void *argument)
         ask(bench, COUNTER_ADD, OPERATIONS, KEYS);
 }
 
-static void measure(struct counters *counters, const char *name, unsigned fibers)
+/* 0: no such process. */
+static double cpu_seconds(pid_t process)
+{
+    clockid_t clock;
+    struct timespec used = {0};
+    if (process && clock_getcpuclockid(process, &clock) == 0)
+        clock_gettime(clock, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+static void measure(struct counters *counters, const char *name, unsigned fibers, pid_t redis)
 {
     struct bench bench = {.counters = counters, .chance = 1};
     struct fiber_group group;
     for (unsigned i = 0; i < KEYS; i += SEEDED)
         ask(&bench, COUNTER_SET, SEEDED, i);
     bench.questions = 0;
+    double own = cpu_seconds(getpid()), other = cpu_seconds(redis);
     int64_t began = loop_now_fresh();
     bench.until = began + MEASURED;
     fiber_group_open(&group);
@@ -64,8 +78,10 @@ static void measure(struct counters *counters, const char *name, unsigned fibers
     fiber_group_close(&group);
     double seconds = (double)(loop_now_fresh() - began) / 1e6;
     double rate = (double)bench.questions / seconds;
-    printf("counters: %-22s %2u fibers: %8.0f questions/s %9.0f operations/s %7.1f us a question%s\n", name, fibers,
-           rate, rate * OPERATIONS, fibers * 1e6 / rate, bench.failed ? " (failed)" : "");
+    own = (cpu_seconds(getpid()) - own) * 1e6 / (double)bench.questions;
+    other = (cpu_seconds(redis) - other) * 1e6 / (double)bench.questions;
+    printf("counters: %-20s %2u fibers: %7.0f questions/s %8.0f operations/s %8.1f us each, CPU %6.1f + %6.1f us%s\n",
+           name, fibers, rate, rate * OPERATIONS, fibers * 1e6 / rate, own, other, bench.failed ? " (failed)" : "");
     fflush(stdout);
 }
 
@@ -75,7 +91,7 @@ static void run(void *argument)
     struct redis_server server = {.process = 0};
     (void)argument;
     gateway_open(&gateway);
-    measure(gateway.counters, "LMDB", 1);
+    measure(gateway.counters, "LMDB", 1, 0);
     gateway_remove(&gateway);
     if (!redis_program()) {
         printf("counters: redis-server is not installed\n");
@@ -84,11 +100,11 @@ static void run(void *argument)
     redis_server_start(&server);
     gateway_open(&gateway);
     gateway_share(&gateway, &server);
-    measure(gateway.counters, "Redis (Unix socket)", 1);
-    measure(gateway.counters, "Redis (Unix socket)", 64);
+    measure(gateway.counters, "Redis (Unix socket)", 1, server.process);
+    measure(gateway.counters, "Redis (Unix socket)", 64, server.process);
     redis_server_kill(&server);
     gateway_await(&gateway, false);
-    measure(gateway.counters, "Redis away", 1);
+    measure(gateway.counters, "Redis away", 1, 0);
     gateway_remove(&gateway);
     redis_server_remove(&server);
 }

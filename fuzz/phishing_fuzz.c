@@ -20,7 +20,8 @@ static struct phishing_names *protected_names(void)
 {
     static struct phishing_names *names;
     static const struct bytes domains[] = {BYTES_INIT("ours.example"), BYTES_INIT("paypal.com"),
-                                           BYTES_INIT("bank.example"), BYTES_INIT("xn--bcher-kva.example"), BYTES_INIT("microsoft.com")};
+                                           BYTES_INIT("bank.example"), BYTES_INIT("xn--bcher-kva.example"),
+                                           BYTES_INIT("microsoft.com")};
     if (!names)
         require(phishing_names_compile(domains, 5, 1, organization, &names, NULL) == OK);
     return names;

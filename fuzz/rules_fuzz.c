@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rule_matches matches, again;
     struct builtin_findings found;
     if (!raw.ptr || message_parse(arena, raw, &message, NULL) != OK ||
-        mime_parse(arena, &message, NULL, &mime, NULL) != OK || readable_make(arena, &message, &mime, &readable, NULL) != OK) {
+        mime_parse(arena, &message, NULL, &mime, NULL) != OK ||
+        readable_make(arena, &message, &mime, &readable, NULL) != OK) {
         arena_destroy(arena);
         return 0;
     }

@@ -328,11 +328,48 @@ static void lmtp_domains_ask(void **state)
     assert_int_equal(look_up("x", "example.net").status, RECIPIENT_FOREIGN);
 }
 
+/* A trap is welcome at RCPT and leads nowhere. */
+static void a_trap_is_here_and_leads_nowhere(void **state)
+{
+    (void)state;
+    load("alice\nold-list trap\n", "gone: old-list\nboth: alice, old-list\n", "catch-all = old-list");
+    static const char *const traps[] = {"old-list", "OLD-LIST", "old-list+x", "gone", "nobody-at-all"};
+    for (size_t i = 0; i < countof(traps); i++) {
+        struct recipient_lookup found = look_up(traps[i], "example.org");
+        assert_int_equal(found.status, RECIPIENT_HERE);
+        assert_true(found.trap);
+        assert_int_equal(found.destination_count, 0);
+    }
+    /* Who stands beside it gets his mail. */
+    struct recipient_lookup found = look_up("both", "example.org");
+    assert_false(found.trap);
+    assert_int_equal(found.destination_count, 1);
+    assert_false(look_up("alice", "example.org").trap);
+}
+
+/* rfc5321:4.5.1, rfc2142:4 */
+static void postmaster_and_abuse_are_no_traps(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with("alice\nPostmaster trap\n", "", "", ""), PERM);
+    buf_clear(&errors);
+    assert_int_equal(load_with("alice\nabuse trap\n", "", "", ""), PERM);
+    buf_clear(&errors);
+    load("alice\nold-list trap\n", "", "catch-all = old-list");
+    static const char *const roles[] = {"postmaster", "abuse"};
+    for (size_t i = 0; i < countof(roles); i++) {
+        struct recipient_lookup found = look_up(roles[i], "example.org");
+        assert_false(found.trap);
+        assert_int_equal(found.destination_count, 1);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(a_trap_is_here_and_leads_nowhere), CASE(postmaster_and_abuse_are_no_traps),
         CASE(users_are_found_without_regard_to_case),
         CASE(detail_is_taken_off),
         CASE(any_of_the_delimiters_begins_the_detail),

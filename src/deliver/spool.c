@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "vouch-spool 1 <spooled at> <folder>[+tell][+tls][+notifyN][+utf8]" and seven xtext words, which hold no
+/* "vouch-spool 1 <spooled at> <folder>[+tell][+tls][+notifyN][+prefixN][+utf8]" and eight xtext words, which hold no
  * space or line end. Earlier versions wrote five words. */
 #define MAGIC "vouch-spool 1 "
 enum { WORDS_LEAST = 5, NOTIFY_MOST = 15 };
@@ -17,11 +17,14 @@ enum { WORDS_LEAST = 5, NOTIFY_MOST = 15 };
 void spool_write_line(struct buf *out, const struct spool_entry *entry)
 {
     const struct bytes words[] = {entry->id, entry->sender, entry->recipient, entry->mailbox,
-                                  entry->reason, entry->original, entry->envelope_id};
+                                  entry->reason, entry->original, entry->envelope_id,
+                                  entry->forward_sender};
     buf_printf(out, MAGIC "%lld %s%s%s", (long long)entry->spooled_at, mail_folder_word(entry->folder),
                entry->tell ? "+tell" : "", entry->require_tls ? "+tls" : "");
     if (entry->notify)
         buf_printf(out, "+notify%u", entry->notify & NOTIFY_MOST);
+    if (entry->prefix_octets)
+        buf_printf(out, "+prefix%llu", (unsigned long long)entry->prefix_octets);
     buf_add_string(out, entry->smtputf8 ? "+utf8" : "");
     for (size_t i = 0; i < countof(words); i++) {
         /* A leading '=' keeps an empty word a word. */
@@ -44,6 +47,8 @@ static void read_flags(struct bytes word, struct spool_entry *entry)
         entry->require_tls |= bytes_is(flag, "tls");
         if (bytes_starts_with(flag, BYTES("notify")) && bytes_to_uint(bytes_skip(flag, 6), NOTIFY_MOST, &number))
             entry->notify = (unsigned)number;
+        if (bytes_starts_with(flag, BYTES("prefix")))
+            (void)bytes_to_uint(bytes_skip(flag, 6), INT64_MAX, &entry->prefix_octets);
     }
 }
 
@@ -63,7 +68,8 @@ enum result spool_parse(struct arena *arena, struct bytes file, struct spool_ent
     entry->spooled_at = (int64_t)spooled_at;
     read_flags(word, entry);
     struct bytes *const words[] = {&entry->id, &entry->sender, &entry->recipient, &entry->mailbox,
-                                   &entry->reason, &entry->original, &entry->envelope_id};
+                                   &entry->reason, &entry->original, &entry->envelope_id,
+                                   &entry->forward_sender};
     for (size_t i = 0; i < countof(words) && (i < WORDS_LEAST || line.ptr); i++)
         if (!bytes_split(&line, ' ', &word) || !bytes_starts_with(word, BYTES("=")) ||
             !xtext_decode(arena, bytes_skip(word, 1), words[i]))

@@ -29,6 +29,9 @@ struct spool_entry {
     bool require_tls;        /* rfc8689 */
     struct bytes original;   /* ORCPT with its type, or empty */
     struct bytes envelope_id; /* ENVID, or empty */
+    /* In quarantine; the same is true of these: */
+    struct bytes forward_sender; /* MAIL FROM for a next hop; empty: nothing is known of it */
+    uint64_t prefix_octets;  /* of the message: header fields of ours, before what came */
 };
 
 /* Appends the line that stands before the message. */

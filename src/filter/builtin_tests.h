@@ -30,7 +30,7 @@ struct builtin_facts {
     const struct bytes *recipients; /* of the envelope */
     size_t recipient_count;
     bool authenticated;         /* the author's domain vouches for the message */
-    bool own_trace;             /* the topmost Received fields are truly ours: it lies in a mailbox, or came by a relay */
+    bool own_trace;             /* the topmost Received fields are truly ours: it lies in a mailbox, came by a relay */
     /* Whether a domain is one of ours; NULL: none is. */
     bool (*is_ours)(const void *context, struct bytes domain);
     const void *context;

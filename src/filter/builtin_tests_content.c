@@ -65,7 +65,8 @@ bool builtin_confusable(struct builtin_look *look)
 
 bool builtin_empty(struct builtin_look *look)
 {
-    return !look->text.len && !look->readable->attachment_count && !look->readable->images && !look->readable->link_count;
+    const struct readable *readable = look->readable;
+    return !look->text.len && !readable->attachment_count && !readable->images && !readable->link_count;
 }
 
 /* ---- MIME ---- */
@@ -202,20 +203,21 @@ static bool is_bech32(struct bytes word)
 bool builtin_bitcoin(struct builtin_look *look)
 {
     struct bytes text = look->text;
-    size_t i = 0;
-    while (i < text.len) {
-        size_t from = i;
-        while (i < text.len && ascii_is_alnum(text.ptr[i]))
-            i++;
-        struct bytes word = bytes_slice(text, from, i);
-        /* Not a part of a URL or an identifier. */
-        bool alone = (from == 0 || ascii_is_space(text.ptr[from - 1]) || text.ptr[from - 1] == ':') &&
-                     (i == text.len || !(text.ptr[i] == '/' || text.ptr[i] == '-' || text.ptr[i] == '_'));
+    for (size_t from = 0; from + BASE58_LEAST <= text.len; from++) {
+        uint8_t first = text.ptr[from];
+        if (first != '1' && first != '3' && first != 'b' && first != 'B')
+            continue;
+        if (from && !ascii_is_space(text.ptr[from - 1]) && text.ptr[from - 1] != ':')
+            continue; /* a part of a URL or an identifier, as it is with some marks behind it */
+        size_t to = from;
+        while (to < text.len && to - from <= BECH32_MOST && ascii_is_alnum(text.ptr[to]))
+            to++;
+        struct bytes word = bytes_slice(text, from, to);
+        bool alone = to == text.len || !(text.ptr[to] == '/' || text.ptr[to] == '-' || text.ptr[to] == '_');
         if (alone && (is_base58(word) || is_bech32(word))) {
             look->seen = word;
             return true;
         }
-        i += i == from;
     }
     return false;
 }

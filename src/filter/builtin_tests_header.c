@@ -110,7 +110,8 @@ bool builtin_reply_to_ours(struct builtin_look *look)
 
 bool builtin_no_recipient(struct builtin_look *look)
 {
-    return !look->counts[BUILTIN_TO] && !look->counts[BUILTIN_CC];
+    return !look->counts[BUILTIN_TO] && !look->counts[BUILTIN_CC] && !look->counts[BUILTIN_LIST_ID] &&
+           !look->counts[BUILTIN_LIST_UNSUBSCRIBE];
 }
 
 bool builtin_recipient_malformed(struct builtin_look *look)

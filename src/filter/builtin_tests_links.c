@@ -60,7 +60,9 @@ static bool is_address(const struct readable_link *link)
     struct bytes host = link->host;
     if (host.len > 2 && host.ptr[0] == '[')
         host = bytes_slice(host, 1, host.len - 1);
-    return host.len && (ascii_is_digit(host.ptr[0]) || link->host.ptr[0] == '[') && ip_parse(host, &ip) && !is_private(&ip);
+    if (!host.len || !(ascii_is_digit(host.ptr[0]) || link->host.ptr[0] == '['))
+        return false;
+    return ip_parse(host, &ip) && !is_private(&ip);
 }
 
 bool builtin_link_address(struct builtin_look *look)

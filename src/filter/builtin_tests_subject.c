@@ -64,7 +64,9 @@ bool builtin_subject_fake_reply(struct builtin_look *look)
     static const char *const marks[] = {"re:", "aw:", "sv:", "antw:", "odp:", "vs:", "rif:", "re[2]:"};
     struct bytes text = bytes_trim(subject(look));
     look->seen = text;
-    if (look->counts[BUILTIN_REFERENCES] || look->counts[BUILTIN_IN_REPLY_TO])
+    /* Some servers keep the thread in a field of their own. */
+    if (look->counts[BUILTIN_REFERENCES] || look->counts[BUILTIN_IN_REPLY_TO] ||
+        message_field(look->message, "Thread-Index", 0))
         return false;
     for (size_t i = 0; i < countof(marks); i++)
         if (bytes_starts_with_nocase(text, bytes_of(marks[i])))

@@ -90,10 +90,12 @@ static void what_is_no_a_label_stays(void **state)
 static void one_change_is_within_one(void **state)
 {
     static const struct { const char *a, *b; bool near; } cases[] = {
-        {"paypal", "paypal", true},  {"paypal", "paypa", true},   {"paypal", "paypall", true}, {"paypal", "payqal", true},
-        {"paypal", "papyal", true},  {"paypal", "apypla", false}, {"paypal", "pay", false},    {"paypal", "paaypall", false},
-        {"", "a", true},             {"", "ab", false},           {"ab", "ba", true},          {"abc", "cab", false},
-        {"aaaa", "aaa", true},       {"abab", "baba", false},     {"ab", "abab", false},       {"xpaypal", "paypal", true},
+        {"paypal", "paypal", true}, {"paypal", "paypa", true}, {"paypal", "paypall", true},
+        {"paypal", "payqal", true}, {"paypal", "papyal", true}, {"paypal", "apypla", false},
+        {"paypal", "pay", false}, {"paypal", "paaypall", false}, {"", "a", true},
+        {"", "ab", false}, {"ab", "ba", true}, {"abc", "cab", false},
+        {"aaaa", "aaa", true}, {"abab", "baba", false}, {"ab", "abab", false},
+        {"xpaypal", "paypal", true},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         if (confusable_within_one(bytes_of(cases[i].a), bytes_of(cases[i].b)) != cases[i].near ||

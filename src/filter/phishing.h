@@ -50,7 +50,7 @@ struct phishing_request {
     struct bytes reply_to;      /* the first address of Reply-To; empty: none */
     bool authenticated;         /* the author's domain vouches for the message */
     bool list;                  /* it comes by a mailing list, which may set Reply-To */
-    const struct bytes *contacts; /* domains of the recipients' contacts (A-labels); PHISHING_CONTACTS_MAX at most count */
+    const struct bytes *contacts; /* domains of the recipients' contacts (A-labels); the first PHISHING_CONTACTS_MAX */
     size_t contact_count;
     const struct phishing_names *names;
     const struct readable *readable;

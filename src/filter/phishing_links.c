@@ -70,7 +70,8 @@ static int compare_order(const void *a, const void *b)
 
 static bool is_same_label(struct bytes a, struct bytes b)
 {
-    return a.len && b.len && bytes_equal(bytes_first(a, bytes_find_byte(a, '.')), bytes_first(b, bytes_find_byte(b, '.')));
+    return a.len && b.len &&
+           bytes_equal(bytes_first(a, bytes_find_byte(a, '.')), bytes_first(b, bytes_find_byte(b, '.')));
 }
 
 /* Organizations cost a look into the list of public suffixes, so each host is asked for once. */
@@ -204,7 +205,7 @@ void phishing_look_at_links(struct phishing_look *look)
     if (!targets.deceptions)
         return;
     qsort(seen, count, sizeof(*seen), compare_order);
-    for (size_t i = 0; i < count && judged < HOSTS_MAX; i++) {
+    for (size_t i = 0; i < count && judged < PHISHING_FINDINGS_MAX; i++) {
         if (!seen[i].deceives)
             continue;
         bool counted = is_counted(look, &seen[i], &targets);

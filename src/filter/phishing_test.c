@@ -236,7 +236,8 @@ static void contacts_are_protected_for_their_recipients(void **state)
     const struct bytes contacts[] = {BYTES("supplier-gmbh.test"), BYTES("gmail.com")};
     struct readable readable = {.link_count = 0};
     struct phishing_request request = {.author = BYTES("a@supplier-gmhb.test"),
-                                       .author_domain = BYTES("supplier-gmhb.test"), .display_name = BYTES(""), .contacts = contacts, .contact_count = 2,
+                                       .author_domain = BYTES("supplier-gmhb.test"), .display_name = BYTES(""),
+                                       .contacts = contacts, .contact_count = 2,
                                        .names = names, .readable = &readable, .organization = organization};
     struct phishing_findings found;
     assert_int_equal(phishing_examine(arena, &request, &found, NULL), OK);

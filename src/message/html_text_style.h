@@ -15,7 +15,7 @@ enum { HTML_DECLARATION_MAX = 200 };
 
 enum html_property {
     HTML_DISPLAY = 1 << 0,
-    HTML_VISIBILITY = 1 << 1, /* the properties from here to HTML_OVERRIDE are told by `on` */
+    HTML_VISIBILITY = 1 << 1, /* this and those up to HTML_PRE, and HTML_REMOTE, are told by `on` */
     HTML_OPACITY = 1 << 2,    /* on: none is left */
     HTML_POSITION = 1 << 3,   /* on: moved out of its place */
     HTML_LEFT = 1 << 4,       /* on: far off, so are the next ones */

@@ -2,8 +2,8 @@
 /*
  * url: URLs as browsers read them (WHATWG URL), which is far from how RFC 3986 writes them.
  *
- * Slices point into the text given (which must outlive them), or into the arena where something had to be changed. Nothing here resolves
- * names or knows registrable ones. Work is linear in the text.
+ * Slices point into the text given, which must outlive them, or into the arena where something had to be changed.
+ * Nothing here resolves names or knows registrable ones. Work is linear in the text.
  */
 #ifndef VOUCH_MESSAGE_URL_H
 #define VOUCH_MESSAGE_URL_H

@@ -11,7 +11,6 @@ enum {
     ASKED_RESET,
     ASKED_SERVERS,           /* two values of three hashes each */
     ASKED_COUNTS = ASKED_SERVERS + 2,
-    ASKED_ALL = ASKED_COUNTS + HISTORY_COUNTS * 2,
     HASHES_IN_A_VALUE = 3
 };
 
@@ -218,15 +217,21 @@ static void choose(const struct history_nameservers *servers, uint16_t *kept)
 
 /* Reading */
 
-size_t history_ask(struct batch *batch, const struct history_rules *rules, const struct history_identity *identity,
-                   int64_t now)
+size_t history_ask_standing(struct batch *batch, const struct history_identity *identity)
 {
     static const char *const names[] = {"first", "last", "reset", "servers0", "servers1"};
-    int64_t stretch = history_stretch(rules, now);
     size_t index = batch->count;
     _Static_assert(countof(names) == ASKED_COUNTS, "a question each");
     for (size_t i = 0; i < countof(names); i++)
         batch_get(batch, make_key(batch->arena, identity, bytes_of(names[i])));
+    return index;
+}
+
+size_t history_ask(struct batch *batch, const struct history_rules *rules, const struct history_identity *identity,
+                   int64_t now)
+{
+    int64_t stretch = history_stretch(rules, now);
+    size_t index = history_ask_standing(batch, identity);
     for (unsigned i = 0; i < HISTORY_COUNTS; i++) {
         for (int64_t back = 0; back < 2; back++) {
             int64_t of = stretch - back > 0 ? stretch - back : 0;
@@ -249,9 +254,9 @@ static void read_counts(const struct batch *batch, size_t asked, const struct hi
     }
 }
 
-void history_read(const struct batch *batch, size_t asked, const struct history_rules *rules,
-                  const struct history_identity *identity, const struct history_nameservers *servers, int64_t now,
-                  struct history *out)
+void history_read_standing(const struct batch *batch, size_t asked, const struct history_rules *rules,
+                           const struct history_identity *identity, const struct history_nameservers *servers,
+                           int64_t now, struct history *out)
 {
     *out = (struct history){0};
     for (size_t i = 0; i < HISTORY_NAMESERVERS_KEPT; i++) {
@@ -265,9 +270,16 @@ void history_read(const struct batch *batch, size_t asked, const struct history_
         (speaks_of(servers, identity) && all_changed(servers, out->nameservers))) {
         out->reset = out->resets = true;
         out->first = 0;
-        return;
     }
-    read_counts(batch, asked, rules, now, out);
+}
+
+void history_read(const struct batch *batch, size_t asked, const struct history_rules *rules,
+                  const struct history_identity *identity, const struct history_nameservers *servers, int64_t now,
+                  struct history *out)
+{
+    history_read_standing(batch, asked, rules, identity, servers, now, out);
+    if (!out->resets)
+        read_counts(batch, asked, rules, now, out);
 }
 
 /* Writing */

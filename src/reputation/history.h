@@ -96,7 +96,13 @@ void history_read(const struct batch *batch, size_t asked, const struct history_
                   const struct history_identity *identity, const struct history_nameservers *servers, int64_t now,
                   struct history *out);
 
-/* A message came: adds `amounts` (hundredths). `before` is what history_read() said. */
+/* The same without the counts, which stay 0: what history_write() must know. */
+size_t history_ask_standing(struct batch *batch, const struct history_identity *identity);
+void history_read_standing(const struct batch *batch, size_t asked, const struct history_rules *rules,
+                           const struct history_identity *identity, const struct history_nameservers *servers,
+                           int64_t now, struct history *out);
+
+/* A message came: adds `amounts` (hundredths). `before` is what history_read_standing() said. */
 void history_write(struct batch *batch, const struct history_rules *rules, const struct history_identity *identity,
                    const struct history_nameservers *servers, const struct history *before,
                    const uint64_t amounts[HISTORY_COUNTS], int64_t now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/control.h"
 
-enum { NAMES_MAX = 100000, ENTRY_LEAST = 22, DESTINATION_LEAST = 56 };
+enum { NAMES_MAX = 100000, ENTRY_LEAST = 34, DESTINATION_LEAST = 56 };
 
 const char *control_action_name(enum control_action action)
 {
@@ -241,6 +241,9 @@ void control_entry_write(struct buf *out, const struct control_entry *entry)
     ipc_add_u64(out, (uint64_t)entry->next_try);
     ipc_add_u64(out, entry->envelope.size);
     ipc_add_bytes(out, buf_bytes(&written));
+    ipc_add_bytes(out, bytes_first(entry->from, CONTROL_TEXT_MAX));
+    ipc_add_bytes(out, bytes_first(entry->subject, CONTROL_TEXT_MAX));
+    ipc_add_bytes(out, bytes_first(entry->score, CONTROL_TEXT_MAX));
     buf_free(&written);
 }
 
@@ -254,6 +257,9 @@ static void take_entry(struct cursor *cursor, struct arena *arena, struct contro
     if (cursor->failed || queue_envelope_read(arena, written, &entry->envelope, NULL) != OK)
         cursor_fail(cursor);
     entry->envelope.size = size;
+    entry->from = take_text(cursor);
+    entry->subject = take_text(cursor);
+    entry->score = take_text(cursor);
 }
 
 void control_answer_write(struct buf *out, const struct control_answer *answer)

@@ -48,6 +48,14 @@ enum control_verb {
     CONTROL_REPUTATION_SHOW, /* `text`: a domain or a network */
     CONTROL_REPUTATION_FORGET,
     CONTROL_REPUTATION_COMPLAIN, /* … and `account`: who complains */
+    /* Of quarantine: what the filter lets through; `text` is one word, then (after a blank) the name of the file
+     * behind which to go on. `account`: on whose word the filter learns. An answer tells in `count` to how many it
+     * was done, in `text` the file behind which to go on (empty: it is through), in `names` what was not done. */
+    CONTROL_QUARANTINE_LIST,     /* in pages */
+    CONTROL_QUARANTINE_SHOW,     /* one entry, and the message in the descriptor; "raw": without fields of ours */
+    CONTROL_QUARANTINE_RELEASE,  /* "ham": and it is learned as such; "none" */
+    CONTROL_QUARANTINE_TRAIN,    /* "ham", "spam" */
+    CONTROL_QUARANTINE_PURGE,    /* "spam", "none" */
     CONTROL_VERBS
 };
 
@@ -95,6 +103,7 @@ struct control_entry {
     enum control_state state;
     bool account_held;
     int64_t next_try;       /* epoch seconds; 0: at once, or held */
+    struct bytes from, subject, score; /* of a message in quarantine: as its header has them; else empty */
 };
 
 struct control_destination {

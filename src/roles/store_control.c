@@ -5,6 +5,7 @@
 #include "fiber/offload.h"
 #include "roles/folder.h"
 #include "roles/store_known.h"
+#include "roles/store_quarantine.h"
 #include "roles/store_queue_private.h"
 
 #include <errno.h>
@@ -318,6 +319,13 @@ void store_control_answer(void *context, struct control_call_state *call,
     case CONTROL_REPUTATION_FORGET:
     case CONTROL_REPUTATION_COMPLAIN:
         store_control_known(store, call, command, answer);
+        break;
+    case CONTROL_QUARANTINE_LIST:
+    case CONTROL_QUARANTINE_SHOW:
+    case CONTROL_QUARANTINE_RELEASE:
+    case CONTROL_QUARANTINE_TRAIN:
+    case CONTROL_QUARANTINE_PURGE:
+        store_control_quarantine(store, call, command, answer, content_fd);
         break;
     default: /* CONTROL_PING: that it is answered is the answer */
         break;

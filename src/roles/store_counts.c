@@ -55,7 +55,11 @@ struct batch {
 static size_t add_item(struct batch *batch, struct arena *arena, const struct count_item *item)
 {
     static const enum counter_operation_kind kinds[COUNT_KINDS] = {
-        [COUNT_GET] = COUNTER_GET, [COUNT_ADD] = COUNTER_ADD, [COUNT_FIRST] = COUNTER_FIRST, [COUNT_DISTINCT] = COUNTER_ADD};
+        [COUNT_GET] = COUNTER_GET,
+        [COUNT_ADD] = COUNTER_ADD,
+        [COUNT_FIRST] = COUNTER_FIRST,
+        [COUNT_DISTINCT] = COUNTER_ADD,
+    };
     bool is_set = item->kind == COUNT_DISTINCT;
     if (is_set) {
         struct counter_operation seen = counting(arena, COUNTER_FIRST, item->key, 1, item->window);

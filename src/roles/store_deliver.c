@@ -17,6 +17,7 @@
 #include "os/files.h"
 #include "roles/digest.h"
 #include "roles/parcel.h"
+#include "roles/store_quarantine.h"
 #include "roles/store_tell.h"
 #include "roles/store_train.h"
 
@@ -314,27 +315,61 @@ static struct bytes summarize(const struct delivering *delivering)
     return text;
 }
 
-/* Quarantine takes the whole message once, for all its recipients. */
+/* The line of one copy in quarantine. Whoever releases it may send it on as it would have gone. */
+static struct spool_entry quarantine_entry(const struct delivering *delivering, size_t index, struct bytes reason)
+{
+    const struct delivery_request *request = delivering->request;
+    const struct delivery_recipient *given = delivering->given[index];
+    struct bytes address = delivering->destinations[index].address;
+    return (struct spool_entry){.id = delivering->message.id,
+                                .sender = request->sender,
+                                .recipient = given ? given->mailbox : address,
+                                .mailbox = address,
+                                .smtputf8 = delivering->message.smtputf8,
+                                .require_tls = request->require_tls,
+                                .spooled_at = loop_epoch(),
+                                .reason = reason,
+                                .forward_sender = request->remote_sender,
+                                .prefix_octets = delivering->message.prefix.len};
+}
+
+static void quarantine_copies(struct delivering *delivering, size_t *indices, struct spool_entry *entries,
+                              enum result *results)
+{
+    struct bytes reason = store_quarantine_reason(delivering->arena, delivering->message.prefix);
+    size_t count = 0;
+    if (!reason.len)
+        reason = BYTES("judged so");
+    for (size_t i = 0; i < delivering->count; i++)
+        if (!delivering->taken[i]) {
+            indices[count] = i;
+            entries[count++] = quarantine_entry(delivering, i, reason);
+        }
+    store_quarantine_keep(delivering->store, delivering->arena, &delivering->message, entries, count, results);
+    for (size_t i = 0; i < count; i++)
+        if (results[i] == OK)
+            store_set_outcome(&delivering->outcomes[indices[i]], OK, 250, "2.0.0", BYTES("quarantined"));
+}
+
+/* A copy for each, which can be released alone. Nobody is ever told. */
 static void quarantine_message(struct delivering *delivering, struct protocol_reply *reply)
 {
-    struct spool_entry entry = {.id = delivering->message.id,
-                                .sender = delivering->request->sender,
-                                .recipient = delivering->request->recipients[0].mailbox,
-                                .mailbox = delivering->destinations[0].address,
-                                .spooled_at = loop_epoch(),
-                                .reason = bytes_first(delivering->request->record.verdict, REASON_MAX)};
-    struct error error;
+    size_t *indices = arena_alloc_array(delivering->arena, delivering->count, sizeof(*indices));
+    struct spool_entry *entries = arena_alloc_array(delivering->arena, delivering->count, sizeof(*entries));
+    enum result *results = arena_alloc_array(delivering->arena, delivering->count, sizeof(*results));
     take_delivered(delivering);
-    bool before = delivering->taken[0];
-    bool kept = before || store_spool(delivering->store, delivering->arena, &delivering->message,
-                                      &entry, true, &error) == OK;
-    for (size_t i = 0; i < delivering->count && kept; i++)
-        store_set_outcome(&delivering->outcomes[i], OK, 250, "2.0.0",
-                    before ? BYTES("quarantined before") : BYTES("quarantined"));
-    if (kept)
+    if (indices && entries && results)
+        quarantine_copies(delivering, indices, entries, results);
+    /* A mailbox that has gone meanwhile is no reason to ask for the message again. */
+    if (!count_outcomes(delivering, TEMP)) {
+        if (!count_outcomes(delivering, OK))
+            answer_failure(delivering, reply);
         return;
-    log_error("deliver", "%s", error.text);
+    }
     *reply = (struct protocol_reply){451, BYTES("4.3.0"), BYTES("Cannot be stored now. Please try again.")};
+    /* The peer sends again, and who has a copy is remembered. */
+    if (count_outcomes(delivering, OK))
+        remember_delivered(delivering);
 }
 
 static void run_delivery(struct delivering *delivering, struct protocol_reply *reply)

@@ -92,7 +92,7 @@ enum result known_ask(struct counters *counters, const struct known_rules *rules
                       struct known_answer *answer, struct error *error)
 {
     struct batch batch = batch_in(arena);
-    struct asked asked;
+    struct asked asked = {.greylist = SIZE_MAX};
     bool contacts = question->contacts && rules->contacts;
     struct greylist_try attempt = try_of(question);
     *answer = (struct known_answer){.identity_count = question->history ? question->identity_count : 0};

@@ -56,7 +56,7 @@ static void ask(struct batch *batch, const struct known_rules *rules, const stru
 {
     const struct known_outcome *outcome = &applying->outcome;
     for (size_t i = 0; i < outcome->identity_count && rules->history; i++)
-        applying->history[i] = history_ask(batch, &rules->of_history, &outcome->identities[i], now);
+        applying->history[i] = history_ask_standing(batch, &outcome->identities[i]);
     if (!rules->contacts)
         return;
     ask_answered(batch, recipients, applying);
@@ -77,7 +77,8 @@ static void write_history(struct batch *out, const struct batch *asked, const st
     for (size_t i = 0; i < outcome->identity_count; i++) {
         const struct history_identity *identity = &outcome->identities[i];
         struct history before;
-        history_read(asked, applying->history[i], &rules->of_history, identity, &outcome->nameservers, now, &before);
+        history_read_standing(asked, applying->history[i], &rules->of_history, identity, &outcome->nameservers, now,
+                              &before);
         if (rules->crowded && !before.last)
             continue;
         history_write(out, &rules->of_history, identity, &outcome->nameservers, &before, amounts, now);

@@ -97,13 +97,25 @@ static bool is_key(struct bytes key)
     return key.len > 0 && key.len <= COUNTER_KEY_MAX && key.ptr[0] != COUNTERS_OWN;
 }
 
-enum result counters_run(struct counters *counters, struct counter_operation *operations, size_t count, int64_t now,
-                         struct error *error)
+static void check_operations(const struct counter_operation *operations, size_t count)
 {
     require(count <= COUNTER_OPERATIONS_MAX);
     for (size_t i = 0; i < count; i++)
         require(is_key(operations[i].key) && operations[i].kind < COUNTER_OPERATION_KINDS);
+}
+
+enum result counters_run(struct counters *counters, struct counter_operation *operations, size_t count, int64_t now,
+                         struct error *error)
+{
+    check_operations(operations, count);
     return count ? counters->engine->run(counters, operations, count, now, error) : OK;
+}
+
+enum result counters_run_here(struct counters *counters, struct counter_operation *operations, size_t count,
+                              int64_t now, struct error *error)
+{
+    check_operations(operations, count);
+    return count ? counters_lmdb_engine.run(counters, operations, count, now, error) : OK;
 }
 
 enum result counters_add(struct counters *counters, struct bytes key, uint64_t delta, int64_t now,

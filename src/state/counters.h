@@ -68,6 +68,11 @@ struct counter_operation {
 enum result counters_run(struct counters *counters, struct counter_operation *operations, size_t count, int64_t now,
                          struct error *error) must_check;
 
+/* The same, but for what is this machine's alone: not shared in any case, and never waits. Its keys are no other
+ * function's but counters_expire()'s. */
+enum result counters_run_here(struct counters *counters, struct counter_operation *operations, size_t count,
+                              int64_t now, struct error *error) must_check;
+
 /*
  * Calls `each` for no more than `most` (at most COUNTER_SCAN_MAX) keys that begin with `prefix`, sort after `after`
  * (empty: from the first) and are alive, in the order of their octets, until it returns false. `each` must not wait

@@ -6,6 +6,7 @@
  * counters_lmdb.c     this machine's counters
  * counters_pending.c  what Redis does not have yet, beside them
  * counters_redis.c    counters that Redis keeps, and this machine's as their copy
+ * counters_redis_scan.c
  * counters_catch_up.c the connection to Redis, and what it is owed
  * counters_wire.c     questions and answers of Redis
  */
@@ -77,7 +78,8 @@ int counters_lmdb_apply(struct counters_lmdb *local, MDB_txn *transaction, struc
 /* What stands under each key becomes what `operations` say came of them. Does nothing where all stands so. */
 enum result counters_lmdb_mirror(struct counters_lmdb *local, const struct counter_operation *operations, size_t count,
                                  int64_t now, struct error *error) must_check;
-enum result counters_lmdb_expire(struct counters_lmdb *local, int64_t now, unsigned most, struct error *error) must_check;
+enum result counters_lmdb_expire(struct counters_lmdb *local, int64_t now, unsigned most, struct error *error)
+    must_check;
 size_t counters_lmdb_size(const struct counters_lmdb *local);
 
 /* Ends the fibers, and frees. */

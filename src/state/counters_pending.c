@@ -310,8 +310,9 @@ static bool read_operation(struct bytes *rest, struct arena *arena, struct count
     *operation = (struct counter_operation){0};
     if (!take_octets(rest, head, sizeof(head)) || !take_octets(rest, &length, sizeof(length)) ||
         !take_octets(rest, &operation->delta, sizeof(operation->delta)) ||
-        !take_octets(rest, &operation->expires_at, sizeof(operation->expires_at)) || head[0] >= COUNTER_OPERATION_KINDS ||
-        !length || length > COUNTER_KEY_MAX || rest->len < length || rest->ptr[0] == COUNTERS_OWN)
+        !take_octets(rest, &operation->expires_at, sizeof(operation->expires_at)) ||
+        head[0] >= COUNTER_OPERATION_KINDS || !length || length > COUNTER_KEY_MAX || rest->len < length ||
+        rest->ptr[0] == COUNTERS_OWN)
         return false;
     operation->kind = head[0];
     operation->if_new = head[1] & 1;

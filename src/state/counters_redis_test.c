@@ -36,8 +36,7 @@ static void run_story(void *argument)
     {                                                                                                              \
         void (*story)(void) = name##_story;                                                                        \
         (void)state;                                                                                               \
-        if (!redis_program())                                                                                      \
-            skip();                                                                                                \
+        redis_or_skip();                                                                                           \
         fixture_run_real(run_story, &story);                                                                       \
     }                                                                                                              \
     static void name##_story(void)
@@ -79,6 +78,20 @@ static void await_lost(struct gateway *gateway, uint64_t times)
         assert_true(loop_now() < deadline);
         fiber_sleep(MILLISECOND);
     }
+}
+
+STORY(what_is_this_machines_alone_is_not_shared)
+{
+    struct counter_operation here = OP(.kind = COUNTER_ADD, .key = BYTES("here"), .delta = 1, .expires_at = HOUR_LATER);
+    redis_server_start(&server);
+    gateway_share(&a, &server);
+    gateway_share(&b, &server);
+    assert_int_equal(counters_run_here(a.counters, &here, 1, now, &error), OK);
+    assert_int_equal(counters_run_here(b.counters, &here, 1, now, &error), OK);
+    assert_int_equal(counters_run_here(a.counters, &here, 1, now, &error), OK);
+    assert_int_equal(here.value, 2);
+    assert_int_equal(REDIS_SAY(&server, "DBSIZE"), 0);
+    assert_int_equal(counters_status(a.counters).owed, 0);
 }
 
 /* Shared */
@@ -477,8 +490,8 @@ STORY(a_password_is_given)
 STORY(an_account_needs_no_more_than_what_is_documented)
 {
     redis_server_start(&server);
-    REDIS_SAY(&server, "ACL", "SETUSER", "vouch", "on", ">pw", "~test\\*:*", "-@all", "+evalsha", "+script|load", "+get",
-              "+mget", "+set", "+del", "+scan");
+    REDIS_SAY(&server, "ACL", "SETUSER", "vouch", "on", ">pw", "~test\\*:*", "-@all", "+evalsha", "+script|load",
+              "+get", "+mget", "+set", "+del", "+scan");
     gateway_share_as(&a, &server, PATIENCE, "vouch", "pw");
     gateway_await(&a, true);
     assert_int_equal(add(&a, "k", 2), 2);
@@ -507,7 +520,8 @@ static void serve_hostile(void *argument)
         connections++;
         struct descriptor *descriptor = descriptor_open(fd);
         struct stream *stream = stream_create(transport_over(descriptor));
-        if (stream_write(stream, bytes_of(script_of_server), NO_DEADLINE) == 0 && stream_flush(stream, NO_DEADLINE) == 0)
+        if (stream_write(stream, bytes_of(script_of_server), NO_DEADLINE) == 0 &&
+            stream_flush(stream, NO_DEADLINE) == 0)
             while (stream_fill(stream, loop_deadline(PATIENCE)) == 0)
                 stream_consume(stream, stream_buffered(stream).len);
         stream_close(stream);
@@ -586,6 +600,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_gateways_count_together),
         cmocka_unit_test(two_gateways_keep_one_limit),
+        cmocka_unit_test(what_is_this_machines_alone_is_not_shared),
         cmocka_unit_test(what_redis_said_last_is_known_while_it_is_away),
         cmocka_unit_test(without_redis_each_counts_alone_and_catches_up),
         cmocka_unit_test(all_kinds_of_changes_are_owed_in_their_order),

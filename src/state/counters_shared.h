@@ -75,6 +75,9 @@ enum result counters_shared_ask(struct counters_shared *shared, const struct cou
 void counters_shared_mirror(struct counters_shared *shared, const struct counter_operation *operations, size_t count,
                             int64_t now);
 
+enum result counters_redis_scan(struct counters *counters, const struct counter_scan *scan, struct error *error)
+    must_check;
+
 /* counters_catch_up.c: the fiber that keeps the connection. */
 void counters_keep_connected(void *shared);
 

@@ -35,8 +35,7 @@ static void on_lmdb(void (*body)(void))
 
 static void on_redis(void (*body)(void))
 {
-    if (!redis_program())
-        skip();
+    redis_or_skip();
     fixture_run_real(run_body, &(struct run){body, true});
 }
 

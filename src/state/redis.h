@@ -35,7 +35,8 @@ struct redis_reading;
 struct redis_reading *redis_reading_create(void); /* NULL: out of memory */
 void redis_reading_free(struct redis_reading *reading);
 /* OK: *reply is the caller's; NONE: more octets are needed; PERM: no answer of Redis, or too large a one. */
-enum result redis_reading_next(struct redis_reading *reading, struct redis_reply **reply, struct error *error) must_check;
+enum result redis_reading_next(struct redis_reading *reading, struct redis_reply **reply, struct error *error)
+    must_check;
 /* False: out of memory, or too much that was not read. */
 bool redis_reading_feed(struct redis_reading *reading, struct bytes octets) must_check;
 

@@ -40,6 +40,14 @@ static const char *redis_program(void)
     return NULL;
 }
 
+static maybe_unused void redis_or_skip(void)
+{
+    if (redis_program())
+        return;
+    print_message("skipped: redis-server is not installed\n");
+    skip();
+}
+
 static maybe_unused bool redis_can_connect(const struct redis_server *server)
 {
     struct redis_address address = {.path = server->socket};

@@ -3,7 +3,7 @@
 """usage: clamd_test.py PATH-TO-VOUCH [TEST ...]
 
 A real clamd on a port of loopback, offline, with a database of two signatures of our own: a string, and the
-test file of EICAR by its digest. First by `vouch rule test --scan`, then through the gateway.
+test file of EICAR by its digest. First by `vouch rule test --scan`, then behind the gateway.
 """
 import base64
 import functools
@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import world
 
-world.require("clamd")
+world.require("clamd", "nsd")
 
 MARK = b"this-string-is-the-virus-of-our-tests-6b1f"
 # The test file that all scanners know, written so that this file is not taken for it.
@@ -36,7 +36,7 @@ def message(body, kind="text/plain", subject="lunch"):
 def attached(octets):
     return message(b"--b\r\n\r\nsee there\r\n--b\r\nContent-Type: application/octet-stream\r\n"
                    b"Content-Disposition: attachment; filename=\"report.dat\"\r\n"
-                   b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(octets) + b"--b--\r\n",
+                   b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(octets).replace(b"\n", b"\r\n") + b"--b--\r\n",
                    "multipart/mixed; boundary=b")
 
 
@@ -206,6 +206,85 @@ class Scanning(unittest.TestCase):
         self.assertEqual((status, virus["result"]), (1, "found"))
         self.assertEqual(len(virus["name"]), 200)
         self.assertTrue(virus["name"].isprintable())
+
+
+SECTIONS = """
+clamd { server = 127.0.0.1:%d timeout = 10s %s }
+policy default { virus = %s }
+rule lottery { where = body pattern = "(?i)you have won" weight = 7.5 }
+rule never-mind { where = subject pattern = "^ADV:" action = reject text = "No advertisements, please." }
+"""
+
+
+class Gateways(unittest.TestCase):
+    """The gateway with clamd behind it: one gateway for each policy about viruses and about a clamd that is away."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.nsd = world.Nsd(["sender.example. TXT \"v=spf1 ip4:127.0.0.10 -all\""])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.nsd.stop()
+
+    def gateway(self, name, port=None, virus="reject", failure=""):
+        gateway = world.Gateway(name, self.nsd.port, sections=SECTIONS % (port or clamd.port, failure, virus))
+        self.addCleanup(gateway.stop)
+        return gateway
+
+    def send(self, gateway, octets):
+        return gateway.send("alice@sender.example", "alice@here.example", octets, source="127.0.0.10",
+                            helo="mail.sender.example")
+
+    def test_infected_mail_is_refused(self):
+        """infected mail is refused with the name of the virus, clean mail delivered"""
+        gateway = self.gateway("refusing")
+        reply = self.send(gateway, attached(EICAR))
+        self.assertEqual(reply.code, 550, reply)
+        self.assertIn("Test.Eicar", reply.text)
+        self.assertEqual(self.send(gateway, message(b"hello\r\n", subject="clean one")).code, 250)
+        self.assertIn(b"Subject: clean one", gateway.the_mail("alice", "clean one").octets)
+        self.assertFalse(gateway.find_mail("alice", "report.dat"))
+
+    def test_infected_mail_is_quarantined_where_the_policy_says_so(self):
+        """infected mail is accepted and kept from the mailbox where the policy says so"""
+        gateway = self.gateway("quarantining", virus="quarantine")
+        self.assertEqual(self.send(gateway, message(MARK)).code, 250)
+        self.assertFalse(gateway.find_mail("alice", MARK.decode()))
+
+    def test_infected_mail_is_marked_where_the_policy_says_so(self):
+        """infected mail is delivered as junk where the policy only marks it"""
+        gateway = self.gateway("marking", virus="mark")
+        self.assertEqual(self.send(gateway, message(MARK)).code, 250)
+        self.assertTrue(gateway.find_mail("alice", MARK.decode(), inner=".Junk"))
+
+    def test_without_clamd_mail_waits(self):
+        """while clamd is away mail is put off, and taken when it is back"""
+        own = Clamd("coming-and-going")
+        gateway = self.gateway("waiting", own.port)
+        self.assertEqual(self.send(gateway, message(b"hello\r\n", subject="before")).code, 250)
+        own.stop()
+        reply = self.send(gateway, message(b"hello\r\n", subject="between"))
+        self.assertEqual(reply.code, 451, reply)
+        self.assertFalse(gateway.find_mail("alice", "Subject: between"))
+        own.start_again()
+        self.assertEqual(self.send(gateway, message(b"hello\r\n", subject="after")).code, 250)
+
+    def test_without_clamd_mail_is_taken_where_the_configuration_says_so(self):
+        """with failure = accept mail is taken without clamd, and the story says so"""
+        gateway = self.gateway("taking", world.free_port(), failure="failure = accept")
+        self.assertEqual(self.send(gateway, message(b"hello\r\n", subject="unscanned")).code, 250)
+        mail = gateway.the_mail("alice", "Subject: unscanned")
+        self.assertIn(b"X-Vouch-", mail.octets)
+
+    def test_rules_decide(self):
+        """rules of the configuration count, and may refuse by themselves"""
+        gateway = self.gateway("ruling")
+        reply = self.send(gateway, message(b"hello\r\n", subject="ADV: cheap"))
+        self.assertEqual(reply.code, 550, reply)
+        self.assertIn("No advertisements, please.", reply.text)
+        self.assertEqual(self.send(gateway, message(b"You have won.\r\n", subject="winner")).code, 250)
+        self.assertTrue(gateway.find_mail("alice", "Subject: winner", inner=".Junk"))
 
 
 if __name__ == "__main__":
