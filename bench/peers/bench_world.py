@@ -91,8 +91,9 @@ remote-control:
                     "1 3600 600 86400 300\n@ NS ns.example.\n1.0.0 PTR mail.sender0.example.\n")
     for name, path in list(zones.items()) + [("127.in-addr.arpa", reverse)]:
         config += f'zone:\n  name: {name}\n  zonefile: "{path}"\n'
-    start(["nsd", "-d", "-c", write(folder + "/nsd.conf", config)], folder + "/log")
+    child = start(["nsd", "-d", "-c", write(folder + "/nsd.conf", config)], folder + "/log")
     wait_port(port)
+    return child
 
 
 def processes(pattern):

@@ -6,6 +6,7 @@ The last digit of a message's number says what it is: 0 to 4 ham whose domain pa
 nobody, 6 spam that passes all, 7 spam with an SPF softfail, 8 with a fail, 9 of nobody. All come through a relay
 (127.0.0.1, the load generator), whose Received field names the client, so that clients differ.
 """
+import base64
 import concurrent.futures
 import hashlib
 import os
@@ -19,6 +20,7 @@ BUILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bu
 SIGNED = (0, 1, 2, 3, 4, 6)
 SPAM = (6, 7, 8, 9)
 LARGEST = 60000
+PART = int(os.environ.get("BENCH_PART", "25"))  # messages of a kind that are learned in a row
 LISTS = "lists.example"
 # What the client of the mail before was told, and what the fields of this mail replace.
 REPLACED = ("return-path", "delivered-to", "date", "message-id", "to", "x-envelope-to", "x-original-to", "dkim-signature",
@@ -166,7 +168,6 @@ def make_key(folder):
     subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, stderr=subprocess.DEVNULL)
     der = subprocess.check_output(["openssl", "rsa", "-in", key, "-pubout", "-outform", "DER"],
                                   stderr=subprocess.DEVNULL)
-    import base64
     text = "v=DKIM1; k=rsa; p=" + base64.b64encode(der).decode()
     return key, " ".join('"%s"' % text[i:i + 250] for i in range(0, len(text), 250))
 
@@ -177,13 +178,14 @@ def sign(vouch, key, digit, text):
 
 
 def make(vouch, folder, count, learned):
-    """Writes messages/N, learn/ham|spam/N and the zones; gives the zones for nsd and the average size."""
+    """Writes messages/N, learn/ham|spam/PART/N.eml and the zones; gives the zones for nsd and the average size."""
     os.makedirs(folder + "/messages")
     corpus = read_corpus(folder + "/corpus")
     for label in ("ham", "spam"):
-        os.makedirs("%s/learn/%s" % (folder, label))
         for i, text in enumerate(corpus[label][0][-learned:]):
-            with open("%s/learn/%s/%d.eml" % (folder, label, i), "wb") as file:
+            part = "%s/learn/%s/%d" % (folder, label, i // PART)
+            os.makedirs(part, exist_ok=True)
+            with open("%s/%04d.eml" % (part, i), "wb") as file:
                 file.write(text)
     key, record = make_key(folder)
     newer = {label: iter(corpus[label][1] * (1 + count // len(corpus[label][1]))) for label in corpus}

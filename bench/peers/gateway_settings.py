@@ -7,7 +7,6 @@ is refused for its score, so that both write every message. Off on both: clamd. 
 the Internet (fuzzy hashes, ASN, phishtank, updates) and its neural network.
 """
 import http.client
-import json
 import os
 import shutil
 import socket
@@ -107,13 +106,17 @@ def save_redis(port):
         connection.recv(64)
 
 
+def turns(folder):
+    found = [(label, part) for label in ("ham", "spam") for part in os.listdir(f"{folder}/learn/{label}")]
+    return sorted(found, key=lambda turn: (int(turn[1]), turn[0]))
+
+
 def learn_rspamd(port, folder):
-    """How many of each kind it took."""
-    connection, learned = http.client.HTTPConnection("127.0.0.1", port, timeout=60), {}
-    for label in ("ham", "spam"):
-        place = f"{folder}/learn/{label}"
-        learned[label] = 0
-        for name in os.listdir(place):
+    """How many of each kind it took, in the order that Vouch learns them in."""
+    connection, learned = http.client.HTTPConnection("127.0.0.1", port, timeout=60), {"ham": 0, "spam": 0}
+    for label, part in turns(folder):
+        place = f"{folder}/learn/{label}/{part}"
+        for name in sorted(os.listdir(place)):
             with open(f"{place}/{name}", "rb") as file:
                 connection.request("POST", "/learn" + label, file.read(), {"Connection": "keep-alive"})
             reply = connection.getresponse()
@@ -123,19 +126,19 @@ def learn_rspamd(port, folder):
 
 
 def learn_vouch(vouch, config, folder):
+    """In turns, as users teach: a block of each, again and again. Whom greylisting would put off has passed."""
     learned = {}
-    for label in ("ham", "spam"):
-        names = sorted(os.listdir(f"{folder}/learn/{label}"))
-        done = subprocess.run([vouch, "train", "--json", "--config", config, label, f"{folder}/learn/{label}"],
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit("vouch train failed: " + done.stderr)
-        learned[label] = len(names)
-    for arguments in (["greylist", "release", "192.0.2.0/24"], ["greylist", "release", "198.51.100.0/24"],
-                      ["greylist", "release", "203.0.113.0/24"],
-                      ["contacts", "add", "--account", "you@local.example", "friend@partner.example"]):
-        done = subprocess.run([vouch] + arguments[:2] + ["--config", config] + arguments[2:], capture_output=True,
-                              text=True)
-        if done.returncode:
-            raise SystemExit(f"vouch {' '.join(arguments)}: {done.stdout}{done.stderr}")
+    for label, part in turns(folder):
+        place = f"{folder}/learn/{label}/{part}"
+        ask_vouch(vouch, ["train"], ["--json", "--config", config, label, place])
+        learned[label] = learned.get(label, 0) + len(os.listdir(place))
+    for who in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", *(f"sender{digit}.example" for digit in range(10))):
+        ask_vouch(vouch, ["greylist", "release"], ["--config", config, who])
+    ask_vouch(vouch, ["contacts", "add"], ["--config", config, "--account", "you@local.example", "friend@partner.example"])
     return learned
+
+
+def ask_vouch(vouch, command, arguments):
+    done = subprocess.run([vouch] + command + arguments, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"vouch {' '.join(command)} failed: {done.stdout}{done.stderr}")

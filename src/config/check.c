@@ -3,6 +3,7 @@
 
 #include "config/schema.h"
 #include "config/value.h"
+#include "filter/builtin_tests.h"
 
 #include <string.h>
 
@@ -281,6 +282,10 @@ static void check_rule(struct checker *c, const struct config_block *block)
     if (!rule->pattern[0] && (rule->action != CONFIG_RULE_NONE || rule->negate))
         config_fault_add(c->faults, place_of(block, "pattern"),
                          "a rule without a pattern changes the weight of a built-in test, and nothing else");
+    if (!rule->pattern[0] && !builtin_test_find(bytes_of(rule->name)))
+        config_fault_add(c->faults, block->name.at,
+                         "rule %s has no pattern, and there is no built-in test of that name (doc/builtin-tests.md)",
+                         rule->name);
 }
 
 static void check_secrets(struct checker *c, const struct config_block *block, bool wanted,

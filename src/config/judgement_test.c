@@ -160,6 +160,8 @@ static void faults_of_judgement_say_what_is_meant(void **state)
     refuse(HOST "policy p { shadow = p }\n", "shadow names the policy itself");
     refuse(HOST "policy strict { }\npolicy p { shadow = strikt }\n", "did you mean 'strict'?");
     refuse(HOST "rule r { action = reject }\n", "without a pattern");
+    refuse(HOST "rule r { weight = 2 }\n", "no built-in test of that name");
+    refuse(HOST "rule r { pattern = \"a(b\" }\n", "pattern");
     refuse(HOST "rule r { where = body field = Subject pattern = x }\n", "field needs where = header");
 }
 

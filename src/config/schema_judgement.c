@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "config/value.h"
+#include "filter/pattern.h"
 
 #define KIB INT64_C(1024)
 #define MIB (KIB * 1024)
@@ -59,7 +60,7 @@ const struct config_key config_rule_keys[CONFIG_RULE_KEYS] = {
                 "octets of the message."},
     {"field", CONFIG_TEXT, AT(field), .check = config_check_token, .example = "X-Mailer",
      .meaning = "With where = header: the field. Unset: all of the header."},
-    {"pattern", CONFIG_TEXT, AT(pattern), .example = "\"(?i)you have won\"",
+    {"pattern", CONFIG_TEXT, AT(pattern), .check = rule_pattern_fault, .example = "\"(?i)you have won\"",
      .meaning = "A Perl-compatible regular expression, over UTF-8. In quotes a backslash is written twice."},
     {"weight", CONFIG_POINTS, AT(weight), .fallback = "1", .least = -POINTS_MOST, .most = POINTS_MOST,
      .meaning = "Points if it matches."},

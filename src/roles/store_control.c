@@ -344,4 +344,6 @@ void store_control_start(struct store *store, struct control_server *server, int
         .group = &store->role->fibers, .account = uid, .context = store, .answer = store_control_answer};
     if (!control_server_start(server, fd))
         log_error("control", "the control socket cannot be served");
+    if (!fiber_group_start(&store->role->fibers, "quarantine", store_quarantine_fiber, store))
+        log_error("quarantine", "nothing will be thrown away: out of memory");
 }

@@ -320,7 +320,8 @@ static struct spool_entry quarantine_entry(const struct delivering *delivering, 
 {
     const struct delivery_request *request = delivering->request;
     const struct delivery_recipient *given = delivering->given[index];
-    struct bytes address = delivering->destinations[index].address;
+    /* Of a list there is one copy, for all its members. */
+    struct bytes address = request->list.len ? request->recipients[0].mailbox : delivering->destinations[index].address;
     return (struct spool_entry){.id = delivering->message.id,
                                 .sender = request->sender,
                                 .recipient = given ? given->mailbox : address,
@@ -345,9 +346,10 @@ static void quarantine_copies(struct delivering *delivering, size_t *indices, st
             indices[count] = i;
             entries[count++] = quarantine_entry(delivering, i, reason);
         }
-    store_quarantine_keep(delivering->store, delivering->arena, &delivering->message, entries, count, results);
+    size_t files = delivering->request->list.len && count ? 1 : count;
+    store_quarantine_keep(delivering->store, delivering->arena, &delivering->message, entries, files, results);
     for (size_t i = 0; i < count; i++)
-        if (results[i] == OK)
+        if (results[i < files ? i : 0] == OK)
             store_set_outcome(&delivering->outcomes[indices[i]], OK, 250, "2.0.0", BYTES("quarantined"));
 }
 

@@ -3,11 +3,9 @@
 #include "roles/store_quarantine.h"
 
 #include "base/log.h"
-#include "fiber/offload.h"
+#include "message/mailbox.h"
 #include "roles/memfd.h"
 #include "roles/store_train.h"
-
-#include "message/mailbox.h"
 
 #include <stdio.h>
 
@@ -185,6 +183,12 @@ static void purge_batch(struct working *working)
     working->answer->count += store_quarantine_remove(working->store, names, working->scan.count);
 }
 
+/* Nobody waits for the answer any more: no more is begun. */
+static bool is_gone(const struct control_call_state *call)
+{
+    return call->channel && !ipc_channel_is_open(call->channel);
+}
+
 /* False: that is enough for now. */
 static bool work_batch(struct working *working, int64_t until)
 {
@@ -207,7 +211,7 @@ static bool work_batch(struct working *working, int64_t until)
         if (result == TEMP || result == PERM)
             complain(working, item, &error);
         snprintf(working->last, sizeof(working->last), "%s", item->name);
-        if (loop_now() >= until || working->store->finishing || !ipc_channel_is_open(working->call->channel))
+        if (loop_now() >= until || working->store->finishing || is_gone(working->call))
             return false;
     }
     return true;

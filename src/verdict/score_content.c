@@ -50,7 +50,9 @@ static int weight(const struct court *court, const struct evidence_item *item)
 {
     int points = court->policy->phishing;
     return court_says(item, "kind", "homograph") ? points * 2
-           : court_says(item, "kind", "reply-to") ? points / 2
+           : court_says(item, "kind", "reply-to") || court_says(item, "kind", "display-other") ||
+                     court_says(item, "kind", "name-part")
+               ? points / 2
                                                   : points;
 }
 

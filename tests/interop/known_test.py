@@ -83,7 +83,7 @@ class History(Story):
         gateway = self.gateway("evidence")
         self.assertEqual(self.mail(gateway, "a@sender.example").code, 250)
         self.wait_messages(gateway, "sender.example", 1)
-        story = gateway.story(self.mail(gateway, "a@sender.example").id)
+        story = gateway.explain(self.mail(gateway, "a@sender.example").id)
         items = [item for item in story["evidence"]["items"] if item["check"] == "history"]
         self.assertEqual(len(items), 1, items)
         self.assertIn('"sender.example"', json.dumps(items))
