@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much processor time the store takes to say what it knows of a sender, and to remember a message, with many senders known.
+ * How much processor time the store takes to say what it knows of a sender, and to remember a message, with many
+ * senders known.
  *
  * usage: known_bench [SENDERS [ROUNDS]]
  *

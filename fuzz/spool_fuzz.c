@@ -24,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(again.notify == entry.notify && again.require_tls == entry.require_tls);
         require(bytes_equal(again.original, entry.original));
         require(bytes_equal(again.envelope_id, entry.envelope_id));
+        require(bytes_equal(again.forward_sender, entry.forward_sender));
+        require(again.prefix_octets == entry.prefix_octets);
         require(bytes_equal(again.id, entry.id) && bytes_equal(again.sender, entry.sender));
         require(bytes_equal(again.recipient, entry.recipient));
         require(bytes_equal(again.mailbox, entry.mailbox) && bytes_equal(again.reason, entry.reason));

@@ -23,8 +23,8 @@ LARGEST = 60000
 PART = int(os.environ.get("BENCH_PART", "25"))  # messages of a kind that are learned in a row
 LISTS = "lists.example"
 # What the client of the mail before was told, and what the fields of this mail replace.
-REPLACED = ("return-path", "delivered-to", "date", "message-id", "to", "x-envelope-to", "x-original-to", "dkim-signature",
-            "domainkey-signature", "content-length")
+REPLACED = ("return-path", "delivered-to", "date", "message-id", "to", "x-envelope-to", "x-original-to",
+            "dkim-signature", "domainkey-signature", "content-length")
 OF_AUTHOR = ("from", "sender", "reply-to", "errors-to")
 
 

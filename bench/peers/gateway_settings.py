@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Vouch and rspamd with everything switched on, as bench/run-gateway compares them.
 
-On both: SPF, DKIM, DMARC, ARC; four lists and ratings in the same zones; Bayes learned from the same messages; phishing,
-structure and pattern tests; rate limits too high to matter; greylisting whose clients have passed; a record of each message. Nothing
-is refused for its score, so that both write every message. Off on both: clamd. Off on rspamd: what asks servers on
-the Internet (fuzzy hashes, ASN, phishtank, updates) and its neural network.
+On both: SPF, DKIM, DMARC, ARC; four lists and ratings in the same zones; Bayes learned from the same messages in the
+same order; phishing, structure and pattern tests; rate limits too high to matter; greylisting whose clients have
+passed; a record of each message. First-class mail is filtered, too. Nothing is refused for its score, so that both
+write every message. Off on both: clamd. Off on rspamd: what asks servers on the Internet (fuzzy hashes, ASN,
+phishtank, updates), and its neural network.
 """
 import http.client
 import os
@@ -132,9 +133,11 @@ def learn_vouch(vouch, config, folder):
         place = f"{folder}/learn/{label}/{part}"
         ask_vouch(vouch, ["train"], ["--json", "--config", config, label, place])
         learned[label] = learned.get(label, 0) + len(os.listdir(place))
-    for who in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", *(f"sender{digit}.example" for digit in range(10))):
+    networks, domains = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"), [f"sender{n}.example" for n in range(10)]
+    for who in (*networks, *domains):
         ask_vouch(vouch, ["greylist", "release"], ["--config", config, who])
-    ask_vouch(vouch, ["contacts", "add"], ["--config", config, "--account", "you@local.example", "friend@partner.example"])
+    ask_vouch(vouch, ["contacts", "add"], ["--config", config, "--account", "you@local.example",
+                                           "friend@partner.example"])
     return learned
 
 

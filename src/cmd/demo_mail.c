@@ -25,6 +25,10 @@ const struct demo_mail demo_mails[DEMO_MAILS] = {
      "you@vouch.example", "Joe <joe@plain.example>", "Hello from the old days", false},
     {"unknown user", "127.0.0.10", "mail.genuine.example", "anna@genuine.example",
      "nobody@vouch.example", "Anna <anna@genuine.example>", "Are you there?", true},
+    {"phishing, from a domain of its own", "127.0.0.68", "prize.example", "win@prize.example",
+     "you@vouch.example", "\"service@bank.example\" <win@prize.example>", "URGENT!!! YOUR ACCOUNT", false,
+     "<p>Dear customer,</p><p>please go to <a href=\"http://0x7f.1/login\">https://www.bank.example/</a> "
+     "now.</p><p style=\"font-size:0\">minutes of the meeting on Tuesday</p>\r\n"},
 };
 
 bool demo_zone_fill(struct zone *zone, EVP_PKEY *key)
@@ -42,6 +46,8 @@ bool demo_zone_fill(struct zone *zone, EVP_PKEY *key)
                         "_dmarc.bank.example TXT \"v=DMARC1; p=reject; rua=mailto:d@bank.example\"\n"
                         "shop.example TXT \"v=spf1 ip4:192.0.2.2 -all\"\n"
                         "_dmarc.shop.example TXT \"v=DMARC1; p=quarantine\"\n"
+                        "prize.example A 127.0.0.68\n"
+                        "prize.example TXT \"v=spf1 +all\"\n"
                         "softfail.example TXT \"v=spf1 ip4:192.0.2.3 ~all\"\n"
                         "plain.example A 127.0.0.13\n"
                         "mail.plain.example A 127.0.0.13\n"
@@ -71,9 +77,11 @@ struct bytes demo_mail_text(struct arena *arena, const struct demo_mail *mail, E
     date_write(&date, now, 0);
     buf_printf(&text,
                "From: %s\r\nTo: <%s>\r\nSubject: %s\r\nDate: " BYTES_FMT "\r\n"
-               "Message-ID: <demo.%lld.%s.%s>\r\n\r\nThis is a message of the demonstration.\r\n",
+               "Message-ID: <demo.%lld.%s.%s>\r\n%s\r\n%s",
                mail->from, mail->recipient, mail->subject, BYTES_ARG(buf_bytes(&date)),
-               (long long)now, mail->client, mail->sender);
+               (long long)now, mail->client, mail->sender,
+               mail->html ? "MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n" : "",
+               mail->html ? mail->html : "This is a message of the demonstration.\r\n");
     struct message message;
     bool fine = !text.failed && message_parse(arena, buf_bytes(&text), &message, NULL) == OK;
     if (fine && mail->sign) {

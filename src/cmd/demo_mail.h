@@ -12,9 +12,10 @@ struct demo_mail {
     const char *client;   /* loopback address it is sent from */
     const char *helo, *sender, *recipient, *from, *subject;
     bool sign;            /* as genuine.example */
+    const char *html;     /* the body, as HTML; NULL: a line of text */
 };
 
-enum { DEMO_MAILS = 6 };
+enum { DEMO_MAILS = 7 };
 extern const struct demo_mail demo_mails[DEMO_MAILS];
 
 /* Who lives in the demonstration's DNS. `key` is published for genuine.example. */

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #define ACT_TAIL                                                                                   \
-    "  --all                all messages (that the filters let through): needed where nothing else is chosen\n"                   \
+    "  --all                all that the filters let through: needed where there are none\n"       \
     "\n"                                                                                           \
-    "exit status: 0 done, 1 there is no such message, or it cannot be done, 2 usage, 3 the gateway does not\n" \
-    "run, or could not do all of it now\n"
+    "exit status: 0 done, 1 there is no such message, or it cannot be done, 2 usage,\n"           \
+    "3 the gateway does not run, or could not do all of it now\n"
 
 static const char release_usage[] =
     "usage: vouch quarantine release [filters] [--no-train] [--user NAME] [--all] [ID ...]\n"

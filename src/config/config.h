@@ -198,7 +198,7 @@ struct config_dnslist {            /* section "dnslist NAME" */
     struct config_strings codes;   /* "127.0.0.2=4", "127.0.0.8/29=2.5", "127.0.0.*&4=3" (bit in the last octet), "127.255.255.0/24=off" */
     bool ipv6;                     /* addresses of IPv6 are asked, too */
     bool registrable;              /* names are asked by their registrable part only; else whole, too */
-    int early;                     /* no | reject: decides at connect, by itself */
+    int early;                     /* no | reject: decides at RCPT, by itself, before the message */
     bool test;                     /* the self-test of rfc5782:5 is made */
 };
 

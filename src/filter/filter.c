@@ -298,17 +298,11 @@ static void count(struct model_value *value, bool spam, bool undo)
         *n -= *n > 0;
 }
 
-void filter_train(struct filter_model *model, const struct filter_features *features, bool spam, bool undo)
+/* Moves the weights as far as each view is wrong. What is only repeated, or undone, makes no room for itself. */
+static void move_weights(struct filter_model *model, const struct filter_features *features, bool spam, bool undo,
+                         bool counted, const struct view *views, uint8_t age)
 {
-    struct model_head *head = model->writable;
-    if (!head)
-        return;
-    struct filter_counts counts = filter_model_counts(model);
-    uint8_t age = (uint8_t)(counts.trained / AGE_MESSAGES);
-    struct view views[FILTER_COMPONENTS];
-    double errors[FILTER_COMPONENTS], score = look(model, features, views, NULL);
-    if (!undo && has_opinion(counts.ham, counts.spam))
-        calibration_learn(model, score, spam);
+    double errors[FILTER_COMPONENTS];
     for (unsigned c = 0; c < FILTER_COMPONENTS; c++)
         errors[c] = wanted(views[c].score, spam, undo);
     if (undo)
@@ -316,17 +310,43 @@ void filter_train(struct filter_model *model, const struct filter_features *feat
     for (size_t i = 0; i < features->count; i++) {
         unsigned c = features->list[i].component;
         uint64_t place = model_place(model, features->list[i].hash);
-        if (c >= FILTER_COMPONENTS || (undo && !model_find(model, place)))
+        if (c >= FILTER_COMPONENTS || ((undo || !counted) && !model_find(model, place)))
             continue;
         struct model_slot *slot = model_take(model, place, age);
         struct model_value value = model_value(slot);
         if (!undo)
             value.corrections += (float)(errors[c] * errors[c]);
         value.weight += (float)(errors[c] * views[c].norm * damped(&value));
-        count(&value, spam, undo);
+        if (counted)
+            count(&value, spam, undo);
         model_put(slot, place, age, &value);
     }
+}
+
+void filter_train(struct filter_model *model, const struct filter_features *features, bool spam, bool undo)
+{
+    struct model_head *head = model->writable;
+    if (!head)
+        return;
+    struct filter_counts counts = filter_model_counts(model);
+    struct view views[FILTER_COMPONENTS];
+    double score = look(model, features, views, NULL);
+    if (!undo && has_opinion(counts.ham, counts.spam))
+        calibration_learn(model, score, spam);
+    move_weights(model, features, spam, undo, true, views, (uint8_t)(counts.trained / AGE_MESSAGES));
     uint64_t *n = spam ? &head->spam : &head->ham, before = spam ? counts.spam : counts.ham;
     model_store(n, undo ? before - (before > 0) : before + 1);
+    model_store(&head->trained, counts.trained + 1);
+}
+
+void filter_rehearse(struct filter_model *model, const struct filter_features *features, bool spam)
+{
+    struct model_head *head = model->writable;
+    if (!head)
+        return;
+    struct filter_counts counts = filter_model_counts(model);
+    struct view views[FILTER_COMPONENTS];
+    look(model, features, views, NULL);
+    move_weights(model, features, spam, false, false, views, (uint8_t)(counts.trained / AGE_MESSAGES));
     model_store(&head->trained, counts.trained + 1);
 }

@@ -128,5 +128,8 @@ void filter_combine(const struct filter_result *domain, const struct filter_resu
  * (those of a feature stop at 65,535), weights go back towards having no opinion. Only on a writable model (else
  * it does nothing), by one process at a time. */
 void filter_train(struct filter_model *model, const struct filter_features *features, bool spam, bool undo);
+/* Reminds the model of a message that it has learned, and that others of the other class came since: whoever is
+ * taught all ham, and then all spam, calls everything spam but for this. Counts and calibration stay. */
+void filter_rehearse(struct filter_model *model, const struct filter_features *features, bool spam);
 
 #endif

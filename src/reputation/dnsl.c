@@ -42,7 +42,7 @@ bool dnsl_points(const struct dnsl_list *list, const struct ip *code, int *point
 {
     for (size_t i = 0; i < list->code_count; i++) {
         const struct config_dnslist_code *known = &list->codes[i];
-        if (!ip_in_network(code, &known->network) || (known->bit && (code->octets[3] & known->bit) != known->bit))
+        if (!ip_in_network(code, &known->network) || (known->bit && !(code->octets[3] & known->bit)))
             continue;
         *points = known->off ? 0 : known->points;
         return !known->off;

@@ -30,7 +30,8 @@ struct dnsl_list {
 /* `config` must outlive it. False at the arena's cap. */
 bool dnsl_list_read(struct arena *arena, const struct config_dnslist *config, struct dnsl_list *out) must_check;
 
-/* The points of an answer: of the first code that fits, else the list's weight. False: it counts nothing. */
+/* The points of an answer: of the first code that fits (of the bits that it names one is enough), else the list's
+ * weight. False: it counts nothing. */
 bool dnsl_points(const struct dnsl_list *list, const struct ip *code, int *points);
 
 enum dnsl_status {

@@ -6,7 +6,14 @@
 #include <string.h>
 
 enum { ASKED_WHITE, ASKED_PASSED, ASKED_TRY };
-enum { NETWORK_V4 = 24, NETWORK_V6 = 64, SENDER_MAX = 1024, RANDOM_LEAST = 8, TAG_DIGITS = 10, SUBJECT_MAX = COUNTER_KEY_MAX - 32 };
+enum {
+    NETWORK_V4 = 24,
+    NETWORK_V6 = 64,
+    SENDER_MAX = 1024,
+    RANDOM_LEAST = 8,
+    TAG_DIGITS = 10,
+    SUBJECT_MAX = COUNTER_KEY_MAX - 32
+};
 
 static const char try_word[] = "try:", passed_word[] = "passed:", white_word[] = "white:";
 

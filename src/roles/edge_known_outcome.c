@@ -4,51 +4,47 @@
 
 /* A message to more than this is a mailing, and tells nothing of whom its author knows. */
 enum { LETTER_RECIPIENTS_MOST = 50 };
+/* Points of the filter (hundredths) from which on it has an opinion. */
+enum { FILTER_CLEAR = -100 };
 
-/* What speaks about the content, or about the sender by others' knowledge: only that is learned. What history itself
- * decided would be learned again and again; and a rule of the site, or a forgery, says nothing about the identity that
- * was authenticated. */
-static bool teaches(enum check check)
+/* What counts as spam (91 %), and what is too much for ham (72 %): points in hundredths. */
+enum { SPAM_POINTS = 500, HAM_POINTS = 200 };
+
+/* The score without what is remembered: learned from itself, a reputation would only ever grow. */
+static int independent_points(const struct verdict *verdict)
 {
-    switch (check) {
-    case CHECK_DNSWL:
-    case CHECK_DNSBL:
-    case CHECK_RHSBL:
-    case CHECK_URIBL:
-    case CHECK_RATING:
-    case CHECK_FILTER:
-    case CHECK_RULE:
-    case CHECK_VIRUS:
-    case CHECK_PHISHING:
-    case CHECK_TRAP:
-    case CHECK_NOLIST:
-    case CHECK_VBR:
-    case CHECK_HASHCASH:
-        return true;
-    default:
-        return false;
+    int sum = 0;
+    for (size_t i = 0; i < verdict->contribution_count; i++) {
+        enum check check = verdict->contributions[i].check;
+        if (check != CHECK_HISTORY && check != CHECK_CONTACT && check != CHECK_TRAP && check != CHECK_GREYLIST &&
+            check != CHECK_NAMESERVERS)
+            sum += verdict->contributions[i].points;
     }
+    return sum;
 }
 
-/* The reasons that moved the score, or decided. */
+/* Refused or put aside for what it holds. A rule of the site, or a forgery, says nothing about the identity that was
+ * authenticated. */
+static bool is_convicted(const struct verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->reason_count; i++)
+        if (verdict->reasons[i].effect == REASON_DECIDES && verdict->reasons[i].check == CHECK_VIRUS)
+            return verdict->action != ACTION_ACCEPT;
+    return false;
+}
+
 static enum known_class class_of(const struct verdict *verdict)
 {
-    bool against = false, otherwise = false;
-    if (verdict->action == ACTION_ACCEPT) {
-        /* Accepted because history or the address book said so: nothing new. */
-        const struct reason *first = verdict->reason_count ? &verdict->reasons[0] : NULL;
-        bool circular = first && first->effect == REASON_DECIDES &&
-                        (first->check == CHECK_HISTORY || first->check == CHECK_CONTACT);
-        return circular ? KNOWN_PLAIN : KNOWN_HAM;
-    }
-    for (size_t i = 0; i < verdict->reason_count; i++) {
-        const struct reason *reason = &verdict->reasons[i];
-        if (reason->effect == REASON_DECIDES)
-            otherwise |= !teaches(reason->check);
-        if (reason->effect == REASON_DECIDES || reason->effect == REASON_AGAINST)
-            against |= teaches(reason->check);
-    }
-    return against && !otherwise ? KNOWN_SPAM : KNOWN_PLAIN;
+    int points = independent_points(verdict);
+    if (!verdict->scored && !is_convicted(verdict))
+        return KNOWN_PLAIN;
+    if (points >= SPAM_POINTS || is_convicted(verdict))
+        return KNOWN_SPAM;
+    /* What is trusted for its history nobody looks into: that says nothing new. In time the trust fades, and then it
+     * is looked into again. */
+    if (verdict->action != ACTION_ACCEPT || points >= HAM_POINTS || (verdict->trust == TRUST_FIRST && points >= 0))
+        return KNOWN_PLAIN;
+    return KNOWN_HAM;
 }
 
 /* Strangers' mail */

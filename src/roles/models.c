@@ -3,6 +3,7 @@
 
 #include "base/domain.h"
 #include "base/log.h"
+#include "roles/recall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@ void model_close(struct model *model)
 {
     if (!model)
         return;
+    recall_close(model->recall);
     if (model->memory)
         munmap(model->memory, model->size);
     free(model);
@@ -119,6 +121,8 @@ enum result model_open(const char *folder, struct bytes name, size_t slots, stru
         if (!model)
             return error_set(error, TEMP, "out of memory");
         enum result result = open_file(model, path, size, error);
+        if (result == OK && recall_open(folder, name, model->filter.seed, &model->recall, error) != OK)
+            result = TEMP;
         if (result == OK) {
             *out = model;
             return OK;
@@ -167,4 +171,6 @@ void model_sync(const struct model *model)
 {
     if (msync(model->memory, model->size, MS_ASYNC) != 0)
         log_warning("filter", "the model %s cannot be written: %s", model->name, strerror(errno));
+    if (model->recall)
+        recall_sync(model->recall);
 }

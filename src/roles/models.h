@@ -15,6 +15,8 @@
 enum { MODEL_NAME_MAX = 255 };
 #define MODEL_SHARED BYTES("shared")
 
+struct recall;
+
 /* A model in this process. */
 struct model {
     struct model *next;
@@ -22,6 +24,8 @@ struct model {
     void *memory;
     size_t size;
     struct filter_model filter;
+    struct recall *recall; /* recall.h; of the one who trains; closed with the model */
+    int row;               /* what was learned last: 0 nothing, 1 ham, 2 spam */
 };
 
 /* A name that is a file's name as well: "shared", or a domain in lower case. */

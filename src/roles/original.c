@@ -60,10 +60,29 @@ static struct bytes value_of(const struct message *message, const char *name)
     return field ? bytes_trim(field->value) : BYTES("");
 }
 
+/* Of the blank lines at its end each mailbox makes more or fewer. */
+static struct bytes body_digested(struct bytes body)
+{
+    body = bytes_first(body, BODY_DIGESTED);
+    while (body.len && ascii_is_space(body.ptr[body.len - 1]))
+        body.len--;
+    return body;
+}
+
+/* Indexes of mailboxes and whatever else lies among mail have none of these. */
+static bool is_mail(const struct message *message)
+{
+    static const char *const names[] = {"From", "Date", "Message-ID", "Received", "Subject", "To", "Return-Path"};
+    for (size_t i = 0; i < countof(names); i++)
+        if (message_field(message, names[i], 0))
+            return true;
+    return false;
+}
+
 static bool make_identity(struct arena *arena, const struct message *message, struct bytes *out)
 {
     struct bytes parts[] = {value_of(message, "Message-ID"), value_of(message, "From"), value_of(message, "Date"),
-                            value_of(message, "Subject"), bytes_first(message->body, BODY_DIGESTED)};
+                            value_of(message, "Subject"), body_digested(message->body)};
     return digest_parts(arena, parts, countof(parts), out);
 }
 
@@ -77,6 +96,8 @@ enum result original_find(struct arena *arena, struct bytes content, struct byte
     enum result result = message_parse(arena, text, &found, error);
     if (result != OK)
         return result;
+    if (!is_mail(&found))
+        return error_set(error, PERM, "this is no mail");
     size_t added = added_fields(arena, &found, hostname);
     struct buf kept;
     buf_init(&kept, text.len + 2);

@@ -16,8 +16,8 @@ struct original {
 };
 
 /* `hostname` is ours: the Received field that bears it ends what we added. A message that has none is taken as
- * it is, but for the marks of filters and mailboxes. OK; PERM if its header is beyond limits; TEMP at the
- * arena's cap. */
+ * it is, but for the marks of filters and mailboxes. OK; PERM if it is no mail, or its header is beyond limits;
+ * TEMP at the arena's cap. */
 enum result original_find(struct arena *arena, struct bytes content, struct bytes hostname,
                           struct original *out, struct error *error) must_check;
 

@@ -137,8 +137,8 @@ static enum result train_item(struct working *working, const struct quarantine_i
     struct spool_entry line;
     struct bytes message;
     enum train_outcome outcome = TRAIN_LEARNED;
-    enum result result =
-        arena ? quarantine_load(store, arena, item->name, &line, &message, error) : error_set(error, TEMP, "out of memory");
+    enum result result = arena ? quarantine_load(store, arena, item->name, &line, &message, error)
+                               : error_set(error, TEMP, "out of memory");
     if (result == OK) {
         struct train_request request = {.content = message,
                                         .class = working->class,

@@ -8,6 +8,7 @@
 #include "roles/memfd.h"
 #include "roles/models.h"
 #include "roles/parcel.h"
+#include "roles/recall.h"
 #include "roles/store_known.h"
 
 #include <errno.h>
@@ -19,10 +20,10 @@ enum {
     JOBS_MAX = 64,
     LATER_MAX = 256,
     LEARNED_DAYS = 400, /* how long is remembered what a message was learned as */
-    NAME_MAX_OCTETS = 320
+    REMINDED_MOST = 4    /* messages rehearsed for one that is learned */
 };
 #define WORK_PATIENCE (20 * SECOND) /* for an edge that asks for work */
-#define JOB_PATIENCE (60 * SECOND)  /* from handing over to the features */
+#define JOB_PATIENCE (15 * SECOND)  /* from handing over to the features; then another edge gets it */
 #define EDGE_PATIENCE (90 * SECOND) /* for anybody to ask */
 #define SYNC_EVERY (30 * SECOND)
 
@@ -189,6 +190,15 @@ static struct train_job *take_job(struct store_train *train)
     return NULL;
 }
 
+/* When a job that was given away comes back, if that is sooner. */
+static int64_t next_look(const struct store_train *train, int64_t until)
+{
+    for (const struct train_job *job = train->first; job; job = job->next)
+        if (job->state == JOB_GIVEN && job->given_until + 1 < until)
+            until = job->given_until + 1;
+    return until;
+}
+
 void store_answer_train_work(struct store *store, struct ipc_request *request)
 {
     struct store_train *train = store->train;
@@ -196,7 +206,7 @@ void store_answer_train_work(struct store *store, struct ipc_request *request)
     struct train_job *job = NULL;
     struct buf payload;
     while (train && !store->finishing && !(job = take_job(train)) && loop_now() < until)
-        if (fiber_signal_wait(&train->wanted, until) == ECANCELED)
+        if (fiber_signal_wait(&train->wanted, next_look(train, until)) == ECANCELED)
             break;
     struct train_work work = {.job = job ? job->id : 0,
                               .content = job ? bytes_first(job->request->content, TRAIN_MESSAGE_MAX) : BYTES("")};
@@ -216,11 +226,13 @@ void store_answer_train_work(struct store *store, struct ipc_request *request)
 
 /* Learning */
 
-/* What the message was learned as, by this model: 0 nothing, 1 ham, 2 spam. */
+/* What the message was learned as, by this model: 0 nothing, 1 ham, 2 spam. Models are this machine's, and so is
+ * what is known of them. */
 static enum result learned_as(struct store *store, struct bytes key, uint64_t *class, struct error *error)
 {
-    *class = 0;
-    enum result result = counters_get(store->counters, key, loop_epoch(), class, error);
+    struct counter_operation operation = {.kind = COUNTER_GET, .key = key};
+    enum result result = counters_run_here(store->counters, &operation, 1, loop_epoch(), error);
+    *class = result == OK ? operation.value : 0;
     return result == TEMP ? TEMP : OK;
 }
 
@@ -230,11 +242,47 @@ static enum result remember(struct store *store, struct bytes key, uint64_t clas
                                           .key = key,
                                           .delta = (int64_t)class,
                                           .expires_at = loop_epoch() + (int64_t)LEARNED_DAYS * (DAY / SECOND)};
-    return counters_run(store->counters, &operation, 1, loop_epoch(), error);
+    return counters_run_here(store->counters, &operation, 1, loop_epoch(), error);
+}
+
+static void take_back(struct model *model, const struct filter_features *features, struct bytes identity, bool spam)
+{
+    filter_train(&model->filter, features, spam, true);
+    recall_drop(model->recall, identity, spam);
+}
+
+/* How many of the other class it is reminded of: in the proportion in which it knows the two. */
+static uint64_t reminders(const struct model *model, bool spam)
+{
+    struct filter_counts counts = filter_model_counts(&model->filter);
+    uint64_t same = spam ? counts.spam : counts.ham, other = spam ? counts.ham : counts.spam;
+    uint64_t times = other / (same + 1);
+    return times < 1 ? 1 : times < REMINDED_MOST ? times : REMINDED_MOST;
+}
+
+/* recall.h says why. */
+static void take_in(struct model *model, const struct filter_features *features, struct bytes identity, bool spam)
+{
+    struct filter_features reminded;
+    uint64_t times = model->row == 1 + spam ? reminders(model, spam) : 0;
+    filter_train(&model->filter, features, spam, false);
+    recall_keep(model->recall, identity, features, spam);
+    for (uint64_t i = 0; i < times && recall_next(model->recall, !spam, &reminded); i++)
+        filter_rehearse(&model->filter, &reminded, !spam);
+    model->row = 1 + spam;
+}
+
+/* The key bears the model's seed: a model that is begun anew knows nothing. */
+static bool make_key(struct buf *key, const struct model *model, struct bytes identity)
+{
+    buf_init(key, COUNTER_KEY_MAX);
+    buf_printf(key, "learned:%s:%016llx:", model->name, (unsigned long long)model->filter.seed);
+    buf_add(key, identity);
+    return !key->failed;
 }
 
 /* A crash between the two is a message that is learned, or forgotten, once too often or too seldom; the model is
- * no worse for it. */
+ * no worse for it. Nothing here waits: of two edges with the same message the second finds it known. */
 static enum result learn(struct store_train *train, struct bytes name, const struct filter_features *features,
                          struct bytes identity, enum train_class class, enum train_outcome *outcome,
                          struct error *error)
@@ -244,18 +292,16 @@ static enum result learn(struct store_train *train, struct bytes name, const str
     struct buf key;
     if (!model)
         return TEMP;
-    buf_init(&key, COUNTER_KEY_MAX);
-    buf_printf(&key, "learned:" BYTES_FMT ":", BYTES_ARG(name));
-    buf_add(&key, identity);
-    enum result result = key.failed ? error_set(error, PERM, "a name that is too long")
-                                    : learned_as(train->store, buf_bytes(&key), &before, error);
+    enum result result = make_key(&key, model, identity)
+                             ? learned_as(train->store, buf_bytes(&key), &before, error)
+                             : error_set(error, PERM, "a name that is too long");
     if (result == OK && before == after) {
         *outcome = TRAIN_KNOWN;
     } else if (result == OK) {
         if (before)
-            filter_train(&model->filter, features, before == 2, true);
+            take_back(model, features, identity, before == 2);
         if (after)
-            filter_train(&model->filter, features, after == 2, false);
+            take_in(model, features, identity, after == 2);
         *outcome = before ? TRAIN_CHANGED : TRAIN_LEARNED;
         result = remember(train->store, buf_bytes(&key), after, error);
     }
@@ -297,8 +343,6 @@ static void use_features(struct store_train *train, struct train_job *job, struc
         return;
     }
     job->result = learn_all(train, job->request, given, &features, &job->outcome, &job->error);
-    if (job->result == OK && job->outcome != TRAIN_KNOWN && job->request->reporter.len)
-        store_known_report(train->store, job->request->reporter, given->id, job->request->class);
 }
 
 void store_answer_train_features(struct store *store, struct ipc_request *request)
@@ -314,7 +358,13 @@ void store_answer_train_features(struct store *store, struct ipc_request *reques
     if (!job || job->state != JOB_GIVEN)
         return;
     use_features(train, job, request, &given);
+    /* What follows may wait, and by then the job is gone. */
+    bool tells = job->result == OK && (job->outcome == TRAIN_LEARNED || job->outcome == TRAIN_CHANGED);
+    enum train_class class = job->request->class;
+    struct bytes reporter = arena_copy(request->arena, job->request->reporter);
     end_job(train, job);
+    if (tells && reporter.len)
+        store_known_report(store, reporter, given.id, class);
     if (loop_now() >= train->next_sync) {
         train->next_sync = loop_deadline(SYNC_EVERY);
         offload(sync_models, train);

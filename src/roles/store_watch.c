@@ -193,10 +193,11 @@ static bool learn_moved(struct store *store, const struct moved *moved)
 
 static int64_t looked_last(struct store *store)
 {
-    uint64_t value = 0;
+    struct counter_operation operation = {.kind = COUNTER_GET, .key = looked_key};
     struct error error;
-    if (counters_get(store->counters, looked_key, loop_epoch(), &value, &error) == OK)
-        return (int64_t)value;
+    /* The Maildirs are this machine's, and so is when they were looked at. */
+    if (counters_run_here(store->counters, &operation, 1, loop_epoch(), &error) == OK && operation.found)
+        return (int64_t)operation.value;
     return 0;
 }
 
@@ -219,7 +220,7 @@ static void look(struct store *store)
     if (scan.cut)
         log_warning("filter", "more than %d messages were moved at once: the rest is not learned", FOUND_MAX);
     if (scan.found && all && !store->finishing &&
-        counters_run(store->counters, &operation, 1, began, &error) != OK)
+        counters_run_here(store->counters, &operation, 1, began, &error) != OK)
         log_warning("counters", "%s", error.text);
     recipients_free(scan.recipients);
     arena_destroy(scan.arena);

@@ -18,6 +18,10 @@ static void virus(struct court *court)
                         "The virus scanner does not answer. Please try again later.");
         else if (item->result == AUTH_TEMPERROR)
             court_reason(court, CHECK_VIRUS, REASON_NOTES, "the virus scanner did not answer");
+        else if (item->result == AUTH_NEUTRAL)
+            court_reason(court, CHECK_VIRUS, REASON_NOTES,
+                         "the virus scanner saw a part only, and found nothing there%s" BYTES_FMT,
+                         item->reason.len ? ": " : "", BYTES_ARG(item->reason));
     }
 }
 
@@ -91,7 +95,7 @@ static void accountability(struct court *court)
 {
     const struct evidence_item *name = court_item(court, CHECK_RDNS);
     if (!court->policy->generic_name_rejects || !(court_result(name, AUTH_POLICY) || court_result(name, AUTH_NONE)) ||
-        court->authenticated != AUTHENTICATED_NOBODY || court_any(court, CHECK_FORWARDER, AUTH_PASS))
+        court->authenticated != AUTHENTICATED_NOBODY || court_is_forwarded(court))
         return;
     struct bytes domain = court_value(court_item(court, CHECK_SPF), "domain");
     if (court_result(court_item(court, CHECK_SPF), AUTH_TEMPERROR) && court->verdict->action == ACTION_ACCEPT) {

@@ -202,3 +202,12 @@ bool court_says(const struct evidence_item *item, const char *name, const char *
 {
     return bytes_is(court_value(item, name), value);
 }
+
+bool court_answers_us(const struct court *court)
+{
+    const struct evidence *evidence = court->evidence;
+    size_t tagged = 0;
+    for (size_t i = 0; i < evidence->item_count; i++)
+        tagged += evidence->items[i].check == CHECK_RETURN_PATH && evidence->items[i].result == AUTH_PASS;
+    return !evidence->mail_from.len && tagged > 0 && tagged >= evidence->recipient_count;
+}

@@ -53,6 +53,8 @@ bool court_result(const struct evidence_item *item, enum auth_result result);
 /* A property of type "vouch". */
 struct bytes court_value(const struct evidence_item *item, const char *name);
 bool court_says(const struct evidence_item *item, const char *name, const char *value);
+/* A report that comes to return paths of ours alone: somebody here wrote what it is about. */
+bool court_answers_us(const struct court *court);
 
 /* forgery.c: what the protocols of authentication demand. True: decided. */
 bool forgery_author(struct court *court);
@@ -117,6 +119,8 @@ enum trusted_path { /* each is worth more than those before it */
 };
 /* The best of all; adds a reason for each. `author` is the domain in question. */
 enum trusted_path court_trusted_path(struct court *court, struct bytes author);
+/* Whether the client is a host that the administrator knows as forwarding mail to us. */
+bool court_is_forwarded(const struct court *court);
 
 /* remarks.c: adds what did not decide, but belongs to the story. */
 void court_remarks(struct court *court);

@@ -100,7 +100,8 @@ static void by_score(struct court *court)
 
 static void by_default(struct court *court)
 {
-    if (court->policy->default_reject && court->verdict->trust != TRUST_FIRST && !joint_contact_of_all(court))
+    if (court->policy->default_reject && court->verdict->trust != TRUST_FIRST && !joint_contact_of_all(court) &&
+        !court_answers_us(court))
         court_raise(court, ACTION_REJECT, 550, "5.7.1", CHECK_CONTACT,
                     "This mailbox takes mail of senders whom it knows only. Please ask its owner in another way to "
                     "write to you first.");
@@ -119,20 +120,29 @@ static bool something_good_is_known(const struct court *court)
     return false;
 }
 
+/* Whom a delay would only annoy. A forger who writes the name of a contact gains no more than that he need not wait;
+ * a forwarder has taken the message already, and comes again anyhow. */
+static bool is_spared(const struct court *court)
+{
+    return court->verdict->trust == TRUST_FIRST || court_any(court, CHECK_CONTACT, AUTH_PASS) ||
+           court_is_forwarded(court) || court_answers_us(court);
+}
+
 static void by_greylist(struct court *court)
 {
     const struct policy *policy = court->policy;
     const struct evidence_item *item = court_item(court, CHECK_GREYLIST);
     uint64_t age = 0;
-    if (policy->greylist == JUDGE_GREYLIST_OFF || court->verdict->trust == TRUST_FIRST || joint_contact(court) ||
+    if (policy->greylist == JUDGE_GREYLIST_OFF || is_spared(court) ||
         (policy->greylist == JUDGE_GREYLIST_AUTO && something_good_is_known(court)))
         return;
     if (!court_says(item, "state", "new") && !court_says(item, "state", "waiting"))
         return;
     if (court_says(item, "state", "waiting") && !bytes_to_uint(court_value(item, "age"), INT32_MAX, &age))
         return;
+    /* rfc6647:5: of the codes 421 and 450 that which does not end the session. */
     if ((int64_t)age < policy->greylist_delay)
-        court_raise(court, ACTION_TEMPFAIL, 451, "4.7.1", CHECK_GREYLIST,
+        court_raise(court, ACTION_TEMPFAIL, 450, "4.7.1", CHECK_GREYLIST,
                     "We do not know this sender yet. Please try again in %lld seconds.",
                     (long long)(policy->greylist_delay - (int64_t)age));
 }

@@ -15,6 +15,7 @@ enum {
     MOST_FOR_OTHERS = -100,
     TRAP = 6,                 /* is worth so many messages; what a user or operator reports: */
     REPORT = 3,
+    GOOD_LEAST = 300,         /* so much must speak for a sender before he is good (hundredths of a message) */
 };
 
 /* In hundredths of a message. */
@@ -65,7 +66,8 @@ enum standing history_standing(const struct court *court, const struct evidence_
     int64_t bad = history.spam + reported(&history), good = history.ham + REPORT * history.notjunk;
     if (bad >= 300 && bad * 2 >= good)
         return STANDING_BAD;
-    if (is_known(court, &history) && history.traps < 50 && bad * 20 <= good &&
+    /* That nothing was found against him makes nobody good: what he wrote was read and liked, or people say so. */
+    if (is_known(court, &history) && good >= GOOD_LEAST && history.traps < 50 && bad * 20 <= good &&
         history.unknown * 10 <= history.messages)
         return STANDING_GOOD;
     return STANDING_UNKNOWN;

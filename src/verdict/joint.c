@@ -129,6 +129,7 @@ static enum standing says(const struct court *court, const struct evidence_item 
                    ? STANDING_GOOD
                    : STANDING_UNKNOWN;
     case CHECK_DNSWL:
+    case CHECK_DNSBL: /* codes of one list may speak for and against; the points of this policy say which */
     case CHECK_RHSBL:
     case CHECK_RATING:
         points = lists_points(court, item);

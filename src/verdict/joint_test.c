@@ -101,6 +101,11 @@ static void a_past_must_be_long_rich_and_clean(void **state)
         {100, "2", "0", "2", "junk", "0", TRUST_BUSINESS}, /* two are no reputation */
         {1, "3", "0", "3", "junk", "0", TRUST_THIRD},      /* a bad one needs no probation */
         {1, "1", "0", "0", "traps", "1", TRUST_THIRD},
+        /* Mail that nobody read is nobody's praise: the filter, or people, must have liked some. */
+        {100, "1000", "0", "0", "junk", "0", TRUST_BUSINESS},
+        {100, "1000", "2.99", "0", "junk", "0", TRUST_BUSINESS},
+        {100, "1000", "3", "0", "junk", "0", TRUST_FIRST},
+        {100, "1000", "0", "0", "notjunk", "1", TRUST_FIRST},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         start_over();

@@ -25,7 +25,7 @@ enum judge_greylist { JUDGE_GREYLIST_OFF, JUDGE_GREYLIST_AUTO, JUDGE_GREYLIST_ON
 /* What an answer of a list in DNS counts. */
 struct policy_code {
     struct ip_network network; /* of the answer */
-    uint8_t bit;               /* of its last octet that must be set; 0: any */
+    uint8_t bit;               /* of its last octet: one of these must be set; 0: none needs to be */
     bool off;                  /* counts nothing */
     int points;
 };

@@ -33,6 +33,7 @@ static const struct policy_list *list_of(const struct policy *policy, const stru
     return NULL;
 }
 
+/* As dnsl_points() has it: of the bits in a code one is enough. */
 static int points_of_code(const struct policy_list *list, struct bytes text)
 {
     struct ip code;

@@ -23,7 +23,8 @@ enum {
     CONTACT_ANSWERED = -600,
     CONTACT_OF_SOMEBODY = -150,
     BUSINESS = -100,
-    CERTIFIED = -200
+    CERTIFIED = -200,
+    ANSWER = -150
 };
 
 static void author(struct court *court)
@@ -144,6 +145,9 @@ static void trust(struct court *court)
         court_contribute(court, CHECK_VBR, vbr, CERTIFIED, "VBR", BYTES(""), BYTES_FMT " vouches for " BYTES_FMT,
                          BYTES_ARG(evidence_value(vbr, "header", "mv")),
                          BYTES_ARG(evidence_value(vbr, "header", "md")));
+    if (court_answers_us(court))
+        court_contribute(court, CHECK_RETURN_PATH, court_item(court, CHECK_RETURN_PATH), ANSWER, "RETURN_PATH",
+                         BYTES(""), "it is a report that comes back to mail of ours");
     if (court->verdict->trust == TRUST_BUSINESS && court->authenticated == AUTHENTICATED_AUTHOR)
         court_contribute(court, CHECK_DMARC, NULL, BUSINESS, "BUSINESS_CLASS", BYTES(""),
                          "the author's domain answers for it");

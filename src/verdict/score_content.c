@@ -60,7 +60,8 @@ static void phishing(struct court *court)
 {
     const struct evidence *evidence = court->evidence;
     int left = court->policy->phishing * FINDINGS;
-    for (size_t i = 0; i < evidence->item_count && left > 0; i++) {
+    /* Rules with an action may have had such mail read. */
+    for (size_t i = 0; i < evidence->item_count && left > 0 && !skips_filter(court); i++) {
         const struct evidence_item *item = &evidence->items[i];
         if (item->check != CHECK_PHISHING || item->result != AUTH_FAIL)
             continue;

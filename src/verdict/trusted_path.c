@@ -9,6 +9,15 @@ static bool domain_listed(struct bytes domain, const struct bytes *list, size_t 
     return false;
 }
 
+bool court_is_forwarded(const struct court *court)
+{
+    const struct policy *policy = court->policy;
+    for (size_t i = 0; i < policy->trusted_forwarder_count; i++)
+        if (ip_in_network(&court->evidence->client, &policy->trusted_forwarders[i]))
+            return true;
+    return court_any(court, CHECK_FORWARDER, AUTH_PASS);
+}
+
 static enum trusted_path by_network(struct court *court)
 {
     const struct policy *policy = court->policy;

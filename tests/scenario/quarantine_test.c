@@ -288,8 +288,8 @@ STORY(a_file_of_an_earlier_version_is_listed_shown_and_released)
     begin();
     durable_fake_add_file(world.fake, world_path("data/quarantine/new/1795297381.M1P1Q1.mx,S=100"),
                           BYTES("vouch-spool 1 1795297381 inbox =old1 =eve@else.example =team@vouch.example "
-                                "=alice@vouch.example ={\"verdict\":1}\nReceived: by mx\r\nX-Vouch-Reason: It is junk.\r\n"
-                                "Subject: old1\r\n\r\nbody\r\n"));
+                                "=alice@vouch.example ={\"verdict\":1}\nReceived: by mx\r\n"
+                                "X-Vouch-Reason: It is junk.\r\nSubject: old1\r\n\r\nbody\r\n"));
     show_what_is_left();
     struct control_filter junk = {.reason = BYTES("is junk")};
     check(order_with(CONTROL_QUARANTINE_LIST, "", junk).count == 1);
@@ -318,7 +318,7 @@ STORY(raw_is_the_message_as_it_came)
 /* More than one page of names (16384), in an order that the folder does not have. */
 STORY(all_of_many_are_seen_once_and_in_their_order)
 {
-    enum { MANY = 36000 };
+    enum { MANY = 20000 };
     char name[QUARANTINE_NAME_SIZE] = "", path[PATH_MAX];
     struct quarantine_scan scan;
     begin();
