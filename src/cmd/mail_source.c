@@ -41,47 +41,79 @@ static struct bytes unquote(struct bytes line)
     return quotes && bytes_starts_with(bytes_skip(line, quotes), BYTES("From ")) ? bytes_skip(line, 1) : line;
 }
 
-static void read_mbox(struct reading *reading, const char *path, FILE *file)
+/* A line with its end, or as much of one as fits; what is left of it is no line of its own. */
+struct lines {
+    FILE *file;
+    bool within;            /* the piece before this one did not end its line */
+    bool starts;            /* this piece begins a line */
+    struct bytes piece;
+    char room[64 * 1024];
+};
+
+static bool next_piece(struct lines *lines)
 {
-    char where[PATH_MAX + 32];
-    char *line = NULL;
-    size_t room = 0, number = 0;
-    bool empty_before = true;
-    for (ssize_t length; !reading->stopped && (length = getline(&line, &room, file)) >= 0;) {
-        struct bytes text = bytes_from(line, (size_t)length);
-        if (empty_before && bytes_starts_with(text, BYTES("From "))) {
-            snprintf(where, sizeof(where), "%s:%zu", path, number++);
-            hand_over(reading, where);
-        } else {
-            add_line(reading, unquote(text));
-        }
-        empty_before = bytes_is(text, "\n") || bytes_is(text, "\r\n");
-    }
-    snprintf(where, sizeof(where), "%s:%zu", path, number);
-    hand_over(reading, where);
-    free(line);
+    size_t length = 0;
+    int c = EOF;
+    while (length < sizeof(lines->room) && c != '\n' && (c = getc_unlocked(lines->file)) != EOF)
+        lines->room[length++] = (char)c;
+    lines->piece = bytes_from(lines->room, length);
+    lines->starts = !lines->within;
+    lines->within = length && lines->room[length - 1] != '\n';
+    return length > 0;
 }
 
-static void read_whole(struct reading *reading, const char *path, FILE *file, struct bytes first)
+/* Of each message the empty line that parts it from the next. */
+static void drop_separator(struct buf *message)
 {
-    uint8_t piece[65536];
-    buf_add(&reading->message, first);
-    for (size_t got; (got = fread(piece, 1, sizeof(piece), file)) > 0;)
-        add_line(reading, bytes_from(piece, got));
+    struct bytes text = buf_bytes(message);
+    if (bytes_ends_with(text, BYTES("\r\n\r\n")))
+        message->len -= 2;
+    else if (bytes_ends_with(text, BYTES("\n\n")))
+        message->len -= 1;
+}
+
+static void read_mbox(struct reading *reading, const char *path, struct lines *lines)
+{
+    char where[PATH_MAX + 32];
+    size_t number = 0;
+    bool empty_before = true, skips = true; /* skips: what is left of a very long "From " line */
+    while (!reading->stopped && next_piece(lines)) {
+        if (empty_before && lines->starts && bytes_starts_with(lines->piece, BYTES("From "))) {
+            snprintf(where, sizeof(where), "%s:%zu", path, number++);
+            drop_separator(&reading->message);
+            hand_over(reading, where);
+            skips = true;
+        } else if (lines->starts || !skips) {
+            skips = false;
+            add_line(reading, lines->starts ? unquote(lines->piece) : lines->piece);
+        }
+        empty_before = lines->starts && (bytes_is(lines->piece, "\n") || bytes_is(lines->piece, "\r\n"));
+    }
+    snprintf(where, sizeof(where), "%s:%zu", path, number);
+    drop_separator(&reading->message);
+    hand_over(reading, where);
+}
+
+static void read_whole(struct reading *reading, const char *path, struct lines *lines)
+{
+    do
+        add_line(reading, lines->piece);
+    while (next_piece(lines));
     hand_over(reading, path);
 }
 
 static enum result read_stream(struct reading *reading, const char *path, FILE *file, struct error *error)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length = getline(&line, &room, file);
-    struct bytes first = bytes_from(line, length > 0 ? (size_t)length : 0);
-    if (bytes_starts_with(first, BYTES("From ")))
-        read_mbox(reading, path, file);
-    else
-        read_whole(reading, path, file, first);
-    free(line);
+    struct lines *lines = calloc(1, sizeof(*lines));
+    if (!lines)
+        return error_set(error, TEMP, "out of memory");
+    lines->file = file;
+    bool any = next_piece(lines);
+    if (any && bytes_starts_with(lines->piece, BYTES("From ")))
+        read_mbox(reading, path, lines);
+    else if (any)
+        read_whole(reading, path, lines);
+    free(lines);
     return ferror(file) ? error_set(error, PERM, "cannot read %s: %s", path, strerror(errno)) : OK;
 }
 
@@ -99,11 +131,26 @@ static int is_wanted(const struct dirent *entry)
     return entry->d_name[0] != '.' && strcmp(entry->d_name, "tmp") != 0;
 }
 
+/* Beside these a Maildir has lists and indexes of its server, which are no mail. */
+static int is_of_maildir(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, "cur") == 0 || strcmp(entry->d_name, "new") == 0;
+}
+
+static int list(const char *path, struct dirent ***names)
+{
+    char cur[PATH_MAX];
+    struct stat status;
+    int length = snprintf(cur, sizeof(cur), "%s/cur", path);
+    bool maildir = length > 0 && (size_t)length < sizeof(cur) && stat(cur, &status) == 0 && S_ISDIR(status.st_mode);
+    return scandir(path, names, maildir ? is_of_maildir : is_wanted, compare_names);
+}
+
 static enum result read_folder(struct reading *reading, const char *path, unsigned depth, struct error *error)
 {
     struct dirent **names;
     enum result result = OK;
-    int count = scandir(path, &names, is_wanted, compare_names);
+    int count = list(path, &names);
     if (count < 0)
         return error_set(error, PERM, "cannot read %s: %s", path, strerror(errno));
     for (int i = 0; i < count; i++) {
@@ -151,7 +198,7 @@ static size_t count_files(const char *path, unsigned depth)
 {
     struct dirent **names;
     size_t files = 0;
-    int count = scandir(path, &names, is_wanted, NULL);
+    int count = list(path, &names);
     for (int i = 0; i < count; i++) {
         char below[PATH_MAX];
         int length = snprintf(below, sizeof(below), "%s/%s", path, names[i]->d_name);

@@ -8,6 +8,8 @@
 #include "roles/train.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -38,13 +40,19 @@ struct options {
 
 enum { PROGRESS_EVERY = 50 };
 
+/* A shell makes thousands of names of one "*". */
+struct places {
+    const char **names;
+    size_t count;
+};
+
 struct training {
     struct config config;
     struct arena *arena;
     const struct options *options;
     enum train_class class;
     size_t expected, learned, known, changed, unreadable;
-    bool shows_progress;
+    bool shows_progress, failed; /* failed: a place could not be read */
     enum result result;
     struct error error;
 };
@@ -116,16 +124,18 @@ static void print(const struct training *training)
     world_print(&out);
 }
 
-static int train_all(struct training *training, const struct arguments *arguments)
+static int train_all(struct training *training, const struct places *places)
 {
-    for (size_t i = 1; i < arguments->position_count; i++)
-        training->expected += mail_source_count(arguments->positions[i]);
-    for (size_t i = 1; i < arguments->position_count && training->result == OK; i++) {
+    for (size_t i = 0; i < places->count && training->shows_progress; i++)
+        training->expected += mail_source_count(places->names[i]);
+    for (size_t i = 0; i < places->count && training->result == OK; i++) {
         struct error error;
-        if (mail_source_read(arguments->positions[i], train_one, training, &error) != OK) {
-            fprintf(stderr, "vouch train: %s\n", error.text);
-            return EXIT_USAGE;
-        }
+        if (mail_source_read(places->names[i], train_one, training, &error) == OK)
+            continue;
+        if (training->shows_progress)
+            fputs("\r\033[K", stderr);
+        fprintf(stderr, "vouch train: %s\n", error.text);
+        training->failed = true;
     }
     if (training->shows_progress)
         fputs("\r\033[K", stderr);
@@ -134,7 +144,53 @@ static int train_all(struct training *training, const struct arguments *argument
     print(training);
     if (training->result != OK)
         return training->result == PERM ? EXIT_USAGE : EXIT_TEMPORARY;
-    return training->unreadable ? EXIT_NEGATIVE : EXIT_FINE;
+    return training->unreadable || training->failed ? EXIT_NEGATIVE : EXIT_FINE;
+}
+
+/* Takes all but the first position out of the arguments: there may be more than struct arguments holds. */
+static int split_arguments(int argc, char **argv, char **rest, struct places *places)
+{
+    static const char *const valued[] = {"--config", "--user", "--domain"};
+    int count = 0;
+    bool class = false, only_positions = false;
+    for (int i = 0; i < argc; i++) {
+        bool option = !only_positions && i && argv[i][0] == '-' && argv[i][1];
+        if (i && !option && class) {
+            places->names[places->count++] = argv[i];
+            continue;
+        }
+        rest[count++] = argv[i];
+        class = class || (i && !option);
+        only_positions = only_positions || (option && strcmp(argv[i], "--") == 0);
+        for (size_t v = 0; option && v < countof(valued); v++)
+            if (strcmp(argv[i], valued[v]) == 0 && i + 1 < argc) {
+                rest[count++] = argv[++i];
+                break;
+            }
+    }
+    return count;
+}
+
+static int run(struct training *training, const struct arguments *arguments, const struct places *places)
+{
+    const struct options *options = training->options;
+    struct buf errors;
+    int status;
+    if (!places->count || !train_class_parse(bytes_of(arguments->positions[0]), &training->class))
+        return arguments_fail(arguments, "wants ham, spam or forget, and what to read");
+    if (bytes_of(options->user).len > CONTROL_TEXT_MAX || bytes_of(options->domain).len > CONTROL_TEXT_MAX)
+        return arguments_fail(arguments, "that name is too long");
+    training->arena = arena_create(256 << 20);
+    buf_init(&errors, 1 << 20);
+    if (!training->arena || config_load(training->arena, options->config, &training->config, &errors) != OK) {
+        fprintf(stderr, BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
+        status = EXIT_USAGE;
+    } else {
+        status = train_all(training, places);
+    }
+    buf_free(&errors);
+    arena_destroy(training->arena);
+    return status;
 }
 
 int train_command(int argc, char **argv)
@@ -146,23 +202,13 @@ int train_command(int argc, char **argv)
                                      {"--json", NULL, &options.json}};
     struct arguments arguments = {"train", usage, table, countof(table), {NULL}, 0};
     struct training training = {.options = &options, .shows_progress = isatty(STDERR_FILENO)};
-    struct buf errors;
-    int status = arguments_read(&arguments, argc, argv);
-    if (status >= 0)
-        return status;
-    if (arguments.position_count < 2 || !train_class_parse(bytes_of(arguments.positions[0]), &training.class))
-        return arguments_fail(&arguments, "wants ham, spam or forget, and what to read");
-    if (bytes_of(options.user).len > CONTROL_TEXT_MAX || bytes_of(options.domain).len > CONTROL_TEXT_MAX)
-        return arguments_fail(&arguments, "that name is too long");
-    training.arena = arena_create(256 << 20);
-    buf_init(&errors, 1 << 20);
-    if (!training.arena || config_load(training.arena, options.config, &training.config, &errors) != OK) {
-        fprintf(stderr, BYTES_FMT, BYTES_ARG(buf_bytes(&errors)));
-        status = EXIT_USAGE;
-    } else {
-        status = train_all(&training, &arguments);
-    }
-    buf_free(&errors);
-    arena_destroy(training.arena);
+    struct places places = {.names = calloc((size_t)argc + 1, sizeof(*places.names))};
+    char **rest = calloc((size_t)argc + 1, sizeof(*rest));
+    require(places.names && rest);
+    int status = arguments_read(&arguments, split_arguments(argc, argv, rest, &places), rest);
+    free(rest);
+    if (status < 0)
+        status = run(&training, &arguments, &places);
+    free(places.names);
     return status;
 }

@@ -192,7 +192,8 @@ const struct config_key config_state_keys[CONFIG_STATE_KEYS] = {
                 "on with what it knows, and what it counted is added afterwards. Unset: the counters are this "
                 "machine's alone."},
     {"password-file", CONFIG_PATH, AT(password_file), .example = "/etc/vouch/redis.password",
-     .meaning = "File with the password, or \"USER PASSWORD\", for Redis."},
+     .meaning = "File whose first line is the password for Redis, or \"USER PASSWORD\". Read before the process gives "
+                "up its rights, so it may be root's alone."},
     {"prefix", CONFIG_TEXT, AT(prefix), .fallback = "vouch:", .meaning = "Of all keys in Redis."},
     {"timeout", CONFIG_DURATION, AT(timeout), .fallback = "250ms", .least = 10 * MILLISECOND, .most = 10 * SECOND,
      .meaning = "What Redis has not answered by then is answered by what this machine knows."},

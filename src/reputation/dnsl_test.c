@@ -207,7 +207,7 @@ static void the_first_code_that_fits_counts(void **state)
         int points;
     } cases[] = {
         {"127.0.0.10", false, 0}, {"127.0.1.7", true, 250}, {"127.0.0.4", true, 700}, {"127.0.0.6", true, 700},
-        {"127.0.0.2", true, 300},  {"127.9.9.9", true, 300},
+        {"127.0.0.2", true, 100},  {"127.0.0.1", true, 300}, {"127.9.9.9", true, 300},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         struct ip code;

@@ -19,15 +19,24 @@ static const struct filter_model *domain_model(struct edge_mail *mail)
     return at && config_is_our_domain(mail->gather.config, domain) ? edge_models_get(mail->edge->models, domain) : NULL;
 }
 
-/* Viruses and attachments matter whoever sends them. */
+static bool rules_act(const struct config *config)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (config->rules[i].action != CONFIG_RULE_NONE)
+            return true;
+    return false;
+}
+
+/* Viruses, attachments and what rules do matter whoever sends it. What is put off comes again, and is read then. */
 bool edge_examine_content(struct edge_mail *mail, const struct config_policy *policy, const struct verdict *verdict)
 {
     struct gather *gather = &mail->gather;
     bool skips = verdict->trust == TRUST_FIRST && policy->skip_filter;
-    if (verdict->action == ACTION_REJECT || verdict->action == ACTION_DISCARD || gather->evidence.own_network ||
-        gather->evidence.exempt)
+    if (verdict->action == ACTION_REJECT || verdict->action == ACTION_DISCARD || verdict->action == ACTION_TEMPFAIL ||
+        gather->evidence.own_network || gather->evidence.exempt)
         return true;
-    if (!gather_examine_content(gather, skips ? NULL : mail->edge->content_rules, gather_readable(gather)))
+    bool rules = !skips || rules_act(gather->config);
+    if (!gather_examine_content(gather, rules ? mail->edge->content_rules : NULL, gather_readable(gather)))
         return false;
     if (skips || !gather->config->filter.on)
         return true;

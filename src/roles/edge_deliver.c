@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A judged message goes to the store. */
-#include "roles/edge_mail.h"
+#include "roles/edge_known.h"
 
 #include "message/pra.h"
 #include "message/resent.h"
@@ -95,7 +95,7 @@ static void add_recipients(const struct smtp_session *session, struct delivery_r
     }
 }
 
-/* What own users send to each other has no class of its own. */
+/* What own users send to each other, and what is not looked at, has no class of its own. */
 static enum mail_folder folder_for(const struct edge_mail *mail, const struct verdict *verdict)
 {
     static const enum mail_folder folders[] = {
@@ -104,7 +104,7 @@ static enum mail_folder folder_for(const struct edge_mail *mail, const struct ve
     if (verdict->action == ACTION_JUNK)
         return FOLDER_JUNK;
     const struct config_policy *policy = edge_policy(mail);
-    if (mail->account || policy->class_folders == CONFIG_FOLDERS_NONE)
+    if (!verdict->scored || mail->account || policy->class_folders == CONFIG_FOLDERS_NONE)
         return FOLDER_INBOX;
     if (policy->class_folders == CONFIG_FOLDERS_EACH)
         return folders[verdict->trust];
@@ -345,7 +345,7 @@ void edge_deliver_copies(struct edge_mail *mail, struct smtp_session *session,
     transaction->recipient_count = others;
     if (others)
         deliver_to_people(mail, session, verdict, record, reply, summary);
-    if (others < count && !mail->account && reply->code / 100 == 2) {
+    if (others < count && edge_known_trap_teaches(mail) && reply->code / 100 == 2) {
         transaction->recipients = &all[others];
         transaction->recipient_count = count - others;
         deliver_nowhere(mail, session, others ? &untold : record, others ? &ignored : reply,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "reputation/contact.h"
+#include "roles/edge_rates.h"
 #include "roles/items.h"
 
 enum { STORE_SECONDS = 2 };
@@ -105,14 +106,15 @@ static bool add_recent_trap(struct edge_mail *mail, const struct history_identit
            set(mail, item, "kind", bytes_of(history_kind_name(identity->kind)));
 }
 
-static bool add_trap(struct edge_mail *mail, const struct edge_known *known)
+static bool add_traps(struct edge_mail *mail, const struct edge_known *known)
 {
-    if (!known->trap.len)
-        return true;
-    struct evidence_item *item = add_item(mail, CHECK_TRAP, AUTH_FAIL, 0);
-    if (item)
+    for (size_t i = 0; i < known->trap_count; i++) {
+        struct evidence_item *item = add_item(mail, CHECK_TRAP, AUTH_FAIL, 0);
+        if (!item || !set(mail, item, "recipient", known->traps[i]))
+            return false;
         item->reason = BYTES("a recipient is an address that nobody has");
-    return item && set(mail, item, "recipient", known->trap);
+    }
+    return true;
 }
 
 static bool add_contact(struct edge_mail *mail, const struct known_question *question,
@@ -171,20 +173,29 @@ static bool add_silence(struct edge_mail *mail, const struct known_question *que
     return item || !question->greylist;
 }
 
+/* Ours, and forwarders, come again in any case: there is nothing to find out. */
+static bool may_be_put_off(const struct gather *gather)
+{
+    const struct evidence *evidence = &gather->evidence;
+    const struct evidence_item *forwarder = evidence_find(evidence, CHECK_FORWARDER, 0);
+    return !evidence->own_network && !gather->upstream && !(forwarder && forwarder->result == AUTH_PASS) &&
+           !rates_is_trusted(gather->config, &evidence->client);
+}
+
 enum result edge_known(struct edge_mail *mail, const struct edge_known *known)
 {
     struct gather *gather = &mail->gather;
     const struct config *config = gather->config;
     struct known_question question = {.history = config->reputation.history,
                                       .contacts = config->reputation.contacts,
-                                      .greylist = known->greylist && !gather->evidence.own_network,
+                                      .greylist = known->greylist && may_be_put_off(gather),
                                       .delay = known->greylist_delay / SECOND,
                                       .client = gather->evidence.client,
                                       .author = bounded(gather->from.status == FROM_OK ? gather->from.address
                                                                                        : BYTES("")),
                                       .mail_from = bounded(gather->evidence.mail_from)};
     struct known_answer answer = {0};
-    if (!add_trap(mail, known) ||
+    if (!add_traps(mail, known) ||
         (question.history && edge_known_ask_nameservers(gather, &question.nameservers) != OK))
         return TEMP;
     question.identity_count = edge_known_identities(gather, question.identities);

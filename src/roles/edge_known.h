@@ -15,9 +15,11 @@
 
 /* What RCPT found out. */
 struct edge_known {
-    bool greylist;              /* the policy may put strangers off */
+    bool greylist;              /* the policy may put strangers off, or its shadow */
+    bool greylist_counts;       /* the policy itself; what only the shadow would do is not remembered */
     int64_t greylist_delay;     /* microseconds */
-    struct bytes trap;          /* a recipient that is a trap; empty: none */
+    const struct bytes *traps;  /* recipients that are traps */
+    size_t trap_count;
     unsigned unknown;           /* recipients of the transaction that do not exist */
 };
 
@@ -33,6 +35,10 @@ enum result edge_known(struct edge_mail *mail, const struct edge_known *known) m
  * accounts (contacts). Waits for nothing. False: out of memory. */
 bool edge_known_outcome(struct edge_mail *mail, const struct edge_known *known, const struct verdict *verdict,
                         struct bytes *out) must_check;
+
+/* Whether what goes to a trap is learned as spam, and its sender remembered: not if it is of ourselves or of whom we
+ * trust, and no report or answer of a machine, which goes to whomever somebody else wrote into his mail. */
+bool edge_known_trap_teaches(const struct edge_mail *mail);
 
 /* edge_known_identities.c: the identities that speak for a message, aligned ones first; at most
  * KNOWN_IDENTITIES_MAX. They live in the gather's arena. */

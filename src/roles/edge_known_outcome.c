@@ -2,13 +2,34 @@
 /* What is to be remembered of a message that was judged. */
 #include "roles/edge_known.h"
 
+#include "roles/edge_rates.h"
+
 /* A message to more than this is a mailing, and tells nothing of whom its author knows. */
 enum { LETTER_RECIPIENTS_MOST = 50 };
-/* Points of the filter (hundredths) from which on it has an opinion. */
-enum { FILTER_CLEAR = -100 };
+/* Points (hundredths): what counts as spam (91 %), what is too much for ham (72 %), and from where on the filter
+ * says ham. */
+enum { SPAM_POINTS = 500, HAM_POINTS = 200, FILTER_CLEAR = -100 };
 
-/* What counts as spam (91 %), and what is too much for ham (72 %): points in hundredths. */
-enum { SPAM_POINTS = 500, HAM_POINTS = 200 };
+/* What speaks about the content, or about the sender by others' knowledge. What history itself decided would be
+ * learned again and again; and a rule of the site, or a forgery, says nothing about the identity that was
+ * authenticated. */
+static bool teaches(enum check check)
+{
+    switch (check) {
+    case CHECK_DNSBL:
+    case CHECK_RHSBL:
+    case CHECK_URIBL:
+    case CHECK_RATING:
+    case CHECK_FILTER:
+    case CHECK_RULE:
+    case CHECK_VIRUS:
+    case CHECK_PHISHING:
+    case CHECK_TRAP:
+        return true;
+    default:
+        return false;
+    }
+}
 
 /* The score without what is remembered: learned from itself, a reputation would only ever grow. */
 static int independent_points(const struct verdict *verdict)
@@ -23,8 +44,6 @@ static int independent_points(const struct verdict *verdict)
     return sum;
 }
 
-/* Refused or put aside for what it holds. A rule of the site, or a forgery, says nothing about the identity that was
- * authenticated. */
 static bool is_convicted(const struct verdict *verdict)
 {
     for (size_t i = 0; i < verdict->reason_count; i++)
@@ -33,27 +52,58 @@ static bool is_convicted(const struct verdict *verdict)
     return false;
 }
 
+/* By the reasons: something that teaches speaks against it, and nothing else decided. */
+static bool is_blamed(const struct verdict *verdict)
+{
+    bool against = false;
+    for (size_t i = 0; i < verdict->reason_count; i++) {
+        const struct reason *reason = &verdict->reasons[i];
+        if (reason->effect == REASON_DECIDES && !teaches(reason->check))
+            return false;
+        if (reason->effect == REASON_DECIDES || reason->effect == REASON_AGAINST)
+            against |= teaches(reason->check);
+    }
+    return against;
+}
+
+static bool filter_likes(const struct verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->contribution_count; i++)
+        if (verdict->contributions[i].check == CHECK_FILTER && verdict->contributions[i].points <= FILTER_CLEAR)
+            return true;
+    return false;
+}
+
+/* Where the mailbox wants no junk folder, junk is accepted. */
+static bool is_accepted(const struct verdict *verdict)
+{
+    return verdict->action == ACTION_ACCEPT && (!verdict->junk_score || verdict->score < verdict->junk_score);
+}
+
 static enum known_class class_of(const struct verdict *verdict)
 {
     int points = independent_points(verdict);
-    if (!verdict->scored && !is_convicted(verdict))
-        return KNOWN_PLAIN;
-    if (points >= SPAM_POINTS || is_convicted(verdict))
+    if (is_convicted(verdict))
         return KNOWN_SPAM;
-    /* What is trusted for its history nobody looks into: that says nothing new. In time the trust fades, and then it
-     * is looked into again. */
-    if (verdict->action != ACTION_ACCEPT || points >= HAM_POINTS || (verdict->trust == TRUST_FIRST && points >= 0))
+    if (!verdict->scored)
         return KNOWN_PLAIN;
-    return KNOWN_HAM;
+    if (points >= SPAM_POINTS)
+        return KNOWN_SPAM;
+    /* What is trusted for its history nobody reads: that says nothing new. In time the trust fades, and then it is
+     * read again. */
+    if (is_accepted(verdict))
+        return filter_likes(verdict) && points < HAM_POINTS ? KNOWN_HAM : KNOWN_PLAIN;
+    return is_blamed(verdict) && (points >= HAM_POINTS || !verdict->contribution_count) ? KNOWN_SPAM : KNOWN_PLAIN;
 }
 
 /* Strangers' mail */
 
-static void set_greylist(const struct edge_mail *mail, const struct verdict *verdict, struct known_outcome *outcome)
+static void set_greylist(const struct edge_mail *mail, const struct edge_known *known, const struct verdict *verdict,
+                         struct known_outcome *outcome)
 {
     const struct evidence *evidence = &mail->gather.evidence;
     const struct evidence_item *item = evidence_find(evidence, CHECK_GREYLIST, 0);
-    if (!item || item->result != AUTH_NEUTRAL)
+    if (!known->greylist_counts || !item || item->result != AUTH_NEUTRAL)
         return;
     struct bytes state = evidence_value(item, "vouch", "state");
     bool came_again = bytes_is(state, "passed") || bytes_is(state, "white");
@@ -95,7 +145,7 @@ static void of_stranger(struct edge_mail *mail, const struct edge_known *known, 
 {
     const struct gather *gather = &mail->gather;
     outcome->identity_count = edge_known_identities(gather, outcome->identities);
-    set_greylist(mail, verdict, outcome);
+    set_greylist(mail, known, verdict, outcome);
     set_answered(mail, verdict, outcome);
     /* What was put off comes again, and counts then. */
     if (verdict->action == ACTION_TEMPFAIL) {
@@ -103,12 +153,10 @@ static void of_stranger(struct edge_mail *mail, const struct edge_known *known, 
         return;
     }
     edge_known_nameservers(gather, &outcome->nameservers);
-    outcome->class = known->trap.len ? KNOWN_SPAM : class_of(verdict);
-    outcome->trap = known->trap.len > 0;
+    outcome->trap = known->trap_count && edge_known_trap_teaches(mail);
+    outcome->class = outcome->trap ? KNOWN_SPAM : known->trap_count ? KNOWN_PLAIN : class_of(verdict);
     outcome->unknown = known->unknown < KNOWN_RECIPIENTS_MAX ? known->unknown : KNOWN_RECIPIENTS_MAX;
 }
-
-/* Mail of accounts */
 
 static bool field_says(const struct message *message, const char *name, const char *const *words)
 {
@@ -121,6 +169,17 @@ static bool field_says(const struct message *message, const char *name, const ch
             return true;
     return false;
 }
+
+bool edge_known_trap_teaches(const struct edge_mail *mail)
+{
+    static const char *const automatic[] = {"auto-", NULL};
+    const struct evidence *evidence = &mail->gather.evidence;
+    return !mail->account && !evidence->own_network && evidence->mail_from.len &&
+           !rates_is_trusted(mail->gather.config, &evidence->client) &&
+           !field_says(&mail->gather.message, "Auto-Submitted", automatic);
+}
+
+/* Mail of accounts */
 
 /* A person wrote it to persons: an answer of a machine to whoever wrote to it (rfc3834:5), or a mailing, says
  * nothing about whom we know. */

@@ -105,10 +105,17 @@ bool edge_list_recipients(struct edge_mail *mail, const struct smtp_transaction 
     evidence->recipient_count = 0;
     evidence->recipients = arena_alloc_array(gather->arena, transaction->recipient_count,
                                              sizeof(*evidence->recipients));
-    if (!evidence->recipients)
+    mail->trap_count = 0;
+    mail->traps = arena_alloc_array(gather->arena, transaction->recipient_count, sizeof(*mail->traps));
+    if (!evidence->recipients || !mail->traps)
         return false;
-    for (size_t i = 0; i < transaction->recipient_count; i++)
-        evidence->recipients[evidence->recipient_count++] = transaction->recipients[i].mailbox;
+    for (size_t i = 0; i < transaction->recipient_count; i++) {
+        const struct smtp_recipient *recipient = &transaction->recipients[i];
+        const struct edge_recipient *found = recipient->context;
+        evidence->recipients[evidence->recipient_count++] = recipient->mailbox;
+        if (found && found->trap)
+            mail->traps[mail->trap_count++] = recipient->mailbox;
+    }
     return true;
 }
 
@@ -120,12 +127,24 @@ const struct config_policy *edge_policy(const struct edge_mail *mail)
     return config_policy_find(&mail->edge->role->config, section);
 }
 
+/* NULL: none. */
+static const struct config_policy *shadow_of(const struct edge_mail *mail, const struct config_policy *policy)
+{
+    const struct config_policy *shadow =
+        policy->shadow[0] ? config_policy_find(&mail->edge->role->config, policy->shadow) : NULL;
+    return shadow && strcmp(shadow->name, policy->shadow) == 0 ? shadow : NULL;
+}
+
 static struct edge_known known_of(const struct edge_mail *mail)
 {
-    const struct config_policy *policy = edge_policy(mail);
-    return (struct edge_known){.greylist = !mail->account && policy->greylist != CONFIG_GREYLIST_OFF,
-                               .greylist_delay = policy->greylist_delay,
-                               .trap = mail->trap,
+    const struct config_policy *policy = edge_policy(mail), *shadow = shadow_of(mail, policy);
+    bool counts = !mail->account && policy->greylist != CONFIG_GREYLIST_OFF;
+    bool asks = !mail->account && shadow && shadow->greylist != CONFIG_GREYLIST_OFF;
+    return (struct edge_known){.greylist = counts || asks,
+                               .greylist_counts = counts,
+                               .greylist_delay = (counts || !asks ? policy : shadow)->greylist_delay,
+                               .traps = mail->traps,
+                               .trap_count = mail->trap_count,
                                .unknown = mail->unknown};
 }
 
@@ -139,7 +158,6 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     struct evidence *evidence = &gather->evidence;
     struct error error = {{0}};
     const struct config_policy *chosen = edge_policy(mail);
-    struct edge_known known = known_of(mail);
     evidence->exempt = mail->exempt;
     evidence->tls = session->tls ? session->tls_version : BYTES("");
     if (!edge_list_recipients(mail, transaction)) {
@@ -155,6 +173,7 @@ static enum result examine(struct edge_mail *mail, struct smtp_session *session,
     evidence->own_network = config_networks_contain(&config->own_networks, &evidence->client);
     if (result == OK && !edge_rates_message(mail, session, reply))
         return TEMP;
+    struct edge_known known = known_of(mail);
     /* Twice: whom nobody needs to read, or who is refused already, is not read. */
     bool fine = result == OK && edge_add_session(mail, session) && edge_add_spent(mail, session) &&
                 edge_add_replays(mail) && edge_add_attempts(mail, session, chosen) &&
@@ -218,6 +237,13 @@ static void record_refusal(struct edge_mail *mail, const struct ledger_record *r
     buf_free(&payload);
 }
 
+/* For traps alone, and nothing is learned of it: only its story is kept. */
+static bool is_for_nothing(const struct edge_mail *mail)
+{
+    return mail->trap_count && mail->trap_count == mail->gather.evidence.recipient_count &&
+           !edge_known_trap_teaches(mail);
+}
+
 static void carry_out(struct edge_mail *mail, struct smtp_session *session,
                       const struct verdict *verdict, struct smtp_reply *reply)
 {
@@ -233,7 +259,7 @@ static void carry_out(struct edge_mail *mail, struct smtp_session *session,
         smtp_reply_set(reply, arena, verdict->code, verdict->enhanced, BYTES_FMT " id=" BYTES_FMT,
                        BYTES_ARG(verdict->text), BYTES_ARG(id));
         record_refusal(mail, &record);
-    } else if (verdict->action == ACTION_DISCARD) {
+    } else if (verdict->action == ACTION_DISCARD || is_for_nothing(mail)) {
         smtp_reply_set(reply, arena, 250, "2.0.0", "Ok: id=" BYTES_FMT, BYTES_ARG(id));
         record_refusal(mail, &record);
     } else if (edge_reports_fit(mail, session, reply)) {

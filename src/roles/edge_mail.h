@@ -20,7 +20,8 @@ struct edge_mail {
     struct gather gather;
     struct bytes policy;       /* of the first recipient: one policy class a transaction */
     bool exempt;
-    struct bytes trap;         /* a recipient that is a trap; empty: none */
+    struct bytes *traps;       /* recipients that are traps; known when the recipients are listed */
+    size_t trap_count;
     unsigned unknown;          /* recipients of the transaction that do not exist */
     const struct config_signing *seal; /* who seals it (ARC), or NULL; of the first recipient, too */
     struct bytes seal_domain;
@@ -40,7 +41,7 @@ struct edge_mail {
 };
 
 void edge_out_of_memory(struct smtp_session *session, struct smtp_reply *reply);
-/* The evidence gets the recipients of the transaction. False: out of memory. */
+/* The evidence gets the recipients of the transaction, and `traps` those that are. False: out of memory. */
 bool edge_list_recipients(struct edge_mail *mail,
                           const struct smtp_transaction *transaction) must_check;
 void edge_set_reply(struct smtp_reply *reply, struct arena *arena,

@@ -43,6 +43,9 @@ struct edge_rates_session {
     enum edge_nolist_seen nolist;
 };
 
+/* Whether an address is of our own networks, or of who forwards mail to us. */
+bool rates_is_trusted(const struct config *config, const struct ip *client);
+
 /* NULL: out of memory. */
 struct edge_rates *edge_rates_create(struct edge *edge);
 /* Tells the store what it does not know yet, if that takes no longer than a second. NULL is fine. */

@@ -70,7 +70,4 @@ struct bytes rates_network_text(struct arena *arena, const struct ip *client);
 /* "Too many <what>: <most> in <window> are allowed. Please try again later." */
 struct bytes rates_sentence(struct arena *arena, const char *what, struct bytes whose, uint64_t most, int64_t window);
 
-/* edge_rates.c: whether nothing is counted of this client. */
-bool rates_is_trusted(const struct config *config, const struct ip *client);
-
 #endif

@@ -144,8 +144,6 @@ static void keep(struct edge_mail *mail, struct smtp_recipient *recipient, const
     *kept = (struct edge_recipient){.elsewhere = found->kind == RECIPIENT_KIND_REMOTE,
                                     .trap = found->trap,
                                     .list = find_list(mail->gather.config, found->list)};
-    if (found->trap)
-        mail->trap = recipient->mailbox;
     recipient->context = kept;
     mail->leaves |= found->kind != RECIPIENT_KIND_LOCAL;
 }
@@ -175,6 +173,20 @@ static bool is_unqualified(const struct smtp_recipient *recipient)
            bytes_find_byte(recipient->domain, '.') == BYTES_NOT_FOUND;
 }
 
+/* People and hosts of ours, and who forwards mail to us: lists in DNS say nothing of them, and what they send to a
+ * trap is a mistake, of which they are told. */
+static bool is_trusted(const struct edge_mail *mail, const struct smtp_session *session)
+{
+    return mail->account || rates_is_trusted(mail->gather.config, &session->client);
+}
+
+static struct protocol_reply no_mailbox(struct arena *arena, const struct smtp_recipient *recipient)
+{
+    return (struct protocol_reply){550, BYTES("5.1.1"),
+                                   arena_printf(arena, "There is no mailbox " BYTES_FMT "@" BYTES_FMT " here.",
+                                                BYTES_ARG(recipient->local), BYTES_ARG(recipient->domain))};
+}
+
 static void decide_recipient(struct edge_mail *mail, struct smtp_session *session,
                              struct smtp_recipient *recipient, struct smtp_reply *reply)
 {
@@ -199,7 +211,10 @@ static void decide_recipient(struct edge_mail *mail, struct smtp_session *sessio
         return;
     }
     bool first = transaction->recipient_count <= 1;
-    const struct gather_early *early = found.exempt || mail->account ? NULL : gather_early_listed(&mail->gather);
+    bool trusted = is_trusted(mail, session);
+    const struct gather_early *early = found.exempt || trusted ? NULL : gather_early_listed(&mail->gather);
+    if (found.trap && trusted && found.reply.code / 100 == 2)
+        found.reply = no_mailbox(transaction->arena, recipient);
     if (found.reply.code / 100 == 2 && early) {
         smtp_reply_set(reply, transaction->arena, 550, "5.7.1", BYTES_FMT, BYTES_ARG(early->reply));
         return;

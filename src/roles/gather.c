@@ -18,10 +18,11 @@ static void set_client(struct gather *gather)
                                                .deadline = gather->deadline};
 }
 
-/* Out of memory it is left out, and shows in the arena. */
+/* Out of memory it is left out, and shows in the arena. Of own hosts nothing would follow from it. */
 static void begin_reputation(struct gather *gather)
 {
-    gather->reputation_begun = gather_reputation_begin(gather);
+    gather->reputation_begun = !config_networks_contain(&gather->config->own_networks, &gather->evidence.client) &&
+                               gather_reputation_begin(gather);
 }
 
 void gather_begin(struct gather *gather, const struct config *config, struct dns *dns,

@@ -78,12 +78,11 @@ static struct bytes subject_text(const struct dnsl_question *question, char ip[I
     return question->subject.ip.family ? bytes_of(ip_format(&question->subject.ip, ip)) : question->subject.name;
 }
 
-static struct evidence_item *add_item(struct gather *gather, const struct dnsl_question *question,
+static struct evidence_item *add_item(struct gather *gather, const struct dnsl_question *question, enum check check,
                                       enum auth_result result, struct bytes reason)
 {
     const struct dnsl_list *list = dnsl_health_list(gather->reputation->health, question->list);
     struct arena *arena = gather->arena;
-    enum check check = check_of(question->use, list->config->weight < 0);
     struct evidence_item *item = evidence_add(arena, &gather->evidence, check, result);
     char ip[IP_TEXT_SIZE];
     if (!item)
@@ -102,6 +101,27 @@ static struct evidence_item *add_item(struct gather *gather, const struct dnsl_q
     return fine ? item : NULL;
 }
 
+/* A code of a list may speak for, and the next one against. */
+static bool speaks_for(const struct dnsl_list *list, const struct ip *code)
+{
+    int points;
+    return dnsl_points(list, code, &points) && points ? points < 0 : list->config->weight < 0;
+}
+
+static enum check usual_check(const struct gather *gather, const struct dnsl_question *question)
+{
+    return check_of(question->use, dnsl_health_list(gather->reputation->health, question->list)->config->weight < 0);
+}
+
+/* rfc8904:2, 5.2: "no" is the word of a resolver that validates. That ours does shows where it says so of something. */
+static const char *security_of(const struct gather *gather, const struct dns_answer *answer)
+{
+    bool validates = gather->config->dns.trust_ad;
+    for (size_t i = 0; i < gather->recorder.count && !validates; i++)
+        validates = gather->recorder.lookups[i].answer && gather->recorder.lookups[i].answer->authenticated;
+    return answer->authenticated ? "yes" : validates ? "no" : "";
+}
+
 static bool add_listing(struct gather *gather, const struct dnsl_question *question, const struct ip *code)
 {
     const struct dnsl_list *list = dnsl_health_list(gather->reputation->health, question->list);
@@ -113,15 +133,16 @@ static bool add_listing(struct gather *gather, const struct dnsl_question *quest
                                        BYTES_ARG(subject_text(question, of)), BYTES_ARG(list->name),
                                        BYTES_ARG(code_text), result->text.len ? ": " : "",
                                        BYTES_ARG(result->text));
-    bool for_it = list->config->weight < 0;
-    struct evidence_item *item = add_item(gather, question, for_it ? AUTH_PASS : AUTH_FAIL, reason);
+    bool for_it = speaks_for(list, code);
+    struct evidence_item *item =
+        add_item(gather, question, check_of(question->use, for_it), for_it ? AUTH_PASS : AUTH_FAIL, reason);
     if (!item || !item_add(arena, item, "vouch", "code", code_text) ||
         !item_add(arena, item, "vouch", "text", result->text))
         return false;
     return item->check != CHECK_DNSWL ||
            (item_add(arena, item, "policy", "ip", code_text) &&
             item_add(arena, item, "policy", "txt", result->text) &&
-            item_add(arena, item, "dns", "sec", bytes_of(result->answer->authenticated ? "yes" : "no")));
+            item_add(arena, item, "dns", "sec", bytes_of(security_of(gather, result->answer))));
 }
 
 /* One item says of a list that it failed, for all that it was asked as the same check. */
@@ -132,13 +153,13 @@ struct said {
 
 static bool add_failure(struct gather *gather, const struct dnsl_question *question, struct said *said)
 {
-    const struct dnsl_list *list = dnsl_health_list(gather->reputation->health, question->list);
     enum dnsl_status status = question->done ? question->result.status : DNSL_FAILED;
-    bool *before = &said->failed[check_of(question->use, list->config->weight < 0)][status];
+    enum check check = usual_check(gather, question);
+    bool *before = &said->failed[check][status];
     if (*before)
         return true;
     *before = true;
-    return add_item(gather, question, status == DNSL_ERROR ? AUTH_PERMERROR : AUTH_TEMPERROR,
+    return add_item(gather, question, check, status == DNSL_ERROR ? AUTH_PERMERROR : AUTH_TEMPERROR,
                     question->done ? question->result.problem : BYTES("the list did not answer in time")) != NULL;
 }
 
@@ -150,7 +171,7 @@ static bool add_question(struct gather *gather, const struct dnsl_question *ques
         return add_failure(gather, question, said);
     if (result->status == DNSL_NOT_LISTED) /* rfc8904:4.3 has a word for it */
         return question->use != CONFIG_DNSLIST_CLIENT || list->config->weight >= 0 ||
-               add_item(gather, question, AUTH_NONE, BYTES(""));
+               add_item(gather, question, CHECK_DNSWL, AUTH_NONE, BYTES(""));
     for (size_t i = 0; i < result->code_count && said->listings < LISTINGS_MAX; i++, said->listings++)
         if (!add_listing(gather, question, &result->codes[i]))
             return false;

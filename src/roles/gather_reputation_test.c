@@ -175,6 +175,50 @@ static void lists_that_speak_for_a_client_are_reported_rfc8904_2(void **state)
     run(state, find_white_client);
 }
 
+static void find_mixed_client(struct fixture *f)
+{
+    load(f, "7.2.0.192.l0.example A 127.0.0.2\n7.2.0.192.l0.example A 127.0.0.9\n"
+            "7.2.0.192.l1.example A 127.0.0.2\n7.2.0.192.l1.example A 127.0.0.9\n");
+    go(f);
+    assert_int_equal(f->gather.evidence.item_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct evidence_item *item = &f->gather.evidence.items[i];
+        bool good = bytes_is(evidence_value(item, "vouch", "code"), "127.0.0.9");
+        assert_int_equal(item->check, good ? CHECK_DNSWL : CHECK_DNSBL);
+        assert_int_equal(item->result, good ? AUTH_PASS : AUTH_FAIL);
+        /* Nobody says that the resolver validates. */
+        expect(item, "dns", "sec", "");
+    }
+}
+
+static void an_answer_speaks_as_its_code_does_not_as_the_list(void **state)
+{
+    static char good[] = "127.0.0.9=-2", bad[] = "127.0.0.2=2", *to_good[] = {good}, *to_bad[] = {bad};
+    struct fixture *f = *state;
+    prepare(f);
+    add_list(f, CONFIG_DNSLIST_CLIENT, 300);
+    add_list(f, CONFIG_DNSLIST_CLIENT, -300);
+    f->lists[0].codes = (struct config_strings){to_good, 1};
+    f->lists[1].codes = (struct config_strings){to_bad, 1};
+    run(state, find_mixed_client);
+}
+
+static void find_unsigned(struct fixture *f)
+{
+    load(f, "7.2.0.192.l0.example A 127.0.5.2\n");
+    go(f);
+    expect(item_of(f, CHECK_DNSWL, "client"), "dns", "sec", "no");
+}
+
+static void a_validating_resolver_may_say_that_a_list_is_unsigned_rfc8904_2(void **state)
+{
+    struct fixture *f = *state;
+    prepare(f);
+    f->config.dns.trust_ad = true;
+    add_list(f, CONFIG_DNSLIST_CLIENT, -300);
+    run(state, find_unsigned);
+}
+
 static void find_names(struct fixture *f)
 {
     load(f, "helo.example.l0.example A 127.0.0.2\nsender.example.l0.example A 127.0.0.2\n"
@@ -398,6 +442,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_answer_of_a_list_is_an_item),
         TEST(lists_that_speak_for_a_client_are_reported_rfc8904_2),
+        TEST(an_answer_speaks_as_its_code_does_not_as_the_list),
+        TEST(a_validating_resolver_may_say_that_a_list_is_unsigned_rfc8904_2),
         TEST(names_are_asked_about_where_they_stand),
         TEST(hosts_of_the_body_are_asked_about_and_their_addresses),
         TEST(a_list_that_fails_says_so_once_for_each_check),

@@ -36,20 +36,24 @@ static size_t added_fields(struct arena *arena, const struct message *message, s
     return added;
 }
 
-/* "accept; class=…; id=…" in the field of ours, which only stands above that Received. */
+struct bytes original_id(struct bytes verdict)
+{
+    size_t at = bytes_find(verdict, BYTES("id=")), length = 0;
+    if (at == BYTES_NOT_FOUND)
+        return BYTES("");
+    struct bytes id = bytes_skip(verdict, at + 3);
+    while (length < id.len && length < ID_MAX && (ascii_is_alpha(id.ptr[length]) || ascii_is_digit(id.ptr[length])))
+        length++;
+    return bytes_first(id, length);
+}
+
+/* In the field of ours, which only stands above that Received. */
 static struct bytes find_id(const struct message *message, size_t added)
 {
     for (size_t i = 0; i < added; i++) {
-        struct bytes value = message->fields[i].value;
-        size_t at = bytes_find(value, BYTES("id="));
-        if (!bytes_is_nocase(message->fields[i].name, "X-Vouch-Verdict") || at == BYTES_NOT_FOUND)
-            continue;
-        struct bytes id = bytes_skip(value, at + 3);
-        size_t length = 0;
-        while (length < id.len && length < ID_MAX &&
-               (ascii_is_alpha(id.ptr[length]) || ascii_is_digit(id.ptr[length])))
-            length++;
-        return bytes_first(id, length);
+        struct bytes id = original_id(message->fields[i].value);
+        if (bytes_is_nocase(message->fields[i].name, "X-Vouch-Verdict") && id.len)
+            return id;
     }
     return BYTES("");
 }

@@ -15,6 +15,9 @@ struct original {
                               * beginning: the same however it was handed on */
 };
 
+/* The id in the value of an X-Vouch-Verdict field: "accept; class=…; id=…"; or empty. */
+struct bytes original_id(struct bytes verdict);
+
 /* `hostname` is ours: the Received field that bears it ends what we added. A message that has none is taken as
  * it is, but for the marks of filters and mailboxes. OK; PERM if it is no mail, or its header is beyond limits;
  * TEMP at the arena's cap. */

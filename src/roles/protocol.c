@@ -155,7 +155,8 @@ static bool is_id(struct bytes id)
     return id.len > 0 && id.len <= 64;
 }
 
-bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record)
+/* Without an id: nothing is to be remembered. */
+static bool take_record(struct cursor *cursor, struct arena *arena, bool may_lack_id, struct ledger_record *record)
 {
     record->id = ipc_take_bytes(cursor);
     record->received_at = (int64_t)cursor_u64(cursor);
@@ -174,7 +175,13 @@ bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledge
         if (record->counted[i].len != PROTOCOL_FINGERPRINT_SIZE)
             return false;
     record->outcome = ipc_take_bytes(cursor);
-    return !cursor->failed && is_id(record->id) && record->counted_count <= PROTOCOL_COUNTED_MAX;
+    return !cursor->failed && (is_id(record->id) || (may_lack_id && !record->id.len)) &&
+           record->counted_count <= PROTOCOL_COUNTED_MAX;
+}
+
+bool ledger_record_take(struct cursor *cursor, struct arena *arena, struct ledger_record *record)
+{
+    return take_record(cursor, arena, false, record);
 }
 
 void delivery_request_write(struct buf *out, const struct delivery_request *request)
@@ -255,7 +262,8 @@ bool delivery_request_read(struct bytes payload, struct arena *arena,
     request->prefix = ipc_take_bytes(&cursor);
     request->in_descriptor = take_bool(&cursor);
     request->content = ipc_take_bytes(&cursor);
-    return ledger_record_take(&cursor, arena, &request->record) && finished(&cursor) &&
+    /* The story of what goes to a trap besides is the story of the other copy. */
+    return take_record(&cursor, arena, request->place == DELIVER_NOWHERE, &request->record) && finished(&cursor) &&
            request->recipient_count > 0;
 }
 

@@ -117,7 +117,8 @@ static bool needs_fresh_start(const struct store *store, struct arena *arena,
         strcmp(config->hostname, old->hostname) != 0 ||
         config->limits.message_size != old->limits.message_size ||
         config->limits.finish_timeout != old->limits.finish_timeout ||
-        config->ledger.keep != old->ledger.keep)
+        config->ledger.keep != old->ledger.keep || config->filter.size != old->filter.size ||
+        config->filter.on != old->filter.on || store_state_differs(config, old))
         return true;
     if (!store->paths.paths) /* no sandbox */
         return false;

@@ -341,7 +341,8 @@ void store_control_start(struct store *store, struct control_server *server, int
         folder_account(store->role->config.user, &uid, &gid, &error) != OK)
         uid = 0;
     *server = (struct control_server){
-        .group = &store->role->fibers, .account = uid, .context = store, .answer = store_control_answer};
+        .group = &store->role->fibers, .account = uid, .for_group = store->role->config.control_group[0] != '\0',
+        .context = store, .answer = store_control_answer};
     if (!control_server_start(server, fd))
         log_error("control", "the control socket cannot be served");
     if (!fiber_group_start(&store->role->fibers, "quarantine", store_quarantine_fiber, store))

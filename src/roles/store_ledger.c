@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "fiber/offload.h"
+#include "roles/store_known.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum {
 struct ledger_line {
     struct ledger_line *next;
     struct ledger_entry entry;
+    struct bytes outcome; /* what is to be remembered of its sender, or empty */
     struct arena *arena;
 };
 
@@ -86,6 +88,7 @@ void store_record(struct store *store, const struct ledger_record *record, struc
         .verdict = copy(line, record->verdict),
         .delivery = copy(line, delivery),
     };
+    line->outcome = copy(line, record->outcome);
     *store->ledger_last = line;
     store->ledger_last = &line->next;
     store->ledger_waiting++;
@@ -126,6 +129,18 @@ static void expire_counters(struct store *store)
         log_warning("counters", "%s", error.text);
 }
 
+/* What came of the messages, for what is known of their senders. */
+static void remember_outcomes(struct store *store, const struct writing *writing)
+{
+    struct bytes blobs[LINES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < writing->count; i++)
+        if (writing->lines[i]->outcome.len)
+            blobs[count++] = writing->lines[i]->outcome;
+    if (count)
+        store_known_outcomes(store, blobs, count);
+}
+
 void store_ledger_fiber(void *argument)
 {
     struct store *store = argument;
@@ -149,6 +164,7 @@ void store_ledger_fiber(void *argument)
             next_sweep = loop_deadline(SWEEP_EVERY);
             expire_counters(store);
         }
+        remember_outcomes(store, writing);
         if (writing->count || writing->expire_before)
             offload(write_lines, writing);
         if (writing->expire_before && writing->expired == EXPIRE_AT_ONCE)

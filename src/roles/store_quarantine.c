@@ -91,6 +91,7 @@ struct removing {
     struct store *store;
     const char *const *names;
     size_t count, removed;
+    bool sync;
 };
 
 static void remove_files(void *argument)
@@ -104,13 +105,13 @@ static void remove_files(void *argument)
             removing->removed += durable->unlink(durable, path) == 0;
     }
     snprintf(path, sizeof(path), "%.4000s/new", removing->store->quarantine);
-    if (removing->removed && durable->sync_directory(durable, path) != 0)
+    if (removing->sync && durable->sync_directory(durable, path) != 0)
         log_error("quarantine", "%s cannot be written to the disk", path);
 }
 
-size_t store_quarantine_remove(struct store *store, const char *const *names, size_t count)
+size_t store_quarantine_remove(struct store *store, const char *const *names, size_t count, bool sync)
 {
-    struct removing removing = {.store = store, .names = names, .count = count};
+    struct removing removing = {.store = store, .names = names, .count = count, .sync = sync};
     offload(remove_files, &removing);
     return removing.removed;
 }
@@ -264,7 +265,7 @@ static enum result release_loaded(struct releasing *releasing, struct bytes cont
     fiber_shield();
     enum result result = release_entry(releasing);
     if (result == OK)
-        store_quarantine_remove(releasing->store, &releasing->name, 1);
+        store_quarantine_remove(releasing->store, &releasing->name, 1, true);
     fiber_unshield();
     recipients_free(releasing->recipients);
     return result;
@@ -306,11 +307,13 @@ size_t store_quarantine_sweep(struct store *store)
     while (!store->finishing && quarantine_scan_next(&scan)) {
         for (size_t i = 0; i < scan.count; i++)
             names[i] = scan.items[i].name;
-        size_t gone = store_quarantine_remove(store, names, scan.count);
+        size_t gone = store_quarantine_remove(store, names, scan.count, false);
         removed += gone;
         if (gone < scan.count)
             break; /* the disk does not want to */
     }
+    if (removed)
+        store_quarantine_remove(store, NULL, 0, true);
     if (scan.result != OK)
         log_warning("quarantine", "%s", scan.error.text);
     if (scan.damaged)

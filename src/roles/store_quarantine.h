@@ -74,8 +74,9 @@ struct bytes store_quarantine_reason(struct arena *arena, struct bytes prefix);
  */
 enum result store_quarantine_release(struct store *store, const char *name, bool trained, struct bytes reporter,
                                      struct error *error) must_check;
-/* The files go, durably; how many went. Waits. */
-size_t store_quarantine_remove(struct store *store, const char *const *names, size_t count);
+/* The files go; how many went. Durably with `sync`, and so all that went before: the last of many calls, which may
+ * have no names. Waits. */
+size_t store_quarantine_remove(struct store *store, const char *const *names, size_t count, bool sync);
 
 /* Throws away what has lain here for as long as the configuration says; how many. Waits. */
 size_t store_quarantine_sweep(struct store *store);

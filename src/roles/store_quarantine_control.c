@@ -167,7 +167,7 @@ static enum result act_on(struct working *working, const struct quarantine_item 
         return train_item(working, item, false, error);
     default: {
         enum result result = learns ? train_item(working, item, true, error) : OK;
-        if (result == OK && !store_quarantine_remove(working->store, &item->name, 1))
+        if (result == OK && !store_quarantine_remove(working->store, &item->name, 1, false))
             result = NONE;
         return result;
     }
@@ -180,7 +180,7 @@ static void purge_batch(struct working *working)
     const char *names[QUARANTINE_BATCH];
     for (size_t i = 0; i < working->scan.count; i++)
         names[i] = working->scan.items[i].name;
-    working->answer->count += store_quarantine_remove(working->store, names, working->scan.count);
+    working->answer->count += store_quarantine_remove(working->store, names, working->scan.count, false);
 }
 
 /* Nobody waits for the answer any more: no more is begun. */
@@ -225,6 +225,8 @@ static void work(struct working *working)
             working->answer->text = arena_printf(working->call->arena, "%s", working->last);
             break;
         }
+    if (working->command->verb == CONTROL_QUARANTINE_PURGE && working->answer->count)
+        store_quarantine_remove(working->store, NULL, 0, true);
     if (working->command->verb != CONTROL_QUARANTINE_LIST && working->answer->count)
         log_info("control", "quarantine %s: %llu messages",
                  working->command->verb == CONTROL_QUARANTINE_RELEASE ? "release"

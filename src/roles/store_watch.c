@@ -5,7 +5,8 @@
  * A file says itself what we filed it as (X-Vouch-Verdict, which no stranger can write): one in .Junk that was
  * not filed there is spam to its user, one elsewhere that was filed as junk is ham. Renaming a file changes its
  * ctime and its folder's mtime, so a look now and then at what changed since the last one finds all of them, also
- * those of the time when we were not running; whatever is found twice is learned once (store_train.h).
+ * those of the time when we were not running; whatever is found twice is learned once (store_train.h). What lies
+ * where we filed it is learned only if it was moved and learned as the other before: its user thought again.
  */
 #include "roles/store_train.h"
 
@@ -13,6 +14,7 @@
 #include "fiber/offload.h"
 #include "message/message.h"
 #include "os/files.h"
+#include "roles/original.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,13 +27,16 @@
 enum { FOUND_MAX = 100000, FOLDERS_MAX = 200, HEADER_READ = 64 * 1024, SCAN_MEMORY = 64 << 20, OVERLAP_SECONDS = 2 };
 #define LOOK_EVERY (15 * SECOND)
 #define LOOKED_KEPT (400 * DAY)
+#define MOVED_KEPT (90 * DAY)
 static const struct bytes looked_key = BYTES_INIT("watch:looked");
 
 /* A message that its user moved. */
 struct moved {
     char *path;
     struct bytes address;
+    struct bytes id;   /* ours, of the message */
     enum train_class class;
+    bool in_place;     /* it lies where we filed it: to be learned only if it was learned as the other */
 };
 
 struct scan {
@@ -46,14 +51,15 @@ struct scan {
 
 /* ---- on a worker ---- */
 
-/* What the message was filed as: 1 junk, 0 not, -1 it did not come by us. */
-static int filed_as_junk(struct arena *arena, const char *path)
+/* What the message was filed as: 1 junk, 0 not, -1 it did not come by us. `id` in the caller's room. */
+static int filed_as_junk(struct arena *arena, const char *path, char id[TRAIN_ID_MAX + 1])
 {
     struct arena_mark mark = arena_mark(arena);
     struct message message;
     struct error error;
     struct bytes head;
     int filed = -1;
+    id[0] = '\0';
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     uint8_t *text = fd >= 0 ? arena_alloc(arena, HEADER_READ) : NULL;
     ssize_t got = text ? pread(fd, text, HEADER_READ, 0) : -1;
@@ -64,21 +70,26 @@ static int filed_as_junk(struct arena *arena, const char *path)
         const struct header_field *verdict = message_field(&message, "X-Vouch-Verdict", 0);
         if (verdict)
             filed = bytes_starts_with(bytes_trim(verdict->value), BYTES("junk"));
+        if (verdict && !bytes_to_cstring(original_id(verdict->value), id, TRAIN_ID_MAX + 1))
+            id[0] = '\0';
     }
     arena_rewind(arena, mark);
     return filed;
 }
 
-static void add_found(struct scan *scan, const char *path, struct bytes address, enum train_class class)
+static void add_found(struct scan *scan, const char *path, struct bytes address, const char *id, bool junk,
+                      bool in_place)
 {
+    if (in_place && !*id)
+        return;
     if (scan->count == FOUND_MAX) {
         scan->cut = true;
         return;
     }
     char *copy = arena_string(scan->arena, bytes_of(path));
-    struct bytes owner = arena_copy(scan->arena, address);
-    if (copy && owner.ptr)
-        scan->found[scan->count++] = (struct moved){copy, owner, class};
+    struct bytes owner = arena_copy(scan->arena, address), own_id = arena_copy(scan->arena, bytes_of(id));
+    if (copy && owner.ptr && own_id.ptr)
+        scan->found[scan->count++] = (struct moved){copy, owner, own_id, junk ? TRAIN_SPAM : TRAIN_HAM, in_place};
 }
 
 static void scan_files(struct scan *scan, const char *folder, struct bytes address, bool junk)
@@ -88,14 +99,14 @@ static void scan_files(struct scan *scan, const char *folder, struct bytes addre
         return;
     DIR *listing = opendir(folder);
     for (struct dirent *entry; listing && !scan->cut && (entry = readdir(listing));) {
-        char path[PATH_MAX];
+        char path[PATH_MAX], id[TRAIN_ID_MAX + 1];
         int length = snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
         if (entry->d_name[0] == '.' || length <= 0 || (size_t)length >= sizeof(path) ||
             lstat(path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_ctim.tv_sec < scan->since)
             continue;
-        int filed = filed_as_junk(scan->arena, path);
-        if (filed >= 0 && (filed == 1) != junk)
-            add_found(scan, path, address, junk ? TRAIN_SPAM : TRAIN_HAM);
+        int filed = filed_as_junk(scan->arena, path, id);
+        if (filed >= 0)
+            add_found(scan, path, address, id, junk, (filed == 1) == junk);
     }
     if (listing)
         closedir(listing);
@@ -164,6 +175,37 @@ static void read_moved(void *argument)
 
 /* ---- on the loop ---- */
 
+static struct bytes moved_key(struct buf *key, const struct moved *moved)
+{
+    buf_init(key, COUNTER_KEY_MAX);
+    buf_printf(key, "watch:moved:" BYTES_FMT ":" BYTES_FMT, BYTES_ARG(moved->id), BYTES_ARG(moved->address));
+    return key->failed ? BYTES("") : buf_bytes(key);
+}
+
+/* What its user had it learned as by moving it: a class and one; 0: nothing. */
+static uint64_t moved_before(struct store *store, const struct moved *moved)
+{
+    struct buf room;
+    struct error error;
+    struct counter_operation operation = {.kind = COUNTER_GET, .key = moved_key(&room, moved)};
+    bool known = operation.key.len && counters_run_here(store->counters, &operation, 1, loop_epoch(), &error) == OK;
+    buf_free(&room);
+    return known ? operation.value : 0;
+}
+
+static void remember_moved(struct store *store, const struct moved *moved)
+{
+    struct buf room;
+    struct error error;
+    struct counter_operation operation = {.kind = COUNTER_SET, .key = moved_key(&room, moved),
+                                          .delta = (int64_t)moved->class + 1,
+                                          .expires_at = loop_epoch() + MOVED_KEPT / SECOND};
+    if (moved->id.len && operation.key.len &&
+        counters_run_here(store->counters, &operation, 1, loop_epoch(), &error) != OK)
+        log_warning("counters", "%s", error.text);
+    buf_free(&room);
+}
+
 /* False: it could not be learned now, and is looked at again. */
 static bool learn_moved(struct store *store, const struct moved *moved)
 {
@@ -171,6 +213,11 @@ static bool learn_moved(struct store *store, const struct moved *moved)
     enum train_outcome outcome = TRAIN_UNREADABLE;
     struct error error = {{0}};
     enum result result = OK;
+    uint64_t before = moved->in_place ? moved_before(store, moved) : 0;
+    if (moved->in_place && (!before || before == (uint64_t)moved->class + 1)) {
+        arena_destroy(reading.arena);
+        return true;
+    }
     if (!reading.arena)
         return false;
     offload(read_moved, &reading);
@@ -183,6 +230,8 @@ static bool learn_moved(struct store *store, const struct moved *moved)
         result = store_train(store, &request, &outcome, &error);
     }
     arena_destroy(reading.arena);
+    if (result == OK && outcome != TRAIN_UNREADABLE)
+        remember_moved(store, moved);
     if (result != OK)
         log_warning("filter", "what " BYTES_FMT " moved was not learned: %s", BYTES_ARG(moved->address), error.text);
     else if (outcome == TRAIN_LEARNED || outcome == TRAIN_CHANGED)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "roles/trace.h"
 
+#include "base/ascii.h"
 #include "message/header.h"
 #include "message/look_alike.h"
 #include "message/received.h"
@@ -88,6 +89,53 @@ static void add_remark(struct buf *out, struct bytes text)
     buf_add_byte(out, ')');
 }
 
+/* Which list, which kind: "zen 127.0.0.2". Neither whose contact nor which trap: others read it, too. */
+static struct bytes remark_of(struct arena *arena, const struct evidence_item *item)
+{
+    static const char *const names[] = {"list",  "code",     "status", "class",  "kind", "identity",
+                                        "state", "source",   "recent", "name",   "is"};
+    enum { REMARK_MOST = 100 };
+    struct buf text;
+    buf_init(&text, 1024);
+    for (size_t i = 0; i < countof(names); i++) {
+        struct bytes value = evidence_value(item, "vouch", names[i]);
+        /* The client's name stands in Received already, those of attachments in the message. */
+        if (!value.len || (item->check != CHECK_VIRUS && !strcmp(names[i], "name")))
+            continue;
+        if (item->check == CHECK_TRAP && !strcmp(names[i], "recent"))
+            value = BYTES("recent");
+        buf_add_string(&text, text.len ? " " : "");
+        for (size_t k = 0; k < value.len && k < REMARK_MOST; k++)
+            buf_add_byte(&text, ascii_is_print(value.ptr[k]) ? value.ptr[k] : '?');
+    }
+    struct bytes copy = arena_copy(arena, buf_bytes(&text));
+    buf_free(&text);
+    return copy;
+}
+
+/* Of the checks of reputation and content, the first items each; filter and rules stand in X-Spam-Status. */
+static void add_short(struct buf *out, struct arena *arena, const struct evidence *evidence)
+{
+    static const enum check checks[] = {CHECK_DNSBL,    CHECK_RHSBL, CHECK_URIBL,    CHECK_RATING, CHECK_RDNS,
+                                        CHECK_HISTORY,  CHECK_CONTACT, CHECK_GREYLIST, CHECK_NOLIST, CHECK_TRAP,
+                                        CHECK_VIRUS,    CHECK_PHISHING, CHECK_ATTACHMENT};
+    enum { ITEMS_MOST = 3, OCTETS_MOST = 3000 };
+    for (size_t i = 0; i < countof(checks); i++) {
+        size_t count = 0;
+        for (size_t k = 0; k < evidence->item_count && count < ITEMS_MOST && out->len < OCTETS_MOST; k++) {
+            const struct evidence_item *item = &evidence->items[k];
+            if (item->check != checks[i])
+                continue;
+            struct bytes remark = remark_of(arena, item);
+            buf_printf(out, "%s%s=%s", out->len ? "; " : "", check_name(item->check),
+                       auth_result_name(item->result));
+            if (remark.len)
+                add_remark(out, remark);
+            count++;
+        }
+    }
+}
+
 /*
  * What the checks found that have no registered method: in a field of our own, as readers may ignore an
  * Authentication-Results that holds others (rfc8601:2.7.6).
@@ -108,6 +156,7 @@ static void write_evidence(struct buf *out, struct arena *arena, const struct ev
         if (item->reason.len)
             add_remark(&text, bytes_first(item->reason, 200));
     }
+    add_short(&text, arena, evidence);
     struct bytes copy = arena_copy(arena, buf_bytes(&text));
     if (copy.len)
         header_write(out, "X-Vouch-Evidence", copy);

@@ -5,6 +5,7 @@
 #include "os/ipc.h"
 #include "roles/models.h"
 #include "roles/original.h"
+#include "roles/recall.h"
 #include "roles/train.h"
 
 #include <fcntl.h>
@@ -26,6 +27,7 @@ static char folder[] = "/tmp/vouch-models-XXXXXX";
 static int set_up(void **state)
 {
     (void)state;
+    readable_prepare();
     arena = arena_create(16 << 20);
     return arena ? 0 : -1;
 }
@@ -65,6 +67,57 @@ static void what_was_put_before_a_message_is_taken_off(void **state)
     assert_true(bytes_equal(lies.identity, sent.identity));
     assert_true(bytes_is(lies.id, "1l0v1jmptsshk"));
     assert_int_equal(sent.id.len, 0);
+}
+
+static struct filter_features features_of(const struct message *message)
+{
+    struct mime mime;
+    struct readable readable;
+    struct filter_features made;
+    assert_int_equal(mime_parse(arena, message, NULL, &mime, NULL), OK);
+    assert_int_equal(readable_make(arena, message, &mime, &readable, NULL), OK);
+    assert_int_equal(filter_features_make(arena, message, &readable, &made, NULL), OK);
+    return made;
+}
+
+/* What the filter is asked about when a message comes is what it learns when the message lies in a mailbox. */
+static void a_message_has_the_same_features_when_it_comes_and_when_it_lies(void **state)
+{
+    (void)state;
+    struct message came;
+    struct bytes raw = BYTES("X-Spam-Flag: NO\r\n" SENT);
+    assert_int_equal(message_parse(arena, raw, &came, NULL), OK);
+    struct original lies =
+        find("Return-Path: <anna@a.example>\nDelivered-To: bob@here.example\nX-Vouch-Verdict: junk; id=1l0v1jmptsshk\n"
+             "X-Vouch-Score: 12.3\nX-Spam-Status: Yes\nAuthentication-Results: mx.here.example; spf=pass\n"
+             "Received: from b.example by mx.here.example with ESMTP\n id 1; Sun, 22 Nov 2026 07:01:00 +0000\n"
+             "X-Spam-Flag: NO\n"
+             "Received: from a.example by b.example; Sun, 22 Nov 2026 07:00:00 +0000\n"
+             "From: anna@a.example\nMessage-ID: <1@a.example>\nSubject: hello\n\nText\n");
+    struct filter_features a = features_of(&came), b = features_of(&lies.message);
+    assert_int_equal(a.count, b.count);
+    assert_true(a.count > 10);
+    for (size_t i = 0; i < a.count; i++) {
+        assert_true(a.list[i].hash == b.list[i].hash);
+        assert_int_equal(a.list[i].component, b.list[i].component);
+    }
+}
+
+static void blank_lines_at_its_end_do_not_make_another_message(void **state)
+{
+    (void)state;
+    struct original a = find(SENT), b = find(SENT "\r\n\r\n \r\n");
+    assert_true(bytes_equal(a.identity, b.identity));
+}
+
+static void an_index_of_a_mailbox_is_no_mail(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "3 V1 N4 G0\n1 :x\n", "{\"id\":\"00001\",\"text\":\"From\"}\n", "\n\nFrom: a@b.example\n"};
+    struct original found;
+    struct error error;
+    for (size_t i = 0; i < countof(texts); i++)
+        assert_int_equal(original_find(arena, bytes_of(texts[i]), BYTES("mx.here.example"), &found, &error), PERM);
 }
 
 /* Above our Received field is what we wrote; below it is a stranger's, who may write what he likes. */
@@ -120,6 +173,46 @@ static void a_model_is_made_found_again_and_mapped(void **state)
     model_close(mapped);
 }
 
+static struct filter_features features_from(struct filter_feature *list, size_t count, uint64_t first)
+{
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct filter_feature){.hash = feature_mix(first + i), .text = (const uint8_t *)"",
+                                          .component = (uint8_t)(i % FILTER_COMPONENTS)};
+    return (struct filter_features){.list = list, .count = count};
+}
+
+static void what_is_recalled_is_what_was_kept_in_turns_until_it_is_dropped(void **state)
+{
+    (void)state;
+    struct recall *recall;
+    struct error error;
+    struct filter_feature list[2 * RECALL_FEATURES];
+    struct filter_features next;
+    uint8_t a[RECALL_IDENTITY] = {1}, b[RECALL_IDENTITY] = {2};
+    assert_int_equal(recall_open(folder, MODEL_SHARED, 1, &recall, &error), OK);
+    assert_false(recall_next(recall, true, &next));
+    struct filter_features made = features_from(list, 10, 100);
+    recall_keep(recall, bytes_from(a, sizeof(a)), &made, true);
+    made = features_from(list, countof(list), 200);
+    recall_keep(recall, bytes_from(b, sizeof(b)), &made, true);
+    assert_false(recall_next(recall, false, &next));
+    recall_close(recall);
+    assert_int_equal(recall_open(folder, MODEL_SHARED, 1, &recall, &error), OK);
+    assert_true(recall_next(recall, true, &next));
+    assert_int_equal(next.count, 10);
+    assert_true(next.list[9].hash == feature_mix(109) && next.list[9].component == 9 % FILTER_COMPONENTS);
+    assert_true(recall_next(recall, true, &next));
+    assert_int_equal(next.count, RECALL_FEATURES);
+    recall_drop(recall, bytes_from(a, sizeof(a)), true);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(recall_next(recall, true, &next) && next.count == RECALL_FEATURES);
+    recall_close(recall);
+    /* Another model: none of it is its own. */
+    assert_int_equal(recall_open(folder, MODEL_SHARED, 2, &recall, &error), OK);
+    assert_false(recall_next(recall, true, &next));
+    recall_close(recall);
+}
+
 static void what_is_no_model_is_put_aside(void **state)
 {
     (void)state;
@@ -144,7 +237,9 @@ static void what_is_no_model_is_put_aside(void **state)
     model_close(model);
     unlink(path);
     unlink(aside);
-    rmdir(folder);
+    snprintf(path, sizeof(path), "%s/shared.recall", folder);
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void features_travel_whole_or_not_at_all(void **state)
@@ -196,10 +291,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_put_before_a_message_is_taken_off),
+        cmocka_unit_test(a_message_has_the_same_features_when_it_comes_and_when_it_lies),
+        cmocka_unit_test(blank_lines_at_its_end_do_not_make_another_message),
+        cmocka_unit_test(an_index_of_a_mailbox_is_no_mail),
         cmocka_unit_test(an_id_that_a_stranger_wrote_is_none),
         cmocka_unit_test(another_message_has_another_identity),
         cmocka_unit_test(names_of_models_are_names_of_files),
         cmocka_unit_test(a_model_is_made_found_again_and_mapped),
+        cmocka_unit_test(what_is_recalled_is_what_was_kept_in_turns_until_it_is_dropped),
         cmocka_unit_test(what_is_no_model_is_put_aside),
         cmocka_unit_test(features_travel_whole_or_not_at_all),
         cmocka_unit_test(what_roles_say_of_learning_is_read_as_written),

@@ -245,6 +245,34 @@ static void consumers_need_a_domain_that_answers_if_so_configured(void **state)
     judged(ACTION_ACCEPT, TRUST_BUSINESS);
 }
 
+static void forwarders_may_have_consumers_names(void **state)
+{
+    (void)state;
+    struct ip_network network;
+    policy.generic_name_rejects = true;
+    add(CHECK_RDNS, AUTH_POLICY, "class", "generic", NULL);
+    replied(ACTION_REJECT, 550, "5.7.25");
+    assert_true(ip_network_parse(BYTES("192.0.2.1"), &network));
+    policy.trusted_forwarders = &network;
+    policy.trusted_forwarder_count = 1;
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    policy.trusted_forwarder_count = 0;
+    add(CHECK_FORWARDER, AUTH_PASS, "name", "school", NULL);
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+}
+
+static void a_part_that_the_scanner_did_not_see_is_told(void **state)
+{
+    (void)state;
+    add(CHECK_VIRUS, AUTH_NEUTRAL, NULL)->reason = BYTES("25 of 30 MB were scanned");
+    replied(ACTION_ACCEPT, 250, "2.0.0");
+    bool told = false;
+    for (size_t i = 0; i < verdict.reason_count; i++)
+        told |= verdict.reasons[i].check == CHECK_VIRUS && text_says(verdict.reasons[i].text, "25 of 30 MB");
+    assert_true(told);
+    assert_int_equal(verdict.score, 0);
+}
+
 static void accountability_waits_for_dns(void **state)
 {
     (void)state;
@@ -284,6 +312,20 @@ static void mail_for_a_trap_and_somebody_is_junk(void **state)
     judged(ACTION_JUNK, TRUST_THIRD);
 }
 
+static void mail_for_two_traps_is_taken_and_for_a_person_besides_is_judged(void **state)
+{
+    (void)state;
+    evidence.recipient_count = 2;
+    add(CHECK_TRAP, AUTH_FAIL, "recipient", "alice@here.example", NULL);
+    add(CHECK_TRAP, AUTH_FAIL, "recipient", "bob@here.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    struct bytes three[] = {recipients[0], recipients[1], BYTES("carol@here.example")};
+    evidence.recipients = three;
+    evidence.recipient_count = 3;
+    judged(ACTION_JUNK, TRUST_THIRD);
+    assert_int_equal(points_for("TRAP"), 1000);
+}
+
 /* default-reject */
 
 static void default_reject_takes_first_class_mail_and_contacts_of_all(void **state)
@@ -307,6 +349,16 @@ static void default_reject_takes_first_class_mail_and_contacts_of_all(void **sta
     replied(ACTION_REJECT, 550, "5.7.1"); /* business-class is not enough */
     evidence.exempt = true;
     replied(ACTION_ACCEPT, 250, "2.0.0");
+}
+
+static void default_reject_takes_reports_to_return_paths_of_ours(void **state)
+{
+    (void)state;
+    policy.default_reject = true;
+    add(CHECK_RETURN_PATH, AUTH_PASS, "kind", "BATV", NULL);
+    replied(ACTION_REJECT, 550, "5.7.1");
+    evidence.mail_from = BYTES("");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
 }
 
 /* Greylisting (RFC 6647) */
@@ -334,7 +386,7 @@ static void greylisting_by_state_and_age(void **state)
     policy.greylist = JUDGE_GREYLIST_ON;
     judged(ACTION_ACCEPT, TRUST_THIRD); /* the store did not answer */
     add(CHECK_GREYLIST, AUTH_NEUTRAL, "state", "waiting", "age", "100", NULL);
-    replied(ACTION_TEMPFAIL, 451, "4.7.1");
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
     assert_true(text_says(verdict.text, "in 200 seconds"));
 }
 
@@ -344,16 +396,47 @@ static void auto_greylisting_spares_whom_something_good_is_known_of(void **state
     policy.greylist = JUDGE_GREYLIST_AUTO;
     add(CHECK_GREYLIST, AUTH_NEUTRAL, "state", "new", NULL);
     add_filter("-5"); /* what it says is nothing known of the sender */
-    replied(ACTION_TEMPFAIL, 451, "4.7.1");
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
     add_dkim(AUTH_PASS, "author.example");
-    replied(ACTION_TEMPFAIL, 451, "4.7.1");
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
     add_contact("*", "no");
     replied(ACTION_ACCEPT, 250, "2.0.0");
+    evidence.items[evidence.item_count - 1].result = AUTH_NONE;
     policy.greylist = JUDGE_GREYLIST_ON;
-    replied(ACTION_TEMPFAIL, 451, "4.7.1");
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
     add_contact("alice@here.example", "no");
     replied(ACTION_ACCEPT, 250, "2.0.0");
     assert_int_equal(verdict.trust, TRUST_FIRST);
+}
+
+static void put_off_again(void)
+{
+    start_over();
+    add(CHECK_GREYLIST, AUTH_NEUTRAL, "state", "new", NULL);
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
+}
+
+static void contacts_forwarders_and_answers_are_not_put_off(void **state)
+{
+    (void)state;
+    struct ip_network network;
+    policy.greylist = JUDGE_GREYLIST_ON;
+    put_off_again();
+    add_contact("*", "no"); /* whoever wrote it: a forger would gain nothing but time */
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    put_off_again();
+    add(CHECK_FORWARDER, AUTH_PASS, "name", "school", NULL);
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    put_off_again();
+    add(CHECK_RETURN_PATH, AUTH_PASS, "kind", "SES", NULL);
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
+    evidence.mail_from = BYTES("");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    put_off_again();
+    assert_true(ip_network_parse(BYTES("192.0.2.0/24"), &network));
+    policy.trusted_forwarders = &network;
+    policy.trusted_forwarder_count = 1;
+    judged(ACTION_ACCEPT, TRUST_THIRD);
 }
 
 static void a_refusal_outranks_greylisting_which_outranks_junk(void **state)
@@ -362,7 +445,7 @@ static void a_refusal_outranks_greylisting_which_outranks_junk(void **state)
     policy.greylist = JUDGE_GREYLIST_ON;
     add(CHECK_GREYLIST, AUTH_NEUTRAL, "state", "new", NULL);
     add_filter("6");
-    replied(ACTION_TEMPFAIL, 451, "4.7.1");
+    replied(ACTION_TEMPFAIL, 450, "4.7.1");
     add(CHECK_TRAP, AUTH_FAIL, "recent", "yes", NULL);
     add(CHECK_HELO, AUTH_FAIL, "false", "yes", NULL);
     add(CHECK_NOLIST, AUTH_FAIL, NULL);
@@ -398,6 +481,32 @@ static void exempt_and_own_mail_is_neither_scored_nor_refused(void **state)
 }
 
 /* Shadow */
+
+/* Of so much evidence that the reasons do not fit into a shadow's memory. */
+static void a_shadow_without_memory_changes_nothing(void **state)
+{
+    (void)state;
+    enum { MANY = 30000 };
+    struct policy strict = policy;
+    struct arena *large = arena_create(256 << 20);
+    char reason[300];
+    memset(reason, 'x', sizeof(reason));
+    strict.name = BYTES("strict");
+    strict.junk_score = -1000;
+    for (int i = 0; i < MANY; i++)
+        evidence_add(large, &evidence, CHECK_SESSION, AUTH_NEUTRAL)->reason = bytes_from(reason, sizeof(reason));
+    assert_int_equal(judge_live(large, &policy, &strict, &evidence, &verdict), OK);
+    assert_int_equal(verdict.action, ACTION_ACCEPT);
+    assert_int_equal(verdict.code, 250);
+    assert_int_equal(verdict.shadow.policy.len, 0);
+    assert_false(arena_exhausted(large));
+    /* With less it disagrees. */
+    evidence.item_count = 10;
+    assert_int_equal(judge_live(large, &policy, &strict, &evidence, &verdict), OK);
+    assert_true(bytes_is(verdict.shadow.policy, "strict"));
+    arena_destroy(large);
+    evidence.items = NULL;
+}
 
 static void a_shadow_tells_of_other_actions_only(void **state)
 {
@@ -525,9 +634,15 @@ int main(void)
         CASE(accountability_waits_for_dns),
         CASE(mail_for_traps_alone_is_taken),
         CASE(mail_for_a_trap_and_somebody_is_junk),
+        CASE(mail_for_two_traps_is_taken_and_for_a_person_besides_is_judged),
+        CASE(default_reject_takes_reports_to_return_paths_of_ours),
+        CASE(forwarders_may_have_consumers_names),
+        CASE(a_part_that_the_scanner_did_not_see_is_told),
+        CASE(a_shadow_without_memory_changes_nothing),
         CASE(default_reject_takes_first_class_mail_and_contacts_of_all),
         CASE(greylisting_by_state_and_age),
         CASE(auto_greylisting_spares_whom_something_good_is_known_of),
+        CASE(contacts_forwarders_and_answers_are_not_put_off),
         CASE(a_refusal_outranks_greylisting_which_outranks_junk),
         CASE(exempt_and_own_mail_is_neither_scored_nor_refused),
         CASE(a_shadow_tells_of_other_actions_only),

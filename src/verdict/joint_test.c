@@ -175,6 +175,26 @@ static void a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_
     judged(ACTION_ACCEPT, TRUST_BUSINESS);
 }
 
+static void a_list_of_mixed_codes_speaks_as_the_code_does(void **state)
+{
+    (void)state;
+    static struct policy_code code = {.points = -300};
+    struct policy_list list = {.name = BYTES("mixed"), .points = 300, .codes = &code, .code_count = 1};
+    assert_true(ip_network_parse(BYTES("127.0.0.9"), &code.network));
+    policy.lists = &list;
+    policy.list_count = 1;
+    authenticate();
+    add_spf(AUTH_PASS, "mail.author.example");
+    struct evidence_item *item = add(CHECK_DNSBL, AUTH_FAIL, "list", "mixed", "use", "client", "subject", "192.0.2.1",
+                                     "code", "127.0.0.9", NULL);
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    item->check = CHECK_DNSWL;
+    item->result = AUTH_PASS;
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    code.points = 300;
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+}
+
 static void a_rating_counts_as_reputation(void **state)
 {
     (void)state;
@@ -230,6 +250,7 @@ int main(void)
         CASE(a_bad_past_of_a_contact_leaves_him_in_between),
         CASE(the_word_of_a_list_about_the_author_counts_as_reputation),
         CASE(a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_his),
+        CASE(a_list_of_mixed_codes_speaks_as_the_code_does),
         CASE(a_rating_counts_as_reputation),
         CASE(what_dmarc_doubts_is_not_authenticated_by_anybody_else),
         CASE(a_forgery_of_a_contact_is_refused_all_the_same),

@@ -153,7 +153,7 @@ enum result judge(struct arena *arena, const struct policy *policy,
  */
 enum result judge_live(struct arena *arena, const struct policy *policy, const struct policy *shadow,
                        struct evidence *evidence, struct verdict *out) must_check;
-/* Its second half by itself: fills in verdict->shadow. */
+/* Its second half by itself: fills in verdict->shadow. Where memory runs out it stays empty: always OK. */
 enum result shadow_compare(struct arena *arena, const struct policy *shadow, const struct evidence *evidence,
                            struct verdict *verdict) must_check;
 

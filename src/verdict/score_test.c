@@ -100,7 +100,7 @@ static struct policy_list zen(void)
     assert_true(ip_network_parse(BYTES("127.0.0.0/29"), &codes[1].network));
     codes[1].points = 400;
     assert_true(ip_network_parse(BYTES("127.0.1.0/24"), &codes[2].network));
-    codes[2].bit = 4;
+    codes[2].bit = 4 | 8; /* one of them is enough */
     codes[2].points = 250;
     return (struct policy_list){.name = BYTES("zen"), .points = 300, .codes = codes, .code_count = 3};
 }
@@ -119,7 +119,8 @@ static void codes_say_what_an_answer_counts(void **state)
         const char *code;
         int points;
     } cases[] = {{"127.0.0.2", 400},  {"127.0.0.7", 400},  {"127.0.0.8", 300}, {"127.0.0.10", 0},
-                 {"127.0.1.4", 250},  {"127.0.1.13", 250}, {"127.0.1.3", 300}, {"garbage", 300}};
+                 {"127.0.1.4", 250},  {"127.0.1.13", 250}, {"127.0.1.8", 250}, {"127.0.1.3", 300},
+                 {"garbage", 300}};
     policy.lists = &list;
     policy.list_count = 1;
     for (size_t i = 0; i < countof(cases); i++) {
@@ -278,10 +279,26 @@ static void first_class_mail_skips_the_filter_if_so_configured(void **state)
     add_contact("alice@here.example", "no");
     add_filter("12");
     add(CHECK_RULE, AUTH_FAIL, "rule", "shouting", NULL);
+    add(CHECK_PHISHING, AUTH_FAIL, "kind", "look-alike", NULL);
     judged(ACTION_ACCEPT, TRUST_FIRST);
-    assert_int_equal(points_for("FILTER") + points_for("SHOUTING"), 0);
+    assert_int_equal(points_for("FILTER") + points_for("SHOUTING") + points_for("PHISHING_LOOK_ALIKE"), 0);
     policy.skip_filter = false;
-    assert_int_equal(points_for("FILTER") + points_for("SHOUTING"), 1500);
+    assert_int_equal(points_for("FILTER") + points_for("SHOUTING") + points_for("PHISHING_LOOK_ALIKE"), 1800);
+    /* What a rule does, it does all the same. */
+    policy.skip_filter = true;
+    rule.action = ACTION_REJECT;
+    judged(ACTION_REJECT, TRUST_FIRST);
+}
+
+static void a_report_to_a_return_path_of_ours_is_welcome(void **state)
+{
+    (void)state;
+    add(CHECK_RETURN_PATH, AUTH_PASS, "kind", "BATV", NULL);
+    assert_int_equal(points_for("RETURN_PATH"), 0); /* it has a sender */
+    evidence.mail_from = BYTES("");
+    assert_int_equal(points_for("RETURN_PATH"), -150);
+    evidence.recipient_count = 2; /* the other is none */
+    assert_int_equal(points_for("RETURN_PATH"), 0);
 }
 
 static void business_class_helps_against_the_filter(void **state)
@@ -353,6 +370,7 @@ int main(void)
         CASE(a_new_sender_is_not_good_however_nice_he_is),
         CASE(the_authors_good_past_covers_for_the_network),
         CASE(first_class_mail_skips_the_filter_if_so_configured),
+        CASE(a_report_to_a_return_path_of_ours_is_welcome),
         CASE(business_class_helps_against_the_filter),
         CASE(findings_of_one_kind_are_bounded_together),
         CASE(the_score_is_the_sum_and_the_probability_belongs_to_it),

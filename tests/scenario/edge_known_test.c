@@ -51,6 +51,7 @@ static void make_mail(void)
     struct gather *gather = &mail.gather;
     gather->config = &role.config;
     gather->arena = arena;
+    gather->forwarder_found = NONE;
     dns_recorder_init(&gather->recorder, &dns, arena);
     memset(signatures, 0, sizeof(signatures));
     gather->dkim.signatures = signatures;
@@ -120,7 +121,8 @@ static void identities_are_organizations_aligned_ones_first_or_the_network(void 
 
 static void ask_nobody(void *unused)
 {
-    struct edge_known known = {.greylist = true, .greylist_delay = 300 * SECOND, .trap = recipients[1]};
+    struct edge_known known = {.greylist = true, .greylist_delay = 300 * SECOND, .traps = &recipients[1],
+                               .trap_count = 1};
     struct history_nameservers servers;
     (void)unused;
     make_mail();
@@ -175,6 +177,8 @@ static bool outcome_of(const struct judged *judged, const struct edge_known *kno
     struct verdict verdict = {.action = judged->action,
                               .trust = judged->trust,
                               .scored = !judged->unscored,
+                              .junk_score = 500,
+                              .score = judged->points + judged->of_history,
                               .reasons = &reason,
                               .reason_count = 1,
                               .contributions = contributions,
@@ -240,7 +244,23 @@ static void classify(void *unused)
             {ACTION_REJECT, CHECK_ATTACHMENT, REASON_DECIDES, KNOWN_PLAIN},
             {ACTION_QUARANTINE, CHECK_VIRUS, REASON_DECIDES, KNOWN_SPAM},
         };
+    static const struct judged judged_cases[] = {
+        {ACTION_ACCEPT, TRUST_BUSINESS, CHECK_SESSION, CHECK_FILTER, -300, 0, KNOWN_HAM, false},
+        {ACTION_ACCEPT, TRUST_THIRD, CHECK_SESSION, CHECK_FILTER, 199, -900, KNOWN_PLAIN, false},
+        {ACTION_ACCEPT, TRUST_THIRD, CHECK_HISTORY, CHECK_FILTER, 700, -900, KNOWN_SPAM, false},
+        {ACTION_ACCEPT, TRUST_FIRST, CHECK_HISTORY, CHECK_FILTER, 0, -900, KNOWN_PLAIN, false},
+        {ACTION_JUNK, TRUST_THIRD, CHECK_FILTER, CHECK_FILTER, 600, 0, KNOWN_SPAM, false},
+        /* Junk only because it was junk before. */
+        {ACTION_JUNK, TRUST_BUSINESS, CHECK_HISTORY, CHECK_FILTER, 100, 900, KNOWN_PLAIN, false},
+        {ACTION_JUNK, TRUST_BUSINESS, CHECK_FILTER, CHECK_FILTER, 199, 400, KNOWN_PLAIN, false},
+        {ACTION_JUNK, TRUST_BUSINESS, CHECK_FILTER, CHECK_FILTER, 300, 250, KNOWN_SPAM, false},
+        {ACTION_REJECT, TRUST_FORGED, CHECK_DMARC, CHECK_FILTER, 300, 0, KNOWN_PLAIN, false},
+        {ACTION_QUARANTINE, TRUST_THIRD, CHECK_VIRUS, CHECK_FILTER, 0, 0, KNOWN_SPAM, false},
+        /* For postmaster: nobody looked. */
+        {ACTION_ACCEPT, TRUST_THIRD, CHECK_SESSION, CHECK_FILTER, -300, 0, KNOWN_PLAIN, true},
+    };
     struct edge_known known = {.unknown = 2};
+    struct judged judged = {.action = ACTION_DISCARD, .decides = CHECK_TRAP};
     struct known_outcome outcome;
     (void)unused;
     make_mail();
@@ -251,14 +271,19 @@ static void classify(void *unused)
                                   .reason_count = 1};
         require(class_is(verdict, cases[i].class));
     }
+    for (size_t i = 0; i < countof(judged_cases); i++)
+        require(outcome_of(&judged_cases[i], &known, &outcome) && outcome.class == judged_cases[i].class);
     classify_accepted();
-    known.trap = recipients[0];
-    require(outcome_of(ACTION_DISCARD, CHECK_TRAP, REASON_DECIDES, &known, &outcome));
+    known.traps = recipients;
+    known.trap_count = 1;
+    require(outcome_of(&judged, &known, &outcome));
     require(outcome.trap && outcome.class == KNOWN_SPAM);
     /* What is put off comes again, and what comes from our own network is nobody's. */
-    require(!outcome_of(ACTION_TEMPFAIL, CHECK_SPF, REASON_DECIDES, &known, &outcome));
+    judged.action = ACTION_TEMPFAIL;
+    require(!outcome_of(&judged, &known, &outcome));
+    judged.action = ACTION_ACCEPT;
     mail.gather.evidence.own_network = true;
-    require(!outcome_of(ACTION_ACCEPT, CHECK_SPF, REASON_FOR, &known, &outcome));
+    require(!outcome_of(&judged, &known, &outcome));
 }
 
 static void only_what_does_not_confirm_itself_is_ham_or_spam(void **state)
@@ -282,7 +307,7 @@ static void greylist(void *unused)
         {"passed", ACTION_JUNK, KNOWN_GREYLIST_JUNK},     {"passed", ACTION_REJECT, KNOWN_GREYLIST_NONE},
         {"new", ACTION_ACCEPT, KNOWN_GREYLIST_NONE},
     };
-    struct edge_known known = {.greylist = true};
+    struct edge_known known = {.greylist = true, .greylist_counts = true};
     (void)unused;
     make_mail();
     for (size_t i = 0; i < countof(cases); i++) {

@@ -16,7 +16,7 @@ STORY(genuine_mail_is_delivered_with_its_evidence)
     check(holds(request->prefix, "spf=pass") && holds(request->prefix, "dmarc=pass"));
     check(holds(request->prefix, "Received: from mail.good.example"));
     check(holds(request->prefix, "Received-SPF: "));
-    check(holds(request->prefix, "iprev=pass"));
+    check(holds(request->prefix, "iprev=pass") && holds(request->prefix, "rdns=pass (confirmed)"));
     check(holds(request->content, "Subject: hello\r\n"));
     check(bytes_is(request->record.client, "192.0.2.1"));
     check(bytes_is(request->record.header_from, "a@good.example"));
@@ -297,6 +297,192 @@ STORY(a_thousand_recipients_fit)
     world_end();
 }
 
+/* ---- traps ---- */
+
+/* To several; `fields` stand above From. */
+static unsigned send_to(struct client *client, const char *sender, const char *const *recipients, const char *fields)
+{
+    char line[512];
+    snprintf(line, sizeof(line), "MAIL FROM:<%s>\r\n", sender);
+    check(talk(client, line) == 250);
+    for (size_t i = 0; recipients[i]; i++) {
+        snprintf(line, sizeof(line), "RCPT TO:<%s@vouch.example>\r\n", recipients[i]);
+        check(talk(client, line) == 250);
+    }
+    check(talk(client, "DATA\r\n") == 354);
+    snprintf(line, sizeof(line), "%sFrom: %s\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n.\r\n", fields,
+             sender[0] ? sender : "daemon@soft.example");
+    return talk(client, line);
+}
+
+static bool remembers_trap(const struct ledger_record *record)
+{
+    static struct known_outcome outcome;
+    check(known_outcome_read(record->outcome, &outcome));
+    check(outcome.trap == (outcome.class == KNOWN_SPAM) && outcome.identity_count > 0);
+    return outcome.trap;
+}
+
+static const char *const two_traps[] = {"trap-one", "trap-two", NULL};
+static const char *const traps_and_alice[] = {"trap-one", "alice", "trap-two", NULL};
+
+STORY(mail_for_several_traps_is_learned_and_a_persons_copy_is_delivered)
+{
+    struct client client;
+    const struct delivery_request *requests = world.script.requests;
+    world_start();
+    greet(&client, "192.0.2.1");
+    check(send_to(&client, "a@good.example", two_traps, "") == 250);
+    check(world.script.deliveries == 1 && requests[0].place == DELIVER_NOWHERE && requests[0].recipient_count == 2);
+    check(bytes_is(requests[0].record.action, "accept") && remembers_trap(&requests[0].record));
+    check(holds(requests[0].record.verdict, "The recipient is a trap"));
+    check(holds(requests[0].record.evidence, "trap-one@") && holds(requests[0].record.evidence, "trap-two@"));
+    check(send_to(&client, "a@good.example", traps_and_alice, "") == 250);
+    check(world.script.deliveries == 3 && requests[1].place == DELIVER_MAILBOX && requests[2].place == DELIVER_NOWHERE);
+    check(requests[1].recipient_count == 1 && bytes_is(requests[1].recipients[0].mailbox, "alice@vouch.example"));
+    check(requests[1].folder == FOLDER_JUNK && requests[2].recipient_count == 2);
+    /* She is told that there was one, not which. */
+    check(holds(requests[1].prefix, "trap=fail") && !holds(requests[1].prefix, "trap-"));
+    hang_up(&client);
+    world_end();
+}
+
+STORY(reports_and_answers_of_machines_to_a_trap_teach_nothing)
+{
+    struct client client;
+    world_start();
+    greet(&client, "192.0.2.1");
+    check(send_to(&client, "", two_traps, "") == 250);
+    check(world.script.deliveries == 0 && world.script.records == 1);
+    check(!remembers_trap(&world.script.record));
+    check(send_to(&client, "a@good.example", two_traps, "Auto-Submitted: auto-replied\r\n") == 250);
+    check(world.script.deliveries == 0 && world.script.records == 2);
+    check(!remembers_trap(&world.script.record));
+    check(send_to(&client, "a@good.example", traps_and_alice, "Auto-Submitted: auto-replied\r\n") == 250);
+    check(world.script.deliveries == 1 && world.script.request.place == DELIVER_MAILBOX);
+    check(!remembers_trap(&world.script.record));
+    hang_up(&client);
+    world_end();
+}
+
+static const char lists_and_forwarders[] =
+    "policy default { trusted-forwarders = [198.51.100.7] greylist = on class-folders = each }\n"
+    "forwarder school { networks = [198.51.100.9] }\nupstream relay { networks = [198.51.100.10] }\n"
+    "dnslist l { zone = l.example use = [client] early = reject self-test = no }\n";
+
+static void begin_listed(void)
+{
+    static const char *const listed[] = {"7", "8", "9"};
+    char name[64];
+    world.more = lists_and_forwarders;
+    world_start();
+    for (size_t i = 0; i < countof(listed); i++) {
+        snprintf(name, sizeof(name), "%s.100.51.198.l.example", listed[i]);
+        check(zone_add(world.zone, bytes_of(name), DNS_A, 60, BYTES("127.0.0.2")));
+    }
+}
+
+static unsigned recipient_from(const char *ip, const char *recipient)
+{
+    struct client client;
+    char line[128];
+    greet(&client, ip);
+    check(talk(&client, "MAIL FROM:<a@good.example>\r\n") == 250);
+    snprintf(line, sizeof(line), "RCPT TO:<%s@vouch.example>\r\n", recipient);
+    unsigned code = talk(&client, line);
+    check(code != 550 || said(&client, "5.7.1 Client host [198.51.100.8] is listed in l.example") ||
+          said(&client, "5.1.1 There is no mailbox trap-one@vouch.example here"));
+    hang_up(&client);
+    return code;
+}
+
+STORY(own_networks_and_forwarders_are_told_that_a_trap_is_nobody)
+{
+    begin_listed();
+    check(recipient_from("10.0.0.5", "trap-one") == 550);
+    check(recipient_from("198.51.100.7", "trap-one") == 550);
+    check(recipient_from("198.51.100.9", "trap-one") == 550);
+    check(recipient_from("192.0.2.1", "trap-one") == 250);
+    world_end();
+}
+
+STORY(a_list_that_decides_early_does_not_hit_forwarders)
+{
+    begin_listed();
+    check(recipient_from("198.51.100.8", "alice") == 550);
+    check(recipient_from("198.51.100.7", "alice") == 250);
+    check(recipient_from("198.51.100.9", "alice") == 250);
+    check(recipient_from("10.0.0.5", "alice") == 250);
+    world_end();
+}
+
+/* ---- greylisting ---- */
+
+static unsigned mail_from_there(const char *ip, const char *recipient)
+{
+    struct client client;
+    greet(&client, ip);
+    unsigned code = send_mail(&client, "a@soft.example", recipient, "a@soft.example", "hi");
+    check(code == 250 || said(&client, "450 4.7.1 We do not know this sender yet."));
+    hang_up(&client);
+    return code;
+}
+
+STORY(strangers_are_put_off_but_neither_ours_nor_forwarders)
+{
+    begin_listed();
+    check(mail_from_there("192.0.2.1", "alice") == 450);
+    check(mail_from_there("10.0.0.5", "alice") == 250);
+    check(world.script.request.folder == FOLDER_INBOX); /* no class, no folder of a class */
+    check(mail_from_there("192.0.2.1", "postmaster") == 250);
+    check(world.script.request.folder == FOLDER_INBOX);
+    check(mail_from_there("198.51.100.7", "alice") == 250);
+    check(world.script.request.folder == FOLDER_THIRD);
+    check(mail_from_there("198.51.100.9", "alice") == 250);
+    check(mail_from_there("198.51.100.10", "alice") == 250);
+    check(!holds(world.script.record.evidence, "greylist"));
+    world_end();
+}
+
+STORY(a_shadow_greylists_without_being_remembered)
+{
+    static struct known_outcome outcome;
+    world.more = "policy default { shadow = grey }\npolicy grey { greylist = on }\n";
+    world_start();
+    check(mail_from_there("192.0.2.1", "alice") == 250);
+    check(holds(world.script.record.evidence, "greylist") && holds(world.script.record.verdict, "grey"));
+    check(known_outcome_read(world.script.record.outcome, &outcome));
+    check(outcome.greylist == KNOWN_GREYLIST_NONE);
+    world_end();
+}
+
+/* ---- content ---- */
+
+STORY(rules_act_on_whomever_we_know_and_nobody_reads_what_is_put_off)
+{
+    static const char rules[] = "rule never { where = body pattern = \"forbidden\" action = reject }\n"
+                                "rule dear { where = body pattern = \"offer\" weight = 9 }\n";
+    struct client client;
+    world.more = rules;
+    world_start();
+    world.script.contact = true;
+    greet(&client, "192.0.2.1");
+    check(send_mail(&client, "a@good.example", "alice", "a@good.example", "an offer") == 250);
+    check(world.script.request.folder != FOLDER_JUNK && holds(world.script.record.verdict, "first-class"));
+    check(send_mail(&client, "a@good.example", "alice", "a@good.example", "forbidden") == 550);
+    hang_up(&client);
+    check(holds(world.script.record.verdict, "first-class"));
+    world_end();
+    world.more = "policy default { greylist = on }\n"
+                 "rule never { where = body pattern = \"forbidden\" action = reject }\n";
+    world_start();
+    greet(&client, "192.0.2.1");
+    check(send_mail(&client, "a@good.example", "alice", "a@good.example", "forbidden") == 450);
+    hang_up(&client);
+    check(!holds(world.script.record.evidence, "never"));
+    world_end();
+}
+
 /* ---- what the session itself shows ---- */
 
 STORY(who_speaks_before_the_greeting_leaves_evidence)
@@ -458,6 +644,13 @@ int main(void)
         cmocka_unit_test(a_hostile_store_cannot_break_the_protocol),
         cmocka_unit_test(recipients_of_another_policy_come_in_a_transaction_of_their_own),
         cmocka_unit_test(a_thousand_recipients_fit),
+        cmocka_unit_test(mail_for_several_traps_is_learned_and_a_persons_copy_is_delivered),
+        cmocka_unit_test(reports_and_answers_of_machines_to_a_trap_teach_nothing),
+        cmocka_unit_test(own_networks_and_forwarders_are_told_that_a_trap_is_nobody),
+        cmocka_unit_test(a_list_that_decides_early_does_not_hit_forwarders),
+        cmocka_unit_test(strangers_are_put_off_but_neither_ours_nor_forwarders),
+        cmocka_unit_test(a_shadow_greylists_without_being_remembered),
+        cmocka_unit_test(rules_act_on_whomever_we_know_and_nobody_reads_what_is_put_off),
         cmocka_unit_test(who_speaks_before_the_greeting_leaves_evidence),
         cmocka_unit_test(who_does_not_wait_for_replies_leaves_evidence),
         cmocka_unit_test(own_networks_are_treated_as_such),

@@ -67,6 +67,7 @@ struct script {
     bool babbles;                  /* answers with what is no answer */
     bool knows_nobody;             /* owners are not told */
     bool closed_list;              /* nobody may write to it */
+    bool contact;                  /* the author is one of the first recipient */
     unsigned owner_questions, holds, tells;
     bool held;                     /* the account, until a test says else */
     uint64_t released;             /* … and when it did */
@@ -167,6 +168,7 @@ static void answer_recipient(struct ipc_request *request)
     if (bytes_is(question.local, "strict"))
         found.policy = BYTES("strict");
     found.exempt = bytes_is(question.local, "postmaster");
+    found.trap = bytes_starts_with(question.local, BYTES("trap"));
     buf_init(&payload, IPC_PAYLOAD_MAX);
     recipient_answer_write(&payload, &found);
     answer(request, &payload);
@@ -312,14 +314,15 @@ static void answer_hold(struct ipc_request *request)
     answer(request, &payload);
 }
 
-/* Nobody was heard of before. */
+/* Nobody was heard of before, but for a contact. */
 static void answer_known(struct ipc_request *request)
 {
     static struct known_question asked;
     static struct known_answer found;
     struct buf payload;
     check(known_question_read(request->message.payload, world.arena, &asked));
-    found = (struct known_answer){.identity_count = asked.identity_count};
+    found = (struct known_answer){.identity_count = asked.identity_count,
+                                  .contact_count = world.script.contact && asked.contacts};
     buf_init(&payload, IPC_PAYLOAD_MAX);
     known_answer_write(&payload, &found);
     answer(request, &payload);
