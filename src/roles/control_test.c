@@ -25,7 +25,8 @@ enum { MANY = 1200 };
 static struct arena *arena;
 static struct buf written;
 static char folder[] = "/tmp/vouch-control-XXXXXX";
-static struct config config = {.run_directory = folder};
+static char nobody[] = "";
+static struct config config = {.run_directory = folder, .control_group = nobody};
 
 static int set_up(void **state)
 {

@@ -261,6 +261,7 @@ static void carry_out(struct edge_mail *mail, struct smtp_session *session,
         record_refusal(mail, &record);
     } else if (verdict->action == ACTION_DISCARD || is_for_nothing(mail)) {
         smtp_reply_set(reply, arena, 250, "2.0.0", "Ok: id=" BYTES_FMT, BYTES_ARG(id));
+        summary = is_for_nothing(mail) ? BYTES("trap") : BYTES("");
         record_refusal(mail, &record);
     } else if (edge_reports_fit(mail, session, reply)) {
         edge_deliver_copies(mail, session, verdict, &record, reply, &summary);

@@ -241,6 +241,9 @@ static void values_that_no_edge_sends_are_refused(void **state)
         request = delivery();
         request.record.id = bytes_of(ids[i]);
         assert_true(is_refused(&request));
+        /* What goes to a trap besides has no story of its own. */
+        request.place = DELIVER_NOWHERE;
+        assert_int_equal(is_refused(&request), ids[i][0] != '\0');
     }
 }
 

@@ -662,6 +662,18 @@ STORY(many_networks_hold_the_account)
     world_end();
 }
 
+STORY(an_account_is_told_that_a_trap_is_nobody)
+{
+    struct client client;
+    begin("unknown-recipients = 40");
+    log_in(&client, "203.0.113.5");
+    check(talk(&client, "MAIL FROM:<anna@vouch.example>\r\n") == 250);
+    check(talk(&client, "RCPT TO:<trap-one@vouch.example>\r\n") == 550);
+    check(said(&client, "5.1.1 There is no mailbox trap-one@vouch.example here."));
+    hang_up(&client);
+    world_end();
+}
+
 STORY(many_unknown_recipients_hold_the_account)
 {
     struct client client;
@@ -769,6 +781,7 @@ int main(void)
         cmocka_unit_test(details_of_an_address_are_not_many_sender_addresses),
         cmocka_unit_test(past_a_limit_no_member_of_a_set_is_kept),
         cmocka_unit_test(many_networks_hold_the_account),
+        cmocka_unit_test(an_account_is_told_that_a_trap_is_nobody),
         cmocka_unit_test(many_unknown_recipients_hold_the_account),
         cmocka_unit_test(without_the_store_nothing_is_sent),
         cmocka_unit_test(a_host_is_limited_but_never_held),
