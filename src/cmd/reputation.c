@@ -3,6 +3,7 @@
 #include "auth/organization.h"
 #include "base/domain.h"
 #include "cmd/command.h"
+#include "cmd/reputation_arf.h"
 #include "cmd/reputation_ask.h"
 #include "cmd/world.h"
 #include "message/mailbox.h"
@@ -39,15 +40,19 @@ static const char forget_usage[] =
 
 static const char complain_usage[] =
     "usage: vouch reputation complain [options] DOMAIN|ADDRESS\n"
+    "       vouch reputation complain [options] --arf FILE\n"
     "\n"
-    "Counts a complaint about an organization or a network: for programs that read reports of abuse (rfc5965). Who\n"
-    "complains counts up to five times for each.\n"
+    "Counts a complaint about an organization or a network. Who complains counts up to five times for each. With\n"
+    "--arf it is in a report of abuse (rfc5965), and about whoever was authenticated for the message that came back\n"
+    "with it, if we delivered that.\n"
     "\n"
-    "  --source NAME         who complains (default: admin)\n"
+    "  --arf FILE            the report; - is standard input\n"
+    "  --source NAME         who complains (default: admin; the reporting domain)\n"
     REPUTATION_USAGE
     "\n"
     "examples:\n"
     "  vouch reputation complain --source isp.example spammer.example\n"
+    "  vouch reputation complain --arf - < report.eml\n"
     "\n"
     "exit status: 0 counted, 1 it has complained often enough, 2 usage, 3 the gateway does not run or answer\n";
 
@@ -192,18 +197,20 @@ static struct bytes subject_of(const char *text)
 
 static int run(int argc, char **argv, const char *name, const char *usage, enum control_verb verb)
 {
-    const char *config = NULL, *source = "";
+    const char *config = NULL, *source = "", *arf = NULL;
     bool machine = false;
     bool complains = verb == CONTROL_REPUTATION_COMPLAIN;
     const struct argument table[] = {
-        {"--config", &config, NULL}, {"--json", NULL, &machine}, {"--source", &source, NULL}};
-    struct arguments arguments = {name, usage, table, countof(table) - !complains, {NULL}, 0};
+        {"--config", &config, NULL}, {"--json", NULL, &machine}, {"--source", &source, NULL}, {"--arf", &arf, NULL}};
+    struct arguments arguments = {name, usage, table, complains ? countof(table) : 2, {NULL}, 0};
     struct reputation_ask ask = {.arguments = &arguments};
     int status = arguments_read(&arguments, argc, argv);
     if (status >= 0)
         return status;
-    if (arguments.position_count != 1)
-        return arguments_fail(&arguments, "wants a domain or an address");
+    if (arf && !arguments.position_count)
+        return reputation_arf_complain(&arguments, config, arf, bytes_of(source), machine);
+    if (arf || arguments.position_count != 1)
+        return arguments_fail(&arguments, "wants a domain or an address%s", complains ? ", or a report" : "");
     ask.config_file = config;
     status = reputation_ask(&ask, &(struct control_command){.verb = verb,
                                                             .text = subject_of(arguments.positions[0]),

@@ -104,10 +104,12 @@ enum result original_find(struct arena *arena, struct bytes content, struct byte
         return error_set(error, PERM, "this is no mail");
     size_t added = added_fields(arena, &found, hostname);
     struct buf kept;
-    buf_init(&kept, text.len + 2);
+    buf_init(&kept, text.len + 4);
     for (size_t i = added; i < found.field_count; i++)
         if (!is_mark(found.fields[i].name))
             buf_add(&kept, found.fields[i].raw);
+    if (kept.len && !bytes_ends_with(buf_bytes(&kept), BYTES("\r\n"))) /* a file that was cut off in its header */
+        buf_add_string(&kept, "\r\n");
     buf_add_string(&kept, "\r\n");
     buf_add(&kept, found.body);
     struct bytes copy = kept.failed ? BYTES("") : arena_copy(arena, buf_bytes(&kept));

@@ -59,7 +59,8 @@ static void what_was_put_before_a_message_is_taken_off(void **state)
         find("Return-Path: <anna@a.example>\nDelivered-To: bob@here.example\n"
              "X-Vouch-Verdict: junk; class=third-class; id=1l0v1jmptsshk\nX-Spam-Flag: YES\n"
              "Authentication-Results: mx.here.example; spf=pass\n"
-             "Received: from b.example by mx.here.example with ESMTP\n id 1l0v1jmptsshk; Sun, 22 Nov 2026 07:01:00 +0000\n"
+             "Received: from b.example by mx.here.example with ESMTP\n"
+             " id 1l0v1jmptsshk; Sun, 22 Nov 2026 07:01:00 +0000\n"
              "Received: from a.example by b.example; Sun, 22 Nov 2026 07:00:00 +0000\n"
              "From: anna@a.example\nMessage-ID: <1@a.example>\nSubject: hello\n\nText\n");
     assert_true(bytes_equal(lies.message.raw, bytes_of(SENT)));
@@ -113,7 +114,8 @@ static void blank_lines_at_its_end_do_not_make_another_message(void **state)
 static void an_index_of_a_mailbox_is_no_mail(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "3 V1 N4 G0\n1 :x\n", "{\"id\":\"00001\",\"text\":\"From\"}\n", "\n\nFrom: a@b.example\n"};
+    static const char *const texts[] = {"", "3 V1 N4 G0\n1 :x\n", "{\"id\":\"00001\",\"text\":\"From\"}\n",
+                                        "\n\nFrom: a@b.example\n"};
     struct original found;
     struct error error;
     for (size_t i = 0; i < countof(texts); i++)
@@ -144,7 +146,8 @@ static void names_of_models_are_names_of_files(void **state)
     (void)state;
     assert_true(model_name_is_valid(BYTES("shared")));
     assert_true(model_name_is_valid(BYTES("example.org")));
-    static const char *const bad[] = {"", "..", "../x.example", "a/b.example", "Example.org", "other", "x.example/", "."};
+    static const char *const bad[] = {"", "..", "../x.example", "a/b.example", "Example.org", "other", "x.example/",
+                                      "."};
     for (size_t i = 0; i < countof(bad); i++)
         assert_false(model_name_is_valid(bytes_of(bad[i])));
 }
@@ -265,7 +268,8 @@ static void what_roles_say_of_learning_is_read_as_written(void **state)
 {
     (void)state;
     uint8_t digest[TRAIN_IDENTITY_SIZE] = {1, 2, 3};
-    struct train_features features = {7, true, bytes_from(digest, sizeof(digest)), BYTES("id"), BYTES("features")}, read;
+    struct train_features features = {7, true, bytes_from(digest, sizeof(digest)), BYTES("id"), BYTES("features")};
+    struct train_features read;
     struct train_work work = {9, BYTES("message")}, read_work;
     struct buf wire;
     buf_init(&wire, 1024);

@@ -78,7 +78,7 @@ const struct policy_rule *content_rule(const struct policy *policy, const struct
 /* joint.c: the joint test of authentication and reputation. */
 /* Finds out what court->authenticated is to say. */
 enum authenticated joint_authenticated(const struct court *court);
-/* Whether a domain speaks for the author: is his, or one above or below it. */
+/* Whether a domain speaks for the author: is his, or one above it, or of the organization that is known as his. */
 bool joint_speaks_for_author(const struct court *court, struct bytes domain);
 /* A recipient has the author as contact; what it says, or NULL. Of a stranger's claim: NULL. */
 const struct evidence_item *joint_contact(const struct court *court);

@@ -15,6 +15,8 @@ enum {
     MOST_FOR_OTHERS = -100,
     TRAP = 6,                 /* is worth so many messages; what a user or operator reports: */
     REPORT = 3,
+    TRAPS_ONE_IN = 100,
+    UNKNOWN_ONE_IN = 10,
     GOOD_LEAST = 300,         /* so much must speak for a sender before he is good (hundredths of a message) */
 };
 
@@ -47,9 +49,18 @@ static struct history read_history(const struct evidence_item *item)
     };
 }
 
+/* Who sends much meets a trap now and then, and whoever wants to harm him can send a little for him: what is less
+ * than one in `one_in` messages counts the less the rarer it is. */
+static int64_t share(const struct history *history, int64_t found, int64_t one_in)
+{
+    int64_t times = found ? history->messages / found / one_in : 0;
+    return times > 1 ? found / times : found;
+}
+
 static int64_t reported(const struct history *history)
 {
-    return REPORT * (history->junk + history->complaints) + TRAP * history->traps + history->unknown / 4;
+    return REPORT * (history->junk + history->complaints) + TRAP * share(history, history->traps, TRAPS_ONE_IN) +
+           share(history, history->unknown, UNKNOWN_ONE_IN) / 4;
 }
 
 static bool is_known(const struct court *court, const struct history *history)
@@ -67,8 +78,8 @@ enum standing history_standing(const struct court *court, const struct evidence_
     if (bad >= 300 && bad * 2 >= good)
         return STANDING_BAD;
     /* That nothing was found against him makes nobody good: what he wrote was read and liked, or people say so. */
-    if (is_known(court, &history) && good >= GOOD_LEAST && history.traps < 50 && bad * 20 <= good &&
-        history.unknown * 10 <= history.messages)
+    if (is_known(court, &history) && good >= GOOD_LEAST && history.traps * TRAPS_ONE_IN * 2 <= history.messages &&
+        bad * 20 <= good && history.unknown * UNKNOWN_ONE_IN <= history.messages)
         return STANDING_GOOD;
     return STANDING_UNKNOWN;
 }

@@ -6,6 +6,7 @@
 #include "verdict/court.h"
 
 #include "base/domain.h"
+#include "verdict/spf_term.h"
 
 enum {
     LISTED = 200,       /* points from which on the word of a list or rating settles a reputation */
@@ -20,19 +21,56 @@ static struct bytes author_domain(const struct court *court)
     return domain.len || at == BYTES_NOT_FOUND ? domain : bytes_skip(address, at + 1);
 }
 
-static bool dmarc_passes(const struct court *court)
+/* A domain that lets everybody pass proves nobody, and neither does DMARC by it. */
+static bool is_of_everybody(const struct evidence_item *spf)
 {
-    return court_result(court_item(court, CHECK_DMARC), AUTH_PASS);
+    return spf_term_is_everybody(court_value(spf, "mechanism"));
 }
 
-bool joint_speaks_for_author(const struct court *court, struct bytes domain)
+static bool dmarc_passes(const struct court *court)
 {
     const struct evidence_item *dmarc = court_item(court, CHECK_DMARC);
-    struct bytes author = author_domain(court), organization = court_value(dmarc, "organizational-domain");
+    return court_result(dmarc, AUTH_PASS) &&
+           !(court_says(dmarc, "spf-aligned", "yes") && court_says(dmarc, "dkim-aligned", "no") &&
+             is_of_everybody(court_item(court, CHECK_SPF)));
+}
+
+/* Empty: nobody knows. */
+static struct bytes author_organization(const struct court *court)
+{
+    struct bytes organization = court_value(court_item(court, CHECK_DMARC), "organizational-domain");
+    return organization.len ? organization : court_value(court_item(court, CHECK_FROM), "organization");
+}
+
+static bool is_in_organization(const struct court *court, struct bytes domain)
+{
+    struct bytes organization = author_organization(court);
+    return organization.len && domain_is_within(domain, organization) &&
+           domain_is_within(author_domain(court), organization);
+}
+
+/* A domain below the author's may be any stranger's, where the author's is a public suffix. */
+bool joint_speaks_for_author(const struct court *court, struct bytes domain)
+{
+    struct bytes author = author_domain(court);
     if (!domain.len || !author.len)
         return false;
-    return domain_is_within(domain, author) || domain_is_within(author, domain) ||
-           (organization.len && domain_is_within(domain, organization) && domain_is_within(author, organization));
+    return domain_is_within(author, domain) || is_in_organization(court, domain);
+}
+
+/* By a name that leads back to it: that a host may send for a domain makes it nobody's own. */
+static bool client_is_of_author(const struct court *court)
+{
+    const struct evidence_item *rdns = court_item(court, CHECK_RDNS), *iprev = court_item(court, CHECK_IPREV),
+                               *helo = court_item(court, CHECK_HELO);
+    struct bytes names[] = {court_result(rdns, AUTH_PASS) ? court_value(rdns, "name") : BYTES(""),
+                            court_result(iprev, AUTH_PASS) ? court_value(iprev, "name") : BYTES(""),
+                            court_result(helo, AUTH_PASS) ? evidence_value(helo, "smtp", "helo") : BYTES("")};
+    struct bytes author = author_domain(court);
+    for (size_t i = 0; i < countof(names) && author.len; i++)
+        if (names[i].len && (domain_is_within(names[i], author) || is_in_organization(court, names[i])))
+            return true;
+    return false;
 }
 
 static struct bytes domain_of(const struct evidence_item *item)
@@ -52,7 +90,8 @@ enum authenticated joint_authenticated(const struct court *court)
     enum authenticated best = AUTHENTICATED_NOBODY;
     for (size_t i = 0; i < court->evidence->item_count; i++) {
         const struct evidence_item *item = &court->evidence->items[i];
-        if ((item->check != CHECK_SPF && item->check != CHECK_DKIM) || item->result != AUTH_PASS)
+        if ((item->check != CHECK_SPF && item->check != CHECK_DKIM) || item->result != AUTH_PASS ||
+            (item->check == CHECK_SPF && is_of_everybody(item)))
             continue;
         if (!doubted && joint_speaks_for_author(court, domain_of(item)))
             return AUTHENTICATED_AUTHOR;
@@ -122,7 +161,11 @@ static enum standing says(const struct court *court, const struct evidence_item 
             return STANDING_UNKNOWN;
         return history_standing(court, item);
     case CHECK_TRAP:
-        return STANDING_BAD;
+        /* Of who did lately: others who send by the same provider are not the author. */
+        return author && court_says(item, "recent", "yes") &&
+                       !joint_speaks_for_author(court, court_value(item, "identity"))
+                   ? STANDING_UNKNOWN
+                   : STANDING_BAD;
     case CHECK_VBR:
         return author && item->result == AUTH_PASS &&
                        (dmarc_passes(court) || joint_speaks_for_author(court, evidence_value(item, "header", "md")))
@@ -134,12 +177,9 @@ static enum standing says(const struct court *court, const struct evidence_item 
     case CHECK_RATING:
         points = lists_points(court, item);
         subject = court_value(item, item->check == CHECK_RATING ? "domain" : "subject");
-        /* The client is the author's own where SPF says so. */
         if (by_client)
-            return author && points <= -CLIENT_LISTED && court_any(court, CHECK_SPF, AUTH_PASS) &&
-                           joint_speaks_for_author(court, court_value(court_item(court, CHECK_SPF), "domain"))
-                       ? STANDING_GOOD
-                       : STANDING_UNKNOWN;
+            return author && points <= -CLIENT_LISTED && client_is_of_author(court) ? STANDING_GOOD
+                                                                                     : STANDING_UNKNOWN;
         if (author && !joint_speaks_for_author(court, subject))
             return STANDING_UNKNOWN;
         return points >= LISTED ? STANDING_BAD : author && points <= -LISTED ? STANDING_GOOD : STANDING_UNKNOWN;

@@ -95,7 +95,14 @@ static void a_past_must_be_long_rich_and_clean(void **state)
         {100, "100", "100", "0", "junk", "1", TRUST_FIRST},
         {100, "100", "100", "0", "junk", "2", TRUST_BUSINESS},
         {100, "100", "100", "0", "complaints", "2", TRUST_BUSINESS},
-        {100, "1000", "1000", "0", "traps", "1", TRUST_BUSINESS},
+        /* One of a thousand is an accident, and 1 of 100 is none. */
+        {100, "1000", "1000", "0", "traps", "1", TRUST_FIRST},
+        {100, "1000", "1000", "0", "traps", "5.01", TRUST_BUSINESS},
+        {100, "100", "100", "0", "traps", "1", TRUST_BUSINESS},
+        {100, "10000", "100", "0", "traps", "9", TRUST_FIRST},
+        {100, "100000", "1000", "0", "unknown", "900", TRUST_FIRST},
+        {100, "1000", "100", "0", "traps", "10", TRUST_THIRD},
+        {100, "100", "10", "0", "unknown", "30", TRUST_THIRD},
         {100, "100", "100", "0", "unknown", "11", TRUST_BUSINESS},
         {100, "100", "50", "25", "junk", "0", TRUST_THIRD},
         {100, "2", "0", "2", "junk", "0", TRUST_BUSINESS}, /* two are no reputation */
@@ -160,7 +167,7 @@ static void the_word_of_a_list_about_the_author_counts_as_reputation(void **stat
     judged(ACTION_ACCEPT, TRUST_BUSINESS);
 }
 
-static void a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_his(void **state)
+static void a_list_of_addresses_speaks_for_the_author_where_the_client_bears_his_name(void **state)
 {
     (void)state;
     struct policy_list list = {.name = BYTES("wl"), .points = -300};
@@ -169,10 +176,70 @@ static void a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_
     add(CHECK_DNSWL, AUTH_PASS, "list", "wl", "use", "client", "subject", "192.0.2.1", NULL);
     authenticate();
     judged(ACTION_ACCEPT, TRUST_BUSINESS);
-    add_spf(AUTH_PASS, "mail.author.example");
+    /* Whoever sends for thousands may send for the author, too. */
+    add_spf(AUTH_PASS, "author.example");
+    add(CHECK_RDNS, AUTH_PASS, "name", "out.provider.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    assert_int_equal(points_for("DNSWL_WL"), -300);
+    struct evidence_item *helo = add(CHECK_HELO, AUTH_FAIL, NULL);
+    assert_true(evidence_property(arena, helo, "smtp", "helo", BYTES("mail.author.example")));
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    helo->result = AUTH_PASS;
     judged(ACTION_ACCEPT, TRUST_FIRST);
     list.points = -299;
     judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    list.points = -300;
+    helo->result = AUTH_NONE;
+    add(CHECK_IPREV, AUTH_PASS, "name", "mx.author.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+}
+
+static void what_lets_everybody_pass_authenticates_nobody(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *term;
+        enum trust_class trust;
+    } cases[] = {
+        {"+all", TRUST_THIRD},  {"all", TRUST_THIRD},           {"+ALL", TRUST_THIRD},
+        {"ip4:0.0.0.0/1", TRUST_THIRD}, {"ip6:2000::/3", TRUST_THIRD}, {"ip4:17.0.0.0/8", TRUST_BUSINESS},
+        {"a:all", TRUST_BUSINESS}, {"ip4:192.0.2.1", TRUST_BUSINESS}, {"include:x.example", TRUST_BUSINESS},
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        start_over();
+        add(CHECK_SPF, AUTH_PASS, "domain", "author.example", "mechanism", cases[i].term, NULL);
+        judged(ACTION_ACCEPT, cases[i].trust);
+    }
+    /* Neither does DMARC by it alone, and no contact is known by it. */
+    start_over();
+    add(CHECK_SPF, AUTH_PASS, "domain", "author.example", "mechanism", "+all", NULL);
+    struct evidence_item *dmarc = add(CHECK_DMARC, AUTH_PASS, "effective", "none", "spf-aligned", "yes",
+                                      "dkim-aligned", "no", NULL);
+    add_contact("alice@here.example", "yes");
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    dmarc->properties[2].value = BYTES("author.example");
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+}
+
+static void a_domain_below_the_author_speaks_for_him_only_in_his_organization(void **state)
+{
+    (void)state;
+    add_dkim(AUTH_PASS, "evil.author.example");
+    add_contact("alice@here.example", "yes");
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
+    add(CHECK_FROM, AUTH_PASS, "domain", "author.example", "organization", "author.example", NULL);
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    start_over();
+    add_dkim(AUTH_PASS, "mail.author.example");
+    add(CHECK_DMARC, AUTH_PASS, "effective", "none", "organizational-domain", "author.example", NULL);
+    add_contact("alice@here.example", "yes");
+    judged(ACTION_ACCEPT, TRUST_FIRST);
+    /* Above him: whose domain it is, his is. */
+    start_over();
+    evidence.header_from = BYTES("a@news.author.example");
+    authenticate();
+    add_contact("alice@here.example", "yes");
+    judged(ACTION_ACCEPT, TRUST_FIRST);
 }
 
 static void a_list_of_mixed_codes_speaks_as_the_code_does(void **state)
@@ -184,7 +251,7 @@ static void a_list_of_mixed_codes_speaks_as_the_code_does(void **state)
     policy.lists = &list;
     policy.list_count = 1;
     authenticate();
-    add_spf(AUTH_PASS, "mail.author.example");
+    add(CHECK_RDNS, AUTH_PASS, "name", "mail.author.example", NULL);
     struct evidence_item *item = add(CHECK_DNSBL, AUTH_FAIL, "list", "mixed", "use", "client", "subject", "192.0.2.1",
                                      "code", "127.0.0.9", NULL);
     judged(ACTION_ACCEPT, TRUST_FIRST);
@@ -235,6 +302,12 @@ static void who_writes_to_traps_is_third_class(void **state)
     add(CHECK_TRAP, AUTH_FAIL, "recent", "yes", "identity", "author.example", "kind", "dkim", NULL);
     judged(ACTION_ACCEPT, TRUST_THIRD);
     assert_int_equal(points_for("TRAP_LATELY"), 400);
+    /* Another customer of who sends it wrote to one. */
+    start_over();
+    authenticate();
+    add_spf(AUTH_PASS, "esp.example");
+    add(CHECK_TRAP, AUTH_FAIL, "recent", "yes", "identity", "esp.example", "kind", "spf", NULL);
+    judged(ACTION_ACCEPT, TRUST_BUSINESS);
 }
 
 int main(void)
@@ -249,7 +322,9 @@ int main(void)
         CASE(a_history_that_nobody_could_read_says_nothing),
         CASE(a_bad_past_of_a_contact_leaves_him_in_between),
         CASE(the_word_of_a_list_about_the_author_counts_as_reputation),
-        CASE(a_list_of_addresses_speaks_for_the_author_where_spf_says_that_it_is_his),
+        CASE(a_list_of_addresses_speaks_for_the_author_where_the_client_bears_his_name),
+        CASE(what_lets_everybody_pass_authenticates_nobody),
+        CASE(a_domain_below_the_author_speaks_for_him_only_in_his_organization),
         CASE(a_list_of_mixed_codes_speaks_as_the_code_does),
         CASE(a_rating_counts_as_reputation),
         CASE(what_dmarc_doubts_is_not_authenticated_by_anybody_else),

@@ -44,7 +44,8 @@ class Dovecot(world.Daemon):
         world.write_file(scripts + "/vouch", "#!/bin/sh\nexec %s \"$@\"\n" % world.VOUCH, 0o755)
         script = world.read_file(scripts + "/vouch-learn").decode()
         world.write_file(scripts + "/vouch-learn",
-                         script.replace("set -u\n", "set -u\nPATH=%s:$PATH VOUCH_CONFIG=%s\n" % (scripts, vouch_config)), 0o755)
+                         script.replace("set -u\n", "set -u\nPATH=%s:$PATH VOUCH_CONFIG=%s\n" % (scripts, vouch_config)),
+                         0o755)
         if world.IS_ROOT:
             os.chown(self.place + "/mail", ACCOUNT.pw_uid, ACCOUNT.pw_gid)
         internal = ("dovecot", "dovecot", "dovenull") if world.IS_ROOT else (ACCOUNT.pw_name, GROUP, ACCOUNT.pw_name)
@@ -135,7 +136,7 @@ service imap-login {{
 class ByImap(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.nsd = world.Nsd([], name="nsd-imapsieve")
+        cls.nsd = world.Nsd(['sender.example. TXT "v=spf1 ip4:127.1.1.0/24 -all"'], name="nsd-imapsieve")
         top = "edges = 1" + ('\ncontrol-group = "%s"' % GROUP if world.IS_ROOT else "")
         cls.gateway = world.Gateway("imapsieve", cls.nsd.port, top=top, start=False)
         cls.dovecot = Dovecot(cls.gateway.config)
@@ -153,7 +154,7 @@ domain here.example { recipients = "@DIR@/users"  deliver = "lmtp:127.0.0.1:%d" 
     def deliver(self, subject):
         """The octets that were sent; the message lies in the inbox then."""
         octets = world.message("a@sender.example", "alice@here.example", subject, "about %s\r\n" % subject)
-        reply = self.gateway.send("a@sender.example", "alice@here.example", octets)
+        reply = self.gateway.send("a@sender.example", "alice@here.example", octets, source="127.1.1.1")
         self.assertEqual(reply.code, 250, reply)
         return octets
 
@@ -213,7 +214,7 @@ domain here.example { recipients = "@DIR@/users"  deliver = "lmtp:127.0.0.1:%d" 
         world.wait_until("his report", lambda: self.reports() > 0)
 
     def reports(self):
-        done = self.gateway.run("reputation", "show", "--config", self.gateway.config, "--json", "127.0.0.0/24")
+        done = self.gateway.run("reputation", "show", "--config", self.gateway.config, "--json", "sender.example")
         return done.returncode == 0 and sum(line["reports"]["junk"]["reporters"] for line in json.loads(done.stdout))
 
     def test_gateway_away(self):

@@ -6,6 +6,7 @@ What the real gateway remembers of senders, and what `vouch reputation`, `vouch 
 change of it. Clients are other addresses of 127.0.0.0/8.
 """
 import json
+import re
 import sys
 import time
 import unittest
@@ -87,6 +88,39 @@ class History(Story):
         items = [item for item in story["evidence"]["items"] if item["check"] == "history"]
         self.assertEqual(len(items), 1, items)
         self.assertIn('"sender.example"', json.dumps(items))
+
+    def test_a_report_of_abuse_is_a_complaint_about_whoever_was_authenticated(self):
+        """rfc5965: the message comes back with what we put on top of it; only then it is ours"""
+        gateway = self.gateway("arf")
+        self.assertEqual(self.mail(gateway, "a@sender.example").code, 250)
+        self.wait_messages(gateway, "sender.example", 1)
+        octets = gateway.mails("alice")[0].octets
+
+        def complain(subject, kind="abuse", status=0):
+            report = (b"From: Abuse <fbl@reports.isp.example>\nTo: abuse@here.example\nMIME-Version: 1.0\n"
+                      b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n"
+                      b"--b\nContent-Type: text/plain\n\nSomebody complained.\n"
+                      b"--b\nContent-Type: message/feedback-report\n\nFeedback-Type: " + kind.encode() +
+                      b"\nUser-Agent: test/1\nVersion: 1\n\n--b\nContent-Type: message/rfc822\n\n" + subject +
+                      b"\n--b--\n")
+            done = gateway.run("reputation", "complain", "--config", gateway.config, "--json", "--arf", "-",
+                               stdin=report)
+            self.assertEqual(done.returncode, status, done.stderr.decode())
+        complain(octets)
+        self.assertIn("complaints  1", self.ask(gateway, "reputation", "show", "sender.example"))
+        for _ in range(4):
+            complain(octets)
+        before = self.ask(gateway, "reputation", "show", "sender.example")
+        complain(octets, "not-spam", status=1)
+        # Fields of ours that stand below the Received field are somebody else's.
+        verdict = re.search(rb"(?m)^X-Vouch-Verdict: .*\n", octets).group()
+        complain(octets.replace(verdict, b"").replace(b"\nFrom:", b"\n" + verdict + b"From:"), status=1)
+        complain(octets.replace(verdict, b"X-Vouch-Verdict: accept; id=0123456789abc\n"), status=1)
+        complain(b"From: a@sender.example\n\nHello.\n", status=1)
+        self.assertEqual(self.ask(gateway, "reputation", "show", "sender.example"), before)
+        done = gateway.run("reputation", "complain", "--config", gateway.config, "--arf", "-", stdin=octets)
+        self.assertEqual(done.returncode, 1, done.stderr.decode())
+        self.ask(gateway, "reputation", "complain", "--arf", "-", "sender.example", status=2)
 
     def test_a_trap_takes_mail_and_tells_of_its_sender(self):
         gateway = self.gateway("trap", users="alice\nold-list trap\n")

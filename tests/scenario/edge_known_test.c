@@ -201,7 +201,8 @@ static bool class_is(struct verdict verdict, enum known_class class)
 /* What is accepted: only what the filter read and liked is ham. */
 static void classify_accepted(void)
 {
-    struct contribution liked = {.check = CHECK_FILTER, .points = -100}, unsure = {.check = CHECK_FILTER, .points = -99},
+    struct contribution liked = {.check = CHECK_FILTER, .points = -100},
+                        unsure = {.check = CHECK_FILTER, .points = -99},
                         authenticated = {.check = CHECK_DMARC, .points = -250};
     struct reason junk = {.check = CHECK_FILTER, .effect = REASON_AGAINST},
                   by_history = {.check = CHECK_HISTORY, .effect = REASON_AGAINST};
