@@ -5,11 +5,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_with(struct bytes head, struct bytes tail, size_t max)
+static void read_with(struct bytes head, struct bytes tail, size_t before, size_t max)
 {
     struct arena *arena = arena_create(1 << 20);
     struct zip_names zip;
-    if (zip_names_read(arena, head, tail, max, &zip) == OK) {
+    if (zip_names_read(arena, head, tail, before, max, &zip) == OK) {
         require(zip.count <= max);
         for (size_t i = 0; i < zip.count; i++) {
             require(zip.members[i].name.ptr && utf8_is_valid(zip.members[i].name));
@@ -23,7 +23,7 @@ static void read_with(struct bytes head, struct bytes tail, size_t max)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes file = bytes_from(size ? data : (const uint8_t *)"", size);
-    read_with(file, file, 200);
-    read_with(bytes_first(file, size / 2), bytes_skip(file, size / 2), 3);
+    read_with(file, file, 0, 200);
+    read_with(bytes_first(file, size / 2), bytes_skip(file, size / 2), size / 2, 3);
     return 0;
 }

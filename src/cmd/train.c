@@ -17,7 +17,7 @@ static const char usage[] =
     "\n"
     "Teaches the statistical filter of the gateway that runs. What was learned already is passed over, so that a run\n"
     "that was interrupted can be begun again; what was learned as the other is corrected. forget undoes both. A\n"
-    "folder is read with those in it; \"-\" is standard input. Needs root, the gateway's account, or to be a member of\n"
+    "folder is read with those in it; \"-\" is standard input. Needs root, the gateway's account, or a member of\n"
     "the configuration's control-group.\n"
     "\n"
     "  --user ADDRESS   the user who says so: counts in what is remembered of the senders\n"

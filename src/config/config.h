@@ -195,7 +195,7 @@ struct config_dnslist {            /* section "dnslist NAME" */
     struct config_strings use;     /* client, name, helo, sender, from, dkim, url, url-address */
     unsigned uses;                 /* `use` taken apart: of enum config_dnslist_use */
     int weight;                    /* points (hundredths) of an answer that no code names; below 0: it speaks for */
-    struct config_strings codes;   /* "127.0.0.2=4", "127.0.0.8/29=2.5", "127.0.0.*&4=3" (bit in the last octet), "127.255.255.0/24=off" */
+    struct config_strings codes;   /* "127.0.0.2=4", "127.0.0.8/29=2.5", "127.0.0.0/24&4=3" (a bit of the last octet) */
     bool ipv6;                     /* addresses of IPv6 are asked, too */
     bool registrable;              /* names are asked by their registrable part only; else whole, too */
     int early;                     /* no | reject: decides at RCPT, by itself, before the message */

@@ -324,7 +324,8 @@ static void expand_role(struct expansion *expansion, const struct place *place)
     struct bytes postmaster = expansion->recipients->postmaster;
     const struct recipient_lookup *out = expansion->out;
     /* A trap is nowhere. */
-    if (postmaster.len && expand_target(expansion, place, postmaster) && (out->destination_count || expansion->exhausted))
+    if (postmaster.len && expand_target(expansion, place, postmaster) &&
+        (out->destination_count || expansion->exhausted))
         return;
     if (expand(expansion, place, BYTES("postmaster")) && (out->destination_count || expansion->exhausted))
         return;

@@ -110,7 +110,8 @@ static void read_user_option(struct loading *loading, struct user *user, struct 
             recipients_fault(loading, "maildir '" BYTES_FMT "' lies outside of " BYTES_FMT
                   ", where `deliver` lets the store write", BYTES_ARG(value), BYTES_ARG(loading->base));
     } else {
-        recipients_fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir; and trap)", BYTES_ARG(key));
+        recipients_fault(loading, "unknown key '" BYTES_FMT "' (known: quota, policy, maildir; and trap)",
+                         BYTES_ARG(key));
     }
 }
 

@@ -56,6 +56,7 @@ static const struct {
     {{"empty", 50, "there is neither text nor attachment"}, builtin_empty},
     {{"mime-broken", 100, "encodings or structure are broken as no program does by accident"}, builtin_mime_broken},
     {{"mime-malformed", 40, "the MIME structure breaks the rules"}, builtin_mime_malformed},
+    {{"cut-short", 100, "there is more in it than is looked into"}, builtin_cut_short},
     {{"base64-text", 100, "plain ASCII text is hidden in base64"}, builtin_base64_text},
     {{"bad-charset", 40, "the charset is unknown, or has not the octets that are used"}, builtin_bad_charset},
     {{"bitcoin-address", 80, "the text has an address for payments in Bitcoin"}, builtin_bitcoin},

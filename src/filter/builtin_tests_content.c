@@ -89,6 +89,11 @@ bool builtin_mime_malformed(struct builtin_look *look)
     return false;
 }
 
+bool builtin_cut_short(struct builtin_look *look)
+{
+    return has(look, READABLE_CUT);
+}
+
 bool builtin_base64_text(struct builtin_look *look)
 {
     return has(look, READABLE_ENCODED_TEXT);
@@ -131,7 +136,7 @@ static bool is_html(const struct readable_attachment *attachment)
 {
     static const char *const ends[] = {".htm", ".html", ".xhtml", ".shtml", ".svg", ".mht", ".mhtml"};
     for (size_t i = 0; i < countof(ends); i++)
-        if (!attachment->member && bytes_ends_with_nocase(attachment->name, bytes_of(ends[i])))
+        if (!attachment->member && !attachment->shown && bytes_ends_with_nocase(attachment->name, bytes_of(ends[i])))
             return true;
     return false;
 }
@@ -167,7 +172,11 @@ bool builtin_attachment_html(struct builtin_look *look)
 
 bool builtin_attachment_only(struct builtin_look *look)
 {
-    return look->readable->attachment_count && look->text.len < LITTLE_TEXT && !has(look, READABLE_ENCRYPTED);
+    const struct readable *readable = look->readable;
+    bool attached = false;
+    for (size_t i = 0; i < readable->attachment_count && !attached; i++)
+        attached = !readable->attachments[i].shown;
+    return attached && look->text.len < LITTLE_TEXT && !has(look, READABLE_ENCRYPTED);
 }
 
 /* ---- addresses for payments ---- */

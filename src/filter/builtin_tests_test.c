@@ -192,7 +192,8 @@ static void flags_of_the_text_are_told(void **state)
         {READABLE_PLAIN | READABLE_BAD_CHARSET, "bad-charset"},
         {READABLE_PLAIN | READABLE_CONFUSABLE, "confusable-characters"},
         {READABLE_PLAIN | READABLE_ENCRYPTED, "attachment-encrypted"},
-        {READABLE_PLAIN | READABLE_HIDDEN | READABLE_CUT | READABLE_REMOTE_IMAGE, ""},
+        {READABLE_PLAIN | READABLE_CUT, "cut-short"},
+        {READABLE_PLAIN | READABLE_HIDDEN | READABLE_REMOTE_IMAGE, ""},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         make("", NULL);

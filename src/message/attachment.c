@@ -2,6 +2,7 @@
 #include "message/attachment.h"
 
 #include "base/ascii.h"
+#include "message/readable_private.h"
 #include "message/zip_names.h"
 
 #include <string.h>
@@ -11,7 +12,9 @@ enum {
     ZIP_HEAD_WANTED = 64 * 1024, /* of an archive without directory */
     PIECE = 48 * 1024,           /* of the encoded text, decoded at a time */
     OVERLAP = 64,                /* a name can be cut by the end of a piece */
-    TYPE_MAX = 128               /* octets of a type that are kept */
+    TYPE_MAX = 128,              /* octets of a type that are kept */
+    OTHER_NAMES_MAX = 4,
+    MEMBERS_LEAST = 16           /* that are listed whatever other archives hold */
 };
 
 bool attachment_is_program(struct bytes head)
@@ -84,9 +87,9 @@ static uint64_t size_of(const struct mime_part *part)
     return part->encoding == MIME_QUOTED_PRINTABLE ? quoted_printable_size(part->body) : part->body.len;
 }
 
-/* The last octets: decoded from the beginning of a line, which encoders fill with whole groups. False where that
- * cannot be. */
-static bool decode_tail(const struct mime_part *part, struct buf *out)
+/* The last octets: decoded from the beginning of a line, which encoders fill with whole groups; *before becomes how
+ * many there are before them. False where that cannot be. */
+static bool decode_tail(const struct mime_part *part, struct buf *out, uint64_t *before)
 {
     size_t wanted = (ZIP_TAIL_WANTED + 1024) / 3 * 4 / 76 * 78, start = 0;
     if (part->body.len > wanted) {
@@ -98,6 +101,8 @@ static bool decode_tail(const struct mime_part *part, struct buf *out)
     struct mime_decoder decoder = mime_decoder_for(part->encoding);
     mime_decode(&decoder, bytes_skip(part->body, start), out);
     mime_decode_end(&decoder, out);
+    uint64_t size = size_of(part);
+    *before = start && size > out->len ? size - out->len : 0;
     return true;
 }
 
@@ -108,7 +113,7 @@ static bool decode_all(struct attachments *list, const struct mime_part *part,
     struct mime_decoder decoder = mime_decoder_for(part->encoding);
     struct buf octets;
     if (part->body.len > list->budget) {
-        list->cut = true;
+        list->cut = list->unseen = true;
         return false;
     }
     list->budget -= part->body.len;
@@ -153,20 +158,53 @@ static void look_at_ole(struct attachments *list, const struct mime_part *part, 
 
 /* --- Archives ------------------------------------------------------------------------------------ */
 
+struct tail {
+    struct buf *octets;
+    uint64_t consumed, before; /* octets of the file */
+};
+
 static void keep_tail(void *context, struct buf *octets)
 {
-    if (octets->len > ZIP_TAIL_WANTED + PIECE)
+    struct tail *tail = context;
+    if (octets->len > ZIP_TAIL_WANTED + PIECE) {
+        tail->consumed += octets->len - ZIP_TAIL_WANTED;
         buf_consume(octets, octets->len - ZIP_TAIL_WANTED);
-    struct buf *tail = context;
-    buf_clear(tail);
-    buf_add(tail, bytes_slice(buf_bytes(octets), octets->len > ZIP_TAIL_WANTED ? octets->len - ZIP_TAIL_WANTED : 0,
-                              octets->len));
+    }
+    size_t from = octets->len > ZIP_TAIL_WANTED ? octets->len - ZIP_TAIL_WANTED : 0;
+    tail->before = tail->consumed + from;
+    buf_clear(tail->octets);
+    buf_add(tail->octets, bytes_slice(buf_bytes(octets), from, octets->len));
+}
+
+int attachment_rank(const struct readable_attachment *attachment)
+{
+    if (attachment->executable || attachment->disguised || attachment->macros)
+        return 2;
+    bool picture = !attachment->name.len && bytes_starts_with(attachment->type, BYTES("image/"));
+    bool harmless = attachment_is_harmless_name(attachment->name) && !zip_names_is_archive(attachment->name);
+    return picture || harmless ? 0 : 1;
+}
+
+/* Where all places are taken: the last one of those that matter least takes that of none that matters more. */
+static void displace(struct attachments *list, const struct readable_attachment *item)
+{
+    int rank = attachment_rank(item), least = rank;
+    size_t place = list->count;
+    for (size_t i = list->count; i-- && least > 0;)
+        if (attachment_rank(&list->items[i]) < least) {
+            least = attachment_rank(&list->items[i]);
+            place = i;
+        }
+    list->cut = true;
+    list->unseen |= least > 0;
+    if (place < list->count)
+        list->items[place] = *item;
 }
 
 static enum result add_item(struct attachments *list, struct readable_attachment item)
 {
     if (list->count == READABLE_ATTACHMENTS_MAX) {
-        list->cut = true;
+        displace(list, &item);
         return OK;
     }
     if (list->count == list->room) {
@@ -189,6 +227,9 @@ static enum result add_members(struct attachments *list, const struct zip_names 
 {
     for (size_t i = 0; i < zip->count; i++) {
         const struct zip_member *member = &zip->members[i];
+        /* The parts of a document are nobody's attachments, unless there should be none such in it. */
+        if (zip->office && !member->program && !member->archive)
+            continue;
         struct readable_attachment item = {.name = member->name,
                                            .size = member->size,
                                            .member = true,
@@ -204,33 +245,43 @@ static enum result add_members(struct attachments *list, const struct zip_names 
 static enum result read_zip(struct attachments *list, const struct mime_part *part, struct zip_names *zip)
 {
     struct buf head, tail;
+    struct tail exact = {.octets = &tail};
     bool malformed = false;
+    uint64_t before = 0;
+    size_t most = list->members_left > MEMBERS_LEAST ? list->members_left : MEMBERS_LEAST;
     buf_init(&head, 2 * ZIP_HEAD_WANTED);
     buf_init(&tail, 4 * ZIP_TAIL_WANTED);
     decode_head(part, ZIP_HEAD_WANTED, &head, &malformed);
-    bool whole = !decode_tail(part, &tail);
-    enum result result = zip_names_read(list->arena, buf_bytes(&head), buf_bytes(&tail), list->members_left, zip);
-    if (result == OK && (whole || zip->broken)) {
+    bool whole = !decode_tail(part, &tail, &before);
+    enum result result = zip_names_read(list->arena, buf_bytes(&head), buf_bytes(&tail), before, most, zip);
+    if (result == OK && (whole || (before > 0 && (zip->broken || zip->astray)))) {
         buf_clear(&tail);
-        if (decode_all(list, part, keep_tail, &tail))
-            result = zip_names_read(list->arena, buf_bytes(&head), buf_bytes(&tail), list->members_left, zip);
+        if (decode_all(list, part, keep_tail, &exact))
+            result = zip_names_read(list->arena, buf_bytes(&head), buf_bytes(&tail), exact.before, most, zip);
     }
     buf_free(&head);
     buf_free(&tail);
     return result;
 }
 
-static enum result look_at_zip(struct attachments *list, const struct mime_part *part, size_t index)
+static enum result look_at_zip(struct attachments *list, const struct mime_part *part, struct zip_names *zip)
 {
-    struct zip_names zip;
-    if (read_zip(list, part, &zip) != OK)
+    if (read_zip(list, part, zip) != OK)
         return TEMP;
-    list->members_left -= zip.count;
-    list->encrypted |= zip.encrypted;
-    list->cut |= zip.cut;
-    list->items[index].macros |= zip.macros && zip.office;
-    /* The parts of a document are nobody's attachments. */
-    return zip.office ? OK : add_members(list, &zip);
+    list->members_left -= zip->count < list->members_left ? zip->count : list->members_left;
+    list->encrypted |= zip->encrypted;
+    list->cut |= zip->cut;
+    list->unseen |= zip->unseen;
+    list->broken |= zip->ambiguous;
+    return OK;
+}
+
+/* Programs find an archive by its end, whatever stands before it. */
+static bool may_be_zip(const struct mime_part *part, struct bytes name, struct bytes head)
+{
+    return zip_names_is_zip(head) || mime_is(part, "application", "octet-stream") ||
+           bytes_find(part->subtype, BYTES("zip")) != BYTES_NOT_FOUND || mime_is(part, "application", "java-archive") ||
+           bytes_is_nocase(attachment_extension(name), "zip") || bytes_is_nocase(attachment_extension(name), "jar");
 }
 
 /* --- One part ------------------------------------------------------------------------------------ */
@@ -267,12 +318,33 @@ void attachments_init(struct attachments *list, struct arena *arena)
         (struct attachments){.arena = arena, .budget = ATTACHMENT_BUDGET, .members_left = ATTACHMENT_MEMBERS_MAX};
 }
 
+/* The same file under the names that other programs take it by. */
+static enum result add_other_names(struct attachments *list, struct readable_attachment item)
+{
+    struct bytes extension = attachment_extension(item.name), name;
+    size_t position = 0;
+    for (size_t i = 0; i < OTHER_NAMES_MAX && attachment_other_name(list->arena, item.part, &position, &name); i++) {
+        if (!name.ptr)
+            return TEMP;
+        if (bytes_equal_nocase(attachment_extension(name), extension))
+            continue;
+        item.name = name;
+        item.executable |= attachment_is_executable(name);
+        item.disguised |= attachment_is_disguised(name);
+        if (add_item(list, item) != OK)
+            return TEMP;
+    }
+    return OK;
+}
+
 enum result attachments_add(struct attachments *list, const struct mime_part *part)
 {
     struct readable_attachment item = {.name = attachment_name(list->arena, part),
                                        .type = type_of(list->arena, part),
                                        .size = size_of(part),
-                                       .part = part};
+                                       .part = part,
+                                       .shown = readable_kind_of(part) != READABLE_NO_TEXT};
+    struct zip_names zip = {0};
     struct buf space;
     if (!item.name.ptr || !item.type.ptr)
         return TEMP;
@@ -282,14 +354,25 @@ enum result attachments_add(struct attachments *list, const struct mime_part *pa
     item.executable = attachment_is_executable(item.name);
     item.disguised = attachment_is_disguised(item.name) || contradicts(part, &item, head);
     item.executable |= attachment_is_program(head);
-    bool zip = zip_names_is_zip(head), ole = is_ole(head);
+    bool may_be = may_be_zip(part, item.name, head), ole = is_ole(head);
     buf_free(&space);
-    size_t index = list->count;
-    if (add_item(list, item) != OK)
-        return TEMP;
-    if (index == list->count)
-        return OK;
     if (ole)
-        look_at_ole(list, part, &list->items[index]);
-    return zip ? look_at_zip(list, part, index) : OK;
+        look_at_ole(list, part, &item);
+    else if (may_be && look_at_zip(list, part, &zip) != OK)
+        return TEMP;
+    item.macros |= zip.macros && zip.office;
+    if (add_item(list, item) != OK || add_other_names(list, item) != OK)
+        return TEMP;
+    return add_members(list, &zip);
+}
+
+enum result attachments_add_named(struct attachments *list, const struct mime_part *part, struct bytes name)
+{
+    struct readable_attachment item = {.name = arena_copy(list->arena, name),
+                                       .type = BYTES("application/octet-stream"),
+                                       .part = part,
+                                       .shown = true,
+                                       .executable = attachment_is_executable(name),
+                                       .disguised = attachment_is_disguised(name)};
+    return item.name.ptr ? add_item(list, item) : TEMP;
 }

@@ -23,12 +23,20 @@ struct attachments {
     size_t budget;
     size_t members_left; /* that may be listed */
     bool cut, encrypted, broken;
+    bool unseen; /* what was left out matters, or nobody knows */
 };
 
 void attachments_init(struct attachments *list, struct arena *arena);
 /* Adds a part and, of a ZIP archive, its members. OK, or TEMP at the arena's cap. */
 enum result attachments_add(struct attachments *list, const struct mime_part *part) must_check;
 
+/* Adds a file that stands in a text, by its name. The same. */
+enum result attachments_add_named(struct attachments *list, const struct mime_part *part, struct bytes name) must_check;
+/* How much it matters that it is seen: 0 (what people send each other) to 2 (programs). */
+int attachment_rank(const struct readable_attachment *attachment);
+
+/* What a system goes by, without what it drops; empty if there is none. */
+struct bytes attachment_extension(struct bytes name);
 /* By its extension a program, script or link for one of the systems that people open mail on. */
 bool attachment_is_executable(struct bytes name);
 /* The name hides its extension: another one before it, blanks, or characters that turn its direction. */
@@ -40,5 +48,9 @@ bool attachment_is_program(struct bytes head);
 
 /* The name of a part as UTF-8; empty if it has none. ptr NULL at the arena's cap. */
 struct bytes attachment_name(struct arena *arena, const struct mime_part *part);
+bool attachment_has_name(const struct mime_part *part);
+/* The next one of its other names, as mail programs differ in which they take: filename= and name=, each perhaps
+ * twice. False behind the last. ptr NULL at the arena's cap. */
+bool attachment_other_name(struct arena *arena, const struct mime_part *part, size_t *position, struct bytes *name);
 
 #endif

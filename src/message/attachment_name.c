@@ -17,7 +17,9 @@ static const char *const executables[] = {
     "application", "appref-ms",  "msc",  "msh",    "mde",  "ade",     "adp",      "xll",
     "wll",         "vsmacros",   "vsw",  "apk",    "app",  "command", "workflow", "settingcontent-ms",
     "search-ms",   "library-ms", "iqy",  "slk",    "appx", "msix",    "diagcab",  "website",
-    "xbap",        "pyz",        "pyzw", "vhdx"};
+    "xbap",        "pyz",        "pyzw", "vhdx",   "vhd",  "iso",     "img",      "rdp",
+    "one",         "onepkg",     "appinstaller", "appxbundle", "msixbundle", "searchconnector-ms", "theme",
+    "themepack",   "desktop",    "hlp",  "job",    "grp",  "wim"};
 
 /* What people open without a thought. */
 static const char *const harmless[] = {"pdf", "doc",  "docx", "xls",  "xlsx", "ppt", "pptx", "rtf",  "txt", "csv",
@@ -54,6 +56,12 @@ static struct bytes take_extension(struct bytes *name)
     struct bytes extension = bytes_trim(bytes_skip(*name, dot + 1));
     *name = bare_name(bytes_first(*name, dot));
     return extension;
+}
+
+struct bytes attachment_extension(struct bytes name)
+{
+    name = bare_name(name);
+    return take_extension(&name);
 }
 
 bool attachment_is_executable(struct bytes name)
@@ -93,14 +101,17 @@ bool attachment_is_disguised(struct bytes name)
     return is_one_of(take_extension(&name), harmless, countof(harmless));
 }
 
-struct bytes attachment_name(struct arena *arena, const struct mime_part *part)
+/* Of a long name the end, which says what it is: blanks and dots behind it do not. */
+static struct bytes shorten(struct bytes name)
 {
-    const struct mime_parameter *name = mime_parameter(&part->disposition, "filename");
-    if (!name)
-        name = mime_parameter(&part->content_type, "name");
-    if (!name)
-        return BYTES("");
-    struct bytes value = bytes_first(name->value, NAME_MAX_OCTETS);
+    if (name.len > NAME_MAX_OCTETS)
+        name = bare_name(name);
+    return name.len > NAME_MAX_OCTETS ? bytes_skip(name, name.len - NAME_MAX_OCTETS) : name;
+}
+
+static struct bytes decode(struct arena *arena, const struct mime_parameter *name)
+{
+    struct bytes value = shorten(name->value);
     if (name->charset.len == 0)
         return readable_words(arena, value);
     const struct charset *charset = charset_find(name->charset);
@@ -110,4 +121,37 @@ struct bytes attachment_name(struct arena *arena, const struct mime_part *part)
     struct bytes copy = arena_copy(arena, buf_bytes(&decoded));
     buf_free(&decoded);
     return copy;
+}
+
+static const struct mime_parameter *main_name(const struct mime_part *part)
+{
+    const struct mime_parameter *name = mime_parameter(&part->disposition, "filename");
+    return name ? name : mime_parameter(&part->content_type, "name");
+}
+
+bool attachment_has_name(const struct mime_part *part)
+{
+    return main_name(part) != NULL;
+}
+
+struct bytes attachment_name(struct arena *arena, const struct mime_part *part)
+{
+    const struct mime_parameter *name = main_name(part);
+    return name ? decode(arena, name) : BYTES("");
+}
+
+bool attachment_other_name(struct arena *arena, const struct mime_part *part, size_t *position, struct bytes *name)
+{
+    const struct mime_parameter *known = main_name(part);
+    size_t of_type = part->content_type.count;
+    while (*position < of_type + part->disposition.count) {
+        size_t i = (*position)++;
+        const struct mime_parameter *other =
+            i < of_type ? &part->content_type.parameters[i] : &part->disposition.parameters[i - of_type];
+        if (other == known || !bytes_is(other->name, i < of_type ? "name" : "filename"))
+            continue;
+        *name = decode(arena, other);
+        return true;
+    }
+    return false;
 }

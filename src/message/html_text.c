@@ -27,6 +27,7 @@ struct reader {
     uint32_t link_color;
     size_t link; /* index of the link that is open, or NO_LINK */
     const struct html_element *link_element;
+    unsigned link_images; /* that were before it */
     bool was_hidden;
     bool failed; /* the arena's cap */
     struct html_tree tree;
@@ -98,14 +99,17 @@ static void separate(struct reader *r)
 
 static void end_link(struct reader *r)
 {
-    if (r->link != NO_LINK)
-        r->html->links[r->link].to = r->html->visible->out->len;
+    if (r->link != NO_LINK) {
+        struct html_link *link = &r->html->links[r->link];
+        link->to = r->html->visible->out->len;
+        link->minor |= link->to == link->from && r->html->images == r->link_images;
+    }
     r->link = NO_LINK;
     r->link_element = NULL;
 }
 
-/* The attribute as a URL: what browsers strip is stripped (WHATWG URL 4.4). */
-static struct bytes url_of(struct reader *r, struct bytes value)
+/* The attribute as a URL, in the arena or in `room`: what browsers strip is stripped (WHATWG URL 4.4). */
+static struct bytes url_of(struct reader *r, struct bytes value, uint8_t *room)
 {
     uint8_t space[HTML_URL_MAX + 4];
     value = html_entity_decode(value, space, HTML_URL_MAX);
@@ -113,6 +117,11 @@ static struct bytes url_of(struct reader *r, struct bytes value)
         value = bytes_skip(value, 1);
     while (value.len && value.ptr[value.len - 1] <= ' ')
         value.len--;
+    if (room && value.len <= HTML_URL_MAX) {
+        if (value.len)
+            memcpy(room, value.ptr, value.len);
+        return url_strip(bytes_from(room, value.len));
+    }
     struct bytes copy = arena_copy(r->html->arena, value);
     r->failed |= !copy.ptr;
     return copy.ptr ? url_strip(copy) : copy;
@@ -121,8 +130,43 @@ static struct bytes url_of(struct reader *r, struct bytes value)
 /* Whether the same image or form has just been seen: newsletters repeat their spacers. */
 static bool repeats(const struct html_text *html, const struct html_link *link)
 {
-    const struct html_link *last = html->link_count ? &html->links[html->link_count - 1] : NULL;
+    const struct html_link *last = html->link_count ? &html->links[html->last_link] : NULL;
     return last && link->kind != HTML_LINK && last->kind == link->kind && bytes_equal(last->url, link->url);
+}
+
+/* Whose place a link takes when all are taken: a minor one's, or that of the oldest but the first half. Minor ones take
+ * nobody's. */
+static size_t displaced(const struct html_text *html, bool minor)
+{
+    size_t place = NO_LINK;
+    if (minor)
+        return NO_LINK;
+    for (size_t i = 0; i < html->link_max; i++) {
+        if (html->links[i].minor)
+            return i;
+        if (i >= html->link_max / 2 && (place == NO_LINK || html->links[i].order < html->links[place].order))
+            place = i;
+    }
+    return place;
+}
+
+/* Where a link goes; NO_LINK if nowhere. */
+static size_t place_for(struct reader *r, bool minor)
+{
+    struct html_text *html = r->html;
+    if (html->link_count < html->link_max)
+        return html->link_count;
+    html->cut = true;
+    size_t place = displaced(html, minor);
+    if (place == NO_LINK)
+        return NO_LINK;
+    /* One room for all that come to this place, so that memory does not grow with them. */
+    if (!html->links[place].room)
+        html->links[place].room = arena_alloc(html->arena, HTML_URL_MAX);
+    r->failed |= !html->links[place].room;
+    if (place == r->link)
+        r->link = NO_LINK;
+    return r->failed ? NO_LINK : place;
 }
 
 /* Its index, or NO_LINK. */
@@ -131,11 +175,13 @@ static size_t add_link(struct reader *r, struct bytes value, enum html_link_kind
     struct html_text *html = r->html;
     if (value.len == 0)
         return NO_LINK;
-    if (html->link_count == html->link_max) {
-        html->cut = true;
+    bool minor = kind == HTML_IMAGE || html_tree_look(&r->tree)->hidden, full = html->link_count == html->link_max;
+    size_t place = place_for(r, minor);
+    if (place == NO_LINK)
         return NO_LINK;
-    }
-    struct html_link link = {.url = url_of(r, value), .kind = kind};
+    uint8_t *room = full ? html->links[place].room : NULL;
+    struct html_link link = {
+        .url = url_of(r, value, room), .kind = kind, .order = html->link_order++, .minor = minor, .room = room};
     uint8_t first = link.url.len ? ascii_lower(link.url.ptr[0]) : '#';
     if (first == '#' || (first == 'c' && bytes_starts_with_nocase(link.url, BYTES("cid:"))) ||
         repeats(html, &link))
@@ -145,8 +191,10 @@ static size_t add_link(struct reader *r, struct bytes value, enum html_link_kind
     if (kind == HTML_IMAGE && (bytes_starts_with_nocase(link.url, BYTES("http")) ||
                                bytes_starts_with(link.url, BYTES("//")) || html->base.len))
         html->remote_image = true;
-    html->links[html->link_count] = link;
-    return html->link_count++;
+    html->links[place] = link;
+    html->link_count += !full;
+    html->last_link = place;
+    return place;
 }
 
 static void links_of(struct reader *r, unsigned tag, const struct html_attributes *a)
@@ -158,7 +206,7 @@ static void links_of(struct reader *r, unsigned tag, const struct html_attribute
         break;
     case HTML_TAG_BASE:
         if (html->base.len == 0 && html_value(a, HTML_AT_HREF).len)
-            html->base = url_of(r, html_value(a, HTML_AT_HREF));
+            html->base = url_of(r, html_value(a, HTML_AT_HREF), NULL);
         break;
     case HTML_TAG_IMG:
     case HTML_TAG_INPUT:
@@ -312,6 +360,7 @@ static void on_start(struct reader *r, const struct html_token *token)
     if (tag == HTML_TAG_A && html_value(&a, HTML_AT_HREF).len) {
         r->link = add_link(r, html_value(&a, HTML_AT_HREF), HTML_LINK);
         r->link_element = element;
+        r->link_images = r->html->images;
     }
     if (tag == HTML_TAG_PLAINTEXT) {
         add_text(r, bytes_skip(r->tokens.document, r->tokens.position), false);

@@ -29,6 +29,9 @@ struct html_link {
     struct bytes url; /* entities, tabs, line ends and outer blanks undone; in the arena */
     enum html_link_kind kind;
     size_t from, to; /* what it shows: positions in the visible text, outer blanks included */
+    uint64_t order;  /* in the document */
+    bool minor;      /* an image, or nobody sees it: others go first where there is no room for all */
+    uint8_t *room;   /* for URLs that take the place of others */
 };
 
 struct html_text {
@@ -38,7 +41,9 @@ struct html_text {
     struct html_link *links; /* room for `link_max` */
     size_t link_max;
     /* What was found; counts and links of an earlier document are added to. */
-    size_t link_count;
+    size_t link_count; /* of more than there is room for the first and the last, in no order */
+    uint64_t link_order;
+    size_t last_link;
     struct bytes base; /* of the first <base href>; empty if there is none */
     bool form, script, remote_image, refresh;
     bool reversed; /* text that is shown backwards */

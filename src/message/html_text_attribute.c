@@ -26,7 +26,7 @@ void html_attributes_add(struct html_attributes *a, const struct html_attribute 
         {"action", 6, HTML_AT_ACTION}, {"data", 4, HTML_AT_DATA},     {"formaction", 10, HTML_AT_ACTION},
         {"dir", 3, HTML_AT_DIR},       {"hidden", 6, HTML_AT_HIDDEN}, {"http-equiv", 10, HTML_AT_EQUIV},
         {"link", 4, HTML_AT_LINK},     {"text", 4, HTML_AT_TEXT},     {"content", 7, HTML_AT_CONTENT},
-        {"type", 4, HTML_AT_TYPE},     {"value", 5, HTML_AT_VALUE}};
+        {"type", 4, HTML_AT_TYPE},     {"value", 5, HTML_AT_VALUE},   {"open", 4, HTML_AT_OPEN}};
     struct bytes name = attribute->name;
     if (name.len < 2)
         return;
@@ -92,7 +92,8 @@ void html_attributes_style(const struct html_attributes *a, unsigned tag, uint32
         style->set |= HTML_COLOR;
         style->color = *link_color;
     }
-    if (html_has(a, HTML_AT_HIDDEN) || tag == HTML_TAG_TEMPLATE) {
+    if (html_has(a, HTML_AT_HIDDEN) || tag == HTML_TAG_TEMPLATE || tag == HTML_TAG_DATALIST ||
+        (tag == HTML_TAG_DIALOG && !html_has(a, HTML_AT_OPEN))) {
         style->set |= HTML_DISPLAY;
         style->display = HTML_NONE;
     }

@@ -239,6 +239,8 @@ static void declare(struct declaration *d, struct bytes name)
             set_color(d);
         else if (IS("clip") || IS("clip-path"))
             set_clip(d);
+        else if (IS("content-visibility"))
+            set(d, HTML_CONTENTS, bytes_is(d->value, "hidden"));
         break;
     case 'd':
         if (IS("display"))

@@ -15,7 +15,7 @@ enum { HTML_DECLARATION_MAX = 200 };
 
 enum html_property {
     HTML_DISPLAY = 1 << 0,
-    HTML_VISIBILITY = 1 << 1, /* this and those up to HTML_PRE, and HTML_REMOTE, are told by `on` */
+    HTML_VISIBILITY = 1 << 1, /* this and those up to HTML_PRE, and from HTML_REMOTE on, are told by `on` */
     HTML_OPACITY = 1 << 2,    /* on: none is left */
     HTML_POSITION = 1 << 3,   /* on: moved out of its place */
     HTML_LEFT = 1 << 4,       /* on: far off, so are the next ones */
@@ -31,7 +31,8 @@ enum html_property {
     HTML_SIZE = 1 << 14,
     HTML_COLOR = 1 << 15,
     HTML_GROUND = 1 << 16,
-    HTML_REMOTE = 1 << 17 /* url(http…) as background */
+    HTML_REMOTE = 1 << 17, /* url(http…) as background */
+    HTML_CONTENTS = 1 << 18 /* on: content-visibility: hidden */
 };
 
 enum html_display { HTML_NONE, HTML_BLOCK, HTML_INLINE, HTML_OTHER };

@@ -28,7 +28,7 @@ static const struct {
     {"bgsound", 7, SPECIAL | VOID}, {"big", 3, FORMAT}, {"blockquote", 10, BLOCK | SPECIAL | CLOSES_P},
     {"body", 4, SPECIAL}, {"br", 2, SPECIAL | VOID}, {"button", 6, SPECIAL}, {"caption", 7, BLOCK | SPECIAL | SCOPE},
     {"center", 6, BLOCK | SPECIAL | CLOSES_P}, {"cite", 4, 0}, {"code", 4, FORMAT}, {"col", 3, SPECIAL | VOID},
-    {"colgroup", 8, SPECIAL}, {"dd", 2, BLOCK | SPECIAL | CLOSES_P}, {"del", 3, 0},
+    {"colgroup", 8, SPECIAL}, {"datalist", 8, 0}, {"dd", 2, BLOCK | SPECIAL | CLOSES_P}, {"del", 3, 0},
     {"details", 7, BLOCK | SPECIAL | CLOSES_P}, {"dialog", 6, BLOCK | CLOSES_P},
     {"dir", 3, BLOCK | SPECIAL | CLOSES_P}, {"div", 3, BLOCK | SPECIAL | CLOSES_P},
     {"dl", 2, BLOCK | SPECIAL | CLOSES_P}, {"dt", 2, BLOCK | SPECIAL | CLOSES_P}, {"em", 2, FORMAT},
@@ -63,8 +63,8 @@ static const struct {
 
 /* Where the names with each letter begin. */
 static const uint8_t first[27] = {
-    0, 8, 18, 24, 32, 34, 42, 42, 53, 58, 58, 59, 64, 70, 75, 79, 84, 85, 85, 100,
-    113, 115, 116, 117, 118, 118, 118};
+    0, 8, 18, 24, 33, 35, 43, 43, 54, 59, 59, 60, 65, 71, 76, 80, 85, 86, 86, 101,
+    114, 116, 117, 118, 119, 119, 119};
 
 _Static_assert(countof(tags) == HTML_TAG_OTHER, "a row for each tag");
 

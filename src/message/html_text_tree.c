@@ -25,7 +25,7 @@ static bool removes(const struct html_style *style)
 {
     if ((style->set & HTML_DISPLAY) && style->display == HTML_NONE)
         return true;
-    if (is_on(style, HTML_OPACITY | HTML_MARGIN | HTML_CLIP))
+    if (is_on(style, HTML_OPACITY | HTML_MARGIN | HTML_CLIP | HTML_CONTENTS))
         return true;
     if (is_on(style, HTML_POSITION) && is_on(style, HTML_LEFT | HTML_TOP))
         return true;

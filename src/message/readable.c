@@ -174,6 +174,9 @@ static enum result read_part(struct reading *r, const struct choices *choices, c
     bool shown = is_shown(choices, part);
     size_t text = r->text_buf.len, plain = r->plain_buf.len;
     enum result result = readable_part_read(r, part, shown);
+    /* Some programs show it, some offer it as a file. */
+    if (result == OK && part->kind == MIME_LEAF && attachment_has_name(part))
+        result = attachments_add(&r->attachments, part);
     if (r->alternative && is_below(part, r->alternative))
         note_alternative(r, kind, shown, text, plain);
     return result;
@@ -213,7 +216,7 @@ static unsigned flags_of_structure(const struct mime *mime)
     unsigned broken = MIME_NO_BOUNDARY | MIME_NO_PARTS | MIME_DUPLICATE_FIELD | MIME_BAD_TYPE | MIME_BAD_ENCODING |
                       MIME_BAD_DATA | MIME_LONG_BOUNDARY;
     unsigned cut = MIME_TOO_DEEP | MIME_TOO_MANY_PARTS | MIME_TOO_MANY_FIELDS | MIME_TOO_LARGE;
-    return (mime->flags & broken ? READABLE_BROKEN : 0) | (mime->flags & cut ? READABLE_CUT : 0);
+    return (mime->flags & broken ? READABLE_BROKEN : 0) | (mime->flags & cut ? READABLE_CUT | READABLE_UNSEEN : 0);
 }
 
 static bool copy_texts(struct reading *r)
@@ -236,6 +239,8 @@ static void conclude(struct reading *r)
         out->flags |= READABLE_CONFUSABLE;
     if (out->hidden.len)
         out->flags |= READABLE_HIDDEN;
+    if (r->attachments.unseen)
+        out->flags |= READABLE_CUT | READABLE_UNSEEN;
     if (r->attachments.encrypted)
         out->flags |= READABLE_ENCRYPTED;
     if (r->attachments.broken)

@@ -36,7 +36,8 @@ enum readable_flag {
     READABLE_REMOTE_IMAGE = 1 << 11,
     READABLE_META_REFRESH = 1 << 12,
     READABLE_CONFUSABLE = 1 << 13,  /* zero-width characters or bidi overrides within words */
-    READABLE_PLAIN_DIFFERS = 1 << 14 /* multipart/alternative whose texts have next to no word in common */
+    READABLE_PLAIN_DIFFERS = 1 << 14, /* multipart/alternative whose texts have next to no word in common */
+    READABLE_UNSEEN = 1 << 15       /* attachments that could not be looked at, and may matter */
 };
 
 /* A URL in a text, or of a link, image or form of HTML. */
@@ -57,6 +58,7 @@ struct readable_attachment {
     uint64_t size;        /* decoded, about */
     const struct mime_part *part; /* NULL for a member of an archive */
     bool member;          /* named in the directory of a ZIP archive that is attached */
+    bool shown;           /* a text with a name, which is read as text too, or a file that stands in a text */
     bool executable;      /* by its name or its first octets ("MZ", "#!", .lnk, .js …), whatever its type says */
     bool disguised;       /* is not what it says: "a.pdf.exe", image/png that begins with MZ, RLO in the name */
     bool macros;          /* an Office file with macros */

@@ -3,12 +3,15 @@
 #include "message/readable_private.h"
 #include "message/url.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct listing {
     struct reading *reading;
     struct readable_link *links;
     size_t count, room;
+    size_t image; /* before it are no images any more */
+    size_t next;  /* of the last half, whose place a link takes that finds no room */
 };
 
 /* False at the arena's cap. */
@@ -26,6 +29,19 @@ static bool add(struct listing *l, struct readable_link link)
     }
     l->links[l->count++] = link;
     return true;
+}
+
+/* Among so many the last ones are not lost, nor behind images: a link takes the place of another. */
+static void displace(struct listing *l, struct readable_link link)
+{
+    while (l->image < l->count && !l->links[l->image].image)
+        l->image++;
+    if (l->image < l->count) {
+        l->links[l->image] = link;
+        return;
+    }
+    l->links[READABLE_LINKS_MAX / 2 + l->next] = link;
+    l->next = (l->next + 1) % (READABLE_LINKS_MAX - READABLE_LINKS_MAX / 2);
 }
 
 /* Sets all that the URL itself says. NONE if it leads nowhere. */
@@ -88,10 +104,6 @@ static enum result add_text(struct listing *l)
         struct readable_link link = {0};
         if (repeats(l, html, url))
             continue;
-        if (l->count == READABLE_LINKS_MAX) {
-            r->out->flags |= READABLE_CUT;
-            return OK;
-        }
         bool bare = bytes_find_byte(bytes_first(url, 8), ':') == BYTES_NOT_FOUND;
         struct bytes whole = url;
         if (bare) {
@@ -105,14 +117,28 @@ static enum result add_text(struct listing *l)
             return TEMP;
         link.url = bytes_first(url, READABLE_URL_MAX);
         bool known = is_known(l, html, &next, url.ptr, link.host);
-        if (result == OK && !known && !add(l, link))
+        if (result != OK || known)
+            continue;
+        if (l->count == READABLE_LINKS_MAX) {
+            r->out->flags |= READABLE_CUT;
+            displace(l, link);
+        } else if (!add(l, link)) {
             return TEMP;
+        }
     }
     return OK;
 }
 
+static int by_order(const void *a, const void *b)
+{
+    const struct html_link *one = a, *other = b;
+    return (one->order > other->order) - (one->order < other->order);
+}
+
 enum result readable_links_make(struct reading *r)
 {
+    if (r->link_count)
+        qsort(r->links, r->link_count, sizeof(*r->links), by_order);
     struct listing l = {.reading = r};
     for (size_t i = 0; i < r->link_count; i++)
         if (add_html(&l, &r->links[i]) == TEMP)

@@ -120,7 +120,31 @@ static void add_plain(struct readable_text *to, const struct mime_part *part, st
         add_lines(to, text);
 }
 
-static void read_plain(struct reading *r, const struct mime_part *part, bool shown)
+/* Files that are encoded by uuencode, which is in the text: "begin 644 name". */
+static enum result list_uuencoded(struct reading *r, const struct mime_part *part, struct bytes text)
+{
+    struct bytes line;
+    while (text.len) {
+        size_t at = bytes_find(text, BYTES("begin "));
+        if (at == BYTES_NOT_FOUND)
+            return OK;
+        bool first = at == 0 || text.ptr[at - 1] == '\n';
+        text = bytes_skip(text, at + 6);
+        size_t digits = 0;
+        while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '7')
+            digits++;
+        if (!first || digits < 3 || digits > 4 || digits == text.len || text.ptr[digits] != ' ')
+            continue;
+        bytes_split(&text, '\n', &line);
+        struct bytes name = bytes_trim(bytes_skip(line, digits));
+        bool data = text.len && text.ptr[0] >= ' ' && text.ptr[0] <= '`';
+        if (data && name.len && attachments_add_named(&r->attachments, part, name) != OK)
+            return TEMP;
+    }
+    return OK;
+}
+
+static enum result read_plain(struct reading *r, const struct mime_part *part, bool shown)
 {
     struct bytes text = text_of(r, part, false);
     r->out->flags |= READABLE_PLAIN;
@@ -128,6 +152,7 @@ static void read_plain(struct reading *r, const struct mime_part *part, bool sho
         add_plain(&r->text, part, text);
     if (r->separate)
         add_plain(&r->plain, part, text);
+    return list_uuencoded(r, part, text);
 }
 
 /* Next to no text beside images: a word or two. */
@@ -147,6 +172,8 @@ static void note_html(struct reading *r, const struct html_text *html, size_t fr
     out->images += html->images;
     out->tags += html->tags;
     r->link_count = html->link_count;
+    r->last_link = html->last_link;
+    r->link_order = html->link_order;
     if (!r->base.len)
         r->base = html->base;
 }
@@ -164,6 +191,8 @@ static enum result read_html(struct reading *r, const struct mime_part *part)
                              .links = r->links,
                              .link_max = READABLE_LINKS_MAX,
                              .link_count = r->link_count,
+                             .last_link = r->last_link,
+                             .link_order = r->link_order,
                              .base = r->base};
     readable_text_line(&r->text);
     readable_text_line(&r->hidden);
@@ -177,10 +206,8 @@ static enum result read_html(struct reading *r, const struct mime_part *part)
 enum result readable_part_read(struct reading *r, const struct mime_part *part, bool shown)
 {
     enum readable_kind kind = readable_kind_of(part);
-    if (kind == READABLE_PLAIN_TEXT) {
-        read_plain(r, part, shown);
-        return OK;
-    }
+    if (kind == READABLE_PLAIN_TEXT)
+        return read_plain(r, part, shown);
     if (!shown)
         return OK;
     if (kind == READABLE_HTML_TEXT)

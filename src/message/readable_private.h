@@ -20,7 +20,8 @@ struct reading {
     struct readable_text text, plain, hidden;
     struct buf decoded, converted; /* scratch */
     struct html_link *links;       /* READABLE_LINKS_MAX of them once there is HTML */
-    size_t link_count;
+    size_t link_count, last_link;
+    uint64_t link_order;
     struct bytes base;
     struct attachments attachments;
     /* The first multipart/alternative with HTML in it, and where its texts are in `text` and `plain`. */

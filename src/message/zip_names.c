@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "message/attachment.h"
 #include "message/charset.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ bool zip_names_is_zip(struct bytes head)
 /* Names are UTF-8 or of the code page of the machine, which is 437 where nothing else is said (APPNOTE D.1). */
 static struct bytes name_of(struct arena *arena, struct bytes name)
 {
-    name = bytes_first(name, NAME_MAX_OCTETS);
+    if (name.len > NAME_MAX_OCTETS) /* its end says what it is */
+        name = bytes_skip(name, name.len - NAME_MAX_OCTETS);
     if (utf8_is_valid(name))
         return arena_copy(arena, name);
     const struct charset *charset = charset_find(BYTES("cp437"));
@@ -47,7 +49,7 @@ static struct bytes name_of(struct arena *arena, struct bytes name)
     return copy;
 }
 
-static bool is_archive(struct bytes name)
+bool zip_names_is_archive(struct bytes name)
 {
     static const char *const ends[] = {".zip", ".rar", ".7z",  ".tar", ".gz",  ".tgz", ".bz2",  ".xz", ".cab",
                                        ".arj", ".ace", ".lzh", ".iso", ".img", ".vhd", ".vhdx", ".jar"};
@@ -87,6 +89,24 @@ static bool grow(struct zip *zip)
     return true;
 }
 
+static int rank(const struct zip_member *member)
+{
+    return member->program ? 2 : member->archive;
+}
+
+/* Where a member goes that finds no room: to the place of one that matters less. NULL if there is none. */
+static struct zip_member *displace(struct zip *zip, const struct zip_member *member)
+{
+    struct zip_names *out = zip->out;
+    struct zip_member *least = NULL;
+    out->cut = true;
+    for (size_t i = out->count; i-- && rank(member) && !(least && rank(least) == 0);)
+        if (rank(&out->members[i]) < rank(least ? least : member))
+            least = &out->members[i];
+    out->unseen |= (least ? rank(least) : rank(member)) > 0;
+    return least;
+}
+
 /* False at the arena's cap. */
 static bool add(struct zip *zip, struct bytes name, uint32_t flags, uint64_t size)
 {
@@ -95,19 +115,24 @@ static bool add(struct zip *zip, struct bytes name, uint32_t flags, uint64_t siz
     look_at_name(out, name);
     if (bytes_ends_with(name, BYTES("/")) && size == 0)
         return true; /* a folder */
-    out->nested |= is_archive(name);
-    if (out->count == zip->max) {
-        out->cut = true;
-        return true;
-    }
-    if (out->count == zip->room && !grow(zip))
-        return false;
-    struct zip_member member = {.name = name_of(zip->arena, name),
-                                .size = size,
+    struct zip_member member = {.size = size,
                                 .encrypted = (flags & FLAG_ENCRYPTED) != 0,
-                                .archive = is_archive(name)};
-    out->members[out->count++] = member;
-    return member.name.ptr != NULL;
+                                .archive = zip_names_is_archive(name),
+                                .program = attachment_is_executable(name) || attachment_is_disguised(name)};
+    out->nested |= member.archive;
+    struct zip_member *place = NULL;
+    if (out->count == zip->max) {
+        place = displace(zip, &member);
+        if (!place)
+            return true;
+    }
+    member.name = name_of(zip->arena, name);
+    if (!member.name.ptr || (!place && out->count == zip->room && !grow(zip)))
+        return false;
+    if (!place)
+        place = &out->members[out->count++];
+    *place = member;
+    return true;
 }
 
 /* The end record: the last one whose comment fits behind it. BYTES_NOT_FOUND if there is none. */
@@ -126,9 +151,28 @@ static size_t find_directory(struct bytes tail, size_t end, struct zip_names *ou
     size_t size = u32(tail, end + 12);
     if (size <= end && (size == 0 || bytes_starts_with(bytes_skip(tail, end - size), directory_mark)))
         return end - size;
-    out->cut = true;
+    out->cut = out->unseen = true;
     size_t first = bytes_find(bytes_first(tail, end), directory_mark);
     return first == BYTES_NOT_FOUND ? end : first;
+}
+
+/* The directory that begins where the end says, if that is not the one before it: some programs go by the one, some
+ * by the other. Empty if there is none. What stands before an archive moves it, but then there is none there. */
+static struct bytes other_directory(struct bytes head, struct bytes tail, uint64_t before, size_t end, size_t first,
+                                    struct zip_names *out)
+{
+    uint64_t offset = u32(tail, end + 16);
+    struct bytes other = {NULL, 0};
+    if (offset == before + first || offset == UINT32_MAX)
+        return other;
+    out->astray = true;
+    if (offset >= before)
+        other = bytes_slice(tail, offset - before < end ? (size_t)(offset - before) : end, end);
+    else if (offset < head.len)
+        other = bytes_skip(head, (size_t)offset);
+    else
+        out->unseen |= !attachment_is_program(head); /* programs that unpack themselves may count otherwise */
+    return bytes_starts_with(other, directory_mark) ? other : (struct bytes){NULL, 0};
 }
 
 static bool read_directory(struct zip *zip, struct bytes directory)
@@ -173,18 +217,21 @@ static bool read_members(struct zip *zip, struct bytes head)
     return true;
 }
 
-enum result zip_names_read(struct arena *arena, struct bytes head, struct bytes tail, size_t max,
+enum result zip_names_read(struct arena *arena, struct bytes head, struct bytes tail, uint64_t before, size_t max,
                            struct zip_names *out)
 {
     struct zip zip = {.arena = arena, .out = out, .max = max};
     *out = (struct zip_names){0};
-    size_t end = find_end(tail), before = 0;
+    size_t end = find_end(tail), first = 0;
     if (end != BYTES_NOT_FOUND) {
-        before = find_directory(tail, end, out);
-        if (!read_directory(&zip, bytes_slice(tail, before, end)))
+        first = find_directory(tail, end, out);
+        struct bytes other = other_directory(head, tail, before, end, first, out);
+        out->ambiguous = other.len > 0;
+        if (!read_directory(&zip, bytes_slice(tail, first, end)) || !read_directory(&zip, other))
             return TEMP;
+        out->broken |= out->ambiguous;
     }
-    if ((end == BYTES_NOT_FOUND || before == end) && bytes_starts_with(head, local_mark)) {
+    if ((end == BYTES_NOT_FOUND || first == end) && bytes_starts_with(head, local_mark)) {
         out->broken = true;
         if (!read_members(&zip, head))
             return TEMP;

@@ -64,11 +64,16 @@ static void begin(struct archive *archive)
     buf_init(&archive->file, 64 << 20);
 }
 
-static struct zip_names read_max(struct bytes head, struct bytes tail, size_t max)
+static struct zip_names read_parts(struct bytes head, struct bytes tail, size_t before, size_t max)
 {
     struct zip_names zip;
-    assert_int_equal(zip_names_read(arena, head, tail, max, &zip), OK);
+    assert_int_equal(zip_names_read(arena, head, tail, before, max, &zip), OK);
     return zip;
+}
+
+static struct zip_names read_max(struct bytes head, struct bytes tail, size_t max)
+{
+    return read_parts(head, tail, 0, max);
 }
 
 static struct zip_names read_whole(const struct archive *archive)

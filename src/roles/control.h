@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * control: commands of the administrator to the gateway that runs, over the Unix socket
- * RUN-DIRECTORY/control (SOCK_SEQPACKET, mode 0600, or 0660 for the control-group): the socket, what is said on it, and the asking
- * side. The answering side is roles/store_control.h.
+ * RUN-DIRECTORY/control (SOCK_SEQPACKET, mode 0600, or 0660 for the control-group): the socket, what is
+ * said on it, and the asking side. The answering side is roles/store_control.h.
  *
  * The master makes the socket, the store accepts on it. A call is one CONTROL_COMMAND frame (os/ipc.h)
  * and its reply; lists come before that in pages, frames without an id, so that nobody holds much for

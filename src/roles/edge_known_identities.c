@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/domain.h"
 #include "roles/items.h"
+#include "verdict/spf_term.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,16 +52,20 @@ size_t edge_known_identities(const struct gather *gather, struct history_identit
     struct bytes author = gather->from.status == FROM_OK ? organization_of(gather->arena, gather->from.domain)
                                                          : BYTES("");
     add_signatures(gather, author, true, out, &count);
-    if (gather->spf.result == AUTH_PASS)
+    if (gather->spf.result == AUTH_PASS && !spf_term_is_everybody(gather->spf.mechanism))
         add(gather, author, HISTORY_SPF, gather->spf.domain, out, &count);
     add_signatures(gather, author, false, out, &count);
-    if (!count && gather->evidence.client.family) {
-        out[0] = (struct history_identity){
-            .kind = HISTORY_NETWORK,
-            .name = history_network(gather->arena, &gather->evidence.client, HISTORY_NETWORK_V4, HISTORY_NETWORK_V6)};
-        count = out[0].name.len > 0;
-    }
-    return count;
+    return count ? count : edge_known_network(gather, out, 0);
+}
+
+size_t edge_known_network(const struct gather *gather, struct history_identity *out, size_t count)
+{
+    if (!gather->evidence.client.family || count >= KNOWN_IDENTITIES_MAX)
+        return count;
+    out[count] = (struct history_identity){
+        .kind = HISTORY_NETWORK,
+        .name = history_network(gather->arena, &gather->evidence.client, HISTORY_NETWORK_V4, HISTORY_NETWORK_V6)};
+    return count + (out[count].name.len > 0);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -52,6 +52,22 @@ static bool is_convicted(const struct verdict *verdict)
     return false;
 }
 
+/* What taught, together: which single check was the strongest is chance. */
+static int taught_points(const struct verdict *verdict)
+{
+    int sum = 0;
+    for (size_t i = 0; i < verdict->contribution_count; i++)
+        if (teaches(verdict->contributions[i].check) && verdict->contributions[i].check != CHECK_TRAP)
+            sum += verdict->contributions[i].points;
+    return sum;
+}
+
+static bool is_junk_by_score(const struct verdict *verdict)
+{
+    return verdict->contribution_count && verdict->junk_score && verdict->score >= verdict->junk_score &&
+           verdict->trust != TRUST_FORGED;
+}
+
 /* By the reasons: something that teaches speaks against it, and nothing else decided. */
 static bool is_blamed(const struct verdict *verdict)
 {
@@ -93,6 +109,8 @@ static enum known_class class_of(const struct verdict *verdict)
      * read again. */
     if (is_accepted(verdict))
         return filter_likes(verdict) && points < HAM_POINTS ? KNOWN_HAM : KNOWN_PLAIN;
+    if (is_junk_by_score(verdict))
+        return points >= HAM_POINTS && taught_points(verdict) >= HAM_POINTS ? KNOWN_SPAM : KNOWN_PLAIN;
     return is_blamed(verdict) && (points >= HAM_POINTS || !verdict->contribution_count) ? KNOWN_SPAM : KNOWN_PLAIN;
 }
 
@@ -140,6 +158,15 @@ static void set_answered(const struct edge_mail *mail, const struct verdict *ver
         outcome->author = author;
 }
 
+/* Who chose the recipients: anybody can send again what somebody else signed. */
+static bool has_sender(const struct known_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->identity_count; i++)
+        if (outcome->identities[i].kind != HISTORY_DKIM)
+            return true;
+    return false;
+}
+
 static void of_stranger(struct edge_mail *mail, const struct edge_known *known, const struct verdict *verdict,
                         struct known_outcome *outcome)
 {
@@ -156,6 +183,8 @@ static void of_stranger(struct edge_mail *mail, const struct edge_known *known, 
     outcome->trap = known->trap_count && edge_known_trap_teaches(mail);
     outcome->class = outcome->trap ? KNOWN_SPAM : known->trap_count ? KNOWN_PLAIN : class_of(verdict);
     outcome->unknown = known->unknown < KNOWN_RECIPIENTS_MAX ? known->unknown : KNOWN_RECIPIENTS_MAX;
+    if ((outcome->trap || outcome->unknown) && !has_sender(outcome))
+        outcome->identity_count = edge_known_network(gather, outcome->identities, outcome->identity_count);
 }
 
 static bool field_says(const struct message *message, const char *name, const char *const *words)

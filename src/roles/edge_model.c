@@ -3,6 +3,7 @@
 #include "roles/edge_model.h"
 
 #include "base/log.h"
+#include "fiber/offload.h"
 #include "filter/features_wire.h"
 #include "roles/models.h"
 #include "roles/original.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MODELS_MAX = 10000, READ_MEMORY = 64 << 20 };
+enum { MODELS_MAX = 10000, READ_MEMORY = 64 << 20, OFFLOAD_MIN = 64 * 1024 };
 #define ASK_TIMEOUT (5 * SECOND)
 #define ASK_AGAIN MINUTE         /* for a model that was not there */
 #define WORK_TIMEOUT (40 * SECOND)
@@ -125,6 +126,32 @@ static enum result make_features(struct edge *edge, struct arena *arena, struct 
     return OK;
 }
 
+struct making {
+    struct edge *edge;
+    struct arena *arena;
+    struct bytes content;
+    struct train_features *out;
+    struct buf *features;
+    struct error *error;
+    enum result result;
+};
+
+static void make(void *argument)
+{
+    struct making *m = argument;
+    m->result = make_features(m->edge, m->arena, m->content, m->out, m->features, m->error);
+}
+
+/* Large mail on a thread of the pool: mail that comes in does not wait for it. */
+static enum result make_anywhere(struct making making)
+{
+    if (making.content.len > OFFLOAD_MIN)
+        offload(make, &making);
+    else
+        make(&making);
+    return making.result;
+}
+
 static void answer_work(struct edge *edge, struct ipc_channel *store, const struct train_work *work)
 {
     struct arena *arena = arena_create(READ_MEMORY);
@@ -134,7 +161,8 @@ static void answer_work(struct edge *edge, struct ipc_channel *store, const stru
     struct buf features, payload;
     buf_init(&features, PARCEL_MAX / 2);
     buf_init(&payload, PARCEL_MAX);
-    if (!arena || make_features(edge, arena, work->content, &answer, &features, &error) != OK)
+    struct making making = {edge, arena, work->content, &answer, &features, &error, OK};
+    if (!arena || make_anywhere(making) != OK)
         log_debug("filter", "a message to learn cannot be read: %s", error.text);
     train_features_write(&payload, &answer);
     if (!payload.failed && parcel_pack(&message, buf_bytes(&payload)) &&

@@ -4,6 +4,7 @@
 #include "roles/gather_parts.h"
 #include "roles/items.h"
 
+#include "auth/organization.h"
 #include "message/idn.h"
 
 #include <stdio.h>
@@ -181,8 +182,10 @@ static bool add_from(struct gather *gather)
     const struct from_field *from = &gather->from;
     struct evidence_item *item = add(
         gather, CHECK_FROM, from->status == FROM_OK ? AUTH_PASS : AUTH_FAIL, from->problem);
+    struct bytes organization;
+    bool known = from->domain.len && organization_domain(from->domain, &organization) == OK;
     gather->evidence.header_from = from->address;
-    return item && property(gather, item, "vouch", "status", bytes_of(from_status_name(from->status))) &&
+    return item && property(gather, item, "vouch", "organization", known ? organization : BYTES("")) && property(gather, item, "vouch", "status", bytes_of(from_status_name(from->status))) &&
            property(gather, item, "header", "from", from->address) &&
            property(gather, item, "vouch", "domain", from->domain);
 }

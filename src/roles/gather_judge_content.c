@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "fiber/fiber.h"
 #include "fiber/offload.h"
+#include "message/attachment.h"
 #include "message/received.h"
 #include "roles/clamd.h"
 #include "roles/gather_parts.h"
@@ -22,6 +23,7 @@ enum {
     OFFLOAD_MIN = 32 * 1024,
     OFFLOAD_RULES = 20,     /* with so many patterns even short mail is worth a thread */
     ATTACHMENTS_MAX = 50,   /* that become items */
+    ATTACHMENTS_KINDS = 20, /* of them for kinds that are not there yet */
     NAME_MAX = 200
 };
 
@@ -210,8 +212,7 @@ static bool is_archive(struct bytes extension)
 static struct bytes extension_of(struct arena *arena, struct bytes name)
 {
     enum { EXTENSION_MAX = 20 };
-    size_t dot = bytes_rfind_byte(bytes_trim_end(name), '.');
-    struct bytes extension = dot == BYTES_NOT_FOUND ? BYTES("") : bytes_skip(bytes_trim_end(name), dot + 1);
+    struct bytes extension = attachment_extension(name);
     return extension.len > EXTENSION_MAX ? BYTES("") : rules_shown(arena, arena_lower(arena, extension), EXTENSION_MAX);
 }
 
@@ -223,12 +224,55 @@ static struct bytes words_of(struct arena *arena, const struct readable_attachme
     return bytes_trim(words);
 }
 
+/* Whether one before it has its extension, and so says as much of it. */
+static bool is_repeated(const struct readable *readable, size_t index)
+{
+    struct bytes extension = attachment_extension(readable->attachments[index].name);
+    for (size_t i = 0; i < index; i++)
+        if (bytes_equal_nocase(attachment_extension(readable->attachments[i].name), extension))
+            return true;
+    return false;
+}
+
+/* Which of so many become items: programs and their like, others that are no everyday files, one of each kind, and
+ * the rest as far as it goes. */
+static void choose_attachments(const struct readable *readable, bool chosen[READABLE_ATTACHMENTS_MAX])
+{
+    size_t left = ATTACHMENTS_MAX;
+    for (int turn = 0; turn < 4 && left; turn++)
+        for (size_t i = 0; i < readable->attachment_count && left; i++) {
+            int rank = attachment_rank(&readable->attachments[i]);
+            bool wanted = turn < 2 ? rank == 2 - turn && (left > ATTACHMENTS_KINDS || !is_repeated(readable, i))
+                                   : turn == 3 || !is_repeated(readable, i);
+            if (chosen[i] || !wanted)
+                continue;
+            chosen[i] = true;
+            left--;
+        }
+}
+
+/* Nothing is said of what was not seen: not that it is harmless. */
+static bool add_unseen(struct gather *gather)
+{
+    struct evidence_item *item =
+        evidence_add(gather->arena, &gather->evidence, CHECK_ATTACHMENT, AUTH_TEMPERROR);
+    if (item)
+        item->reason = BYTES("the message has more in it than is looked into");
+    return item != NULL;
+}
+
 static bool add_attachments(struct examination *examination, const struct readable *readable)
 {
     struct gather *gather = examination->gather;
     struct arena *arena = gather->arena;
-    for (size_t i = 0; i < readable->attachment_count && i < ATTACHMENTS_MAX; i++) {
+    bool chosen[READABLE_ATTACHMENTS_MAX] = {false};
+    if (!readable)
+        return add_unseen(gather);
+    choose_attachments(readable, chosen);
+    for (size_t i = 0; i < readable->attachment_count && i < READABLE_ATTACHMENTS_MAX; i++) {
         const struct readable_attachment *attachment = &readable->attachments[i];
+        if (!chosen[i])
+            continue;
         struct bytes extension = extension_of(arena, attachment->name);
         /* It is not known which of several archives is the encrypted one. */
         bool encrypted = (readable->flags & READABLE_ENCRYPTED) && !attachment->member && is_archive(extension);
@@ -239,7 +283,7 @@ static bool add_attachments(struct examination *examination, const struct readab
             !item_add(arena, item, "vouch", "is", words_of(arena, attachment, encrypted)))
             return false;
     }
-    return true;
+    return !(readable->flags & READABLE_UNSEEN) || add_unseen(gather);
 }
 
 /* ---- all of it ---- */
@@ -286,7 +330,7 @@ bool gather_examine_content(struct gather *gather, const struct content_rules *r
     bool fine = (!examination.found.rules_done || add_rules(&examination)) &&
                 (!examination.found.builtin_done || add_builtin(&examination)) &&
                 (!examination.found.phishing_done || add_phishing(&examination)) &&
-                (!readable || add_attachments(&examination, readable));
+                add_attachments(&examination, readable);
     /* Its own deadline ends it. */
     fiber_group_wait(&examination.group, NO_DEADLINE);
     fiber_group_close(&examination.group);

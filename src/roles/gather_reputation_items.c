@@ -5,6 +5,7 @@
 #include "roles/gather_parts.h"
 #include "roles/gather_reputation_parts.h"
 #include "roles/items.h"
+#include "verdict/spf_term.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static bool is_authenticated(const struct gather *gather, struct bytes domain)
 {
     struct bytes wanted = gather_organization(domain);
     if (gather->spf.result == AUTH_PASS && gather->evidence.mail_from.len &&
+        !spf_term_is_everybody(gather->spf.mechanism) &&
         bytes_equal_nocase(gather_organization(gather->spf.domain), wanted))
         return true;
     for (size_t i = 0; i < gather->dkim.count; i++)

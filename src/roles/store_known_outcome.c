@@ -8,6 +8,8 @@
 enum { AT_ONCE = 32, OUTCOME_MEMORY = 16 << 20 };
 /* As in store.c: what is kept for long leaves room for what decides about retries. */
 #define CROWDED ((size_t)4000000)
+/* Recipients of one message that do not exist and count. */
+enum { UNKNOWN_MOST = 5 };
 
 /* One message with the places of its questions. */
 struct applying {
@@ -63,19 +65,28 @@ static void ask(struct batch *batch, const struct known_rules *rules, const stru
     ask_learned(batch, recipients, applying, now);
 }
 
+/* Anybody can send again what somebody else signed, to whomever he likes. */
+static bool chose_recipients(const struct history_identity *identity)
+{
+    return identity->kind != HISTORY_DKIM;
+}
+
 static void write_history(struct batch *out, const struct batch *asked, const struct known_rules *rules,
                           const struct applying *applying, int64_t now)
 {
     const struct known_outcome *outcome = &applying->outcome;
-    uint64_t amounts[HISTORY_COUNTS] = {
-        [HISTORY_MESSAGES] = HISTORY_ONE,
-        [HISTORY_HAM] = outcome->class == KNOWN_HAM ? HISTORY_ONE : 0,
-        [HISTORY_SPAM] = outcome->class == KNOWN_SPAM ? HISTORY_ONE : 0,
-        [HISTORY_TRAPS] = outcome->trap ? HISTORY_ONE : 0,
-        [HISTORY_UNKNOWN] = (uint64_t)outcome->unknown * HISTORY_ONE,
-    };
+    uint64_t unknown = outcome->unknown < UNKNOWN_MOST ? outcome->unknown : UNKNOWN_MOST;
     for (size_t i = 0; i < outcome->identity_count; i++) {
         const struct history_identity *identity = &outcome->identities[i];
+        bool sent = chose_recipients(identity);
+        uint64_t amounts[HISTORY_COUNTS] = {
+            [HISTORY_MESSAGES] = HISTORY_ONE,
+            [HISTORY_HAM] = outcome->class == KNOWN_HAM ? HISTORY_ONE : 0,
+            /* What went to a trap is spam for that alone: whoever only signed it did not send it there. */
+            [HISTORY_SPAM] = outcome->class == KNOWN_SPAM && (sent || !outcome->trap) ? HISTORY_ONE : 0,
+            [HISTORY_TRAPS] = sent && outcome->trap ? HISTORY_ONE : 0,
+            [HISTORY_UNKNOWN] = sent ? unknown * HISTORY_ONE : 0,
+        };
         struct history before;
         history_read_standing(asked, applying->history[i], &rules->of_history, identity, &outcome->nameservers, now,
                               &before);
@@ -128,7 +139,8 @@ static void write_one(struct batch *out, const struct batch *asked, const struct
     if (rules->history)
         write_history(out, asked, rules, applying, now);
     for (size_t i = 0; i < outcome->identity_count && outcome->trap && rules->traps; i++)
-        trap_write(out, &outcome->identities[i], now);
+        if (chose_recipients(&outcome->identities[i]))
+            trap_write(out, &outcome->identities[i], now);
     if (rules->contacts)
         write_contacts(out, asked, rules, applying, now);
     write_greylist(out, rules, outcome, now);

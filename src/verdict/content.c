@@ -34,6 +34,28 @@ static bool has_word(struct bytes words, struct bytes wanted)
     return false;
 }
 
+static bool rules_act(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (policy->rules[i].action != ACTION_ACCEPT)
+            return true;
+    return false;
+}
+
+/* What cannot be looked into may hold what the policy does not take, and was made so perhaps. */
+static void unseen(struct court *court)
+{
+    const struct policy *policy = court->policy;
+    if (!court_any(court, CHECK_ATTACHMENT, AUTH_TEMPERROR))
+        return;
+    bool acts = (policy->attachment_count && policy->attachment != ACTION_ACCEPT) || rules_act(policy);
+    if (acts)
+        court_apply(court, ACTION_JUNK, "5.7.1", CHECK_ATTACHMENT,
+                    "The message has more in it than is looked into.");
+    else
+        court_reason(court, CHECK_ATTACHMENT, REASON_NOTES, "the message has more in it than is looked into");
+}
+
 static void attachment(struct court *court)
 {
     const struct evidence *evidence = court->evidence;
@@ -140,6 +162,7 @@ void content_musts(struct court *court)
 {
     virus(court);
     attachment(court);
+    unseen(court);
     size(court);
     rules(court);
     accountability(court);

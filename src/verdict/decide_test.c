@@ -163,6 +163,29 @@ static void unwanted_attachments_are_known_by_extension_or_nature(void **state)
     assert_int_equal(points_for("ATTACHMENT"), 200);
 }
 
+static void what_cannot_be_looked_into_is_junk_where_content_would_matter(void **state)
+{
+    (void)state;
+    struct bytes unwanted[] = {BYTES("exe")};
+    struct policy_rule rules[] = {{.name = BYTES("a"), .action = ACTION_ACCEPT}};
+    add(CHECK_ATTACHMENT, AUTH_TEMPERROR, NULL);
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    policy.rules = rules;
+    policy.rule_count = 1;
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    rules[0].action = ACTION_REJECT;
+    replied(ACTION_JUNK, 250, "2.0.0");
+    policy.rule_count = 0;
+    policy.attachments = unwanted;
+    policy.attachment_count = 1;
+    replied(ACTION_JUNK, 250, "2.0.0");
+    policy.attachment = ACTION_ACCEPT;
+    judged(ACTION_ACCEPT, TRUST_THIRD);
+    policy.attachment = ACTION_REJECT;
+    add(CHECK_ATTACHMENT, AUTH_NEUTRAL, "name", "x.exe", "extension", "exe", NULL);
+    replied(ACTION_REJECT, 550, "5.7.1");
+}
+
 static void a_policy_may_take_smaller_messages_only(void **state)
 {
     (void)state;
@@ -626,6 +649,7 @@ int main(void)
         CASE(mail_waits_for_the_scanner_if_so_configured),
         CASE(what_is_refused_anyway_does_not_wait_for_the_scanner),
         CASE(unwanted_attachments_are_known_by_extension_or_nature),
+        CASE(what_cannot_be_looked_into_is_junk_where_content_would_matter),
         CASE(a_policy_may_take_smaller_messages_only),
         CASE(rules_act_by_themselves_where_they_say_so),
         CASE(nothing_is_discarded_but_by_a_rule_that_says_so),

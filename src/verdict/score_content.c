@@ -94,10 +94,10 @@ static void findings(struct court *court)
         }
     }
     for (size_t i = 0; i < verdict->reason_count; i++) {
-        if (verdict->reasons[i].check != CHECK_ATTACHMENT)
+        if (verdict->reasons[i].check != CHECK_ATTACHMENT || verdict->reasons[i].effect == REASON_NOTES)
             continue;
         court_contribute(court, CHECK_ATTACHMENT, court_item(court, CHECK_ATTACHMENT), ATTACHMENT, "ATTACHMENT",
-                         BYTES(""), "it has an attachment that is not wanted");
+                         BYTES(""), "it has an attachment that is not wanted, or may have one");
         break;
     }
 }
