@@ -48,7 +48,8 @@ static struct readable_attachment one(const char *fields, struct bytes content)
 
 static void programs_are_known_by_name(void **state)
 {
-    static const char *const yes[] = {"a.exe",  "A.EXE", "x.scr",        "a.b.js", "a.exe.",
+    static const char *const yes[] = {"a.exe",  "A.EXE", "x.scr",        "a.b.js", "a.exe.", "a.rdp", "a.one",
+                                      "a.vhd", "a.iso", "a.appinstaller", "a.searchConnector-ms", "a.msixbundle",
                                       "a.exe ", "a.lnk", "a.exe::$DATA", "a.hta",  "a.vbs\""};
     static const char *const no[] = {"a.pdf", "exe", "a.exe.txt", "", "a.", ".", "a.html", "js.zip"};
     (void)state;
@@ -198,6 +199,106 @@ static void an_archive_in_odd_lines_is_read_too(void **state)
     buf_free(&digits);
 }
 
+/* --- What is to be hidden ----------------------------------------------------------------------------- */
+
+static bool is_listed(const struct readable *readable, const char *name)
+{
+    for (size_t i = 0; i < readable->attachment_count; i++)
+        if (bytes_is(readable->attachments[i].name, name))
+            return readable->attachments[i].executable;
+    return false;
+}
+
+static struct readable read_lines(const char *text)
+{
+    return read_message(message_normalize(arena, bytes_of(text)));
+}
+
+static void texts_with_names_are_files_too(void **state)
+{
+    (void)state;
+    struct readable r = read_lines("Content-Type: text/plain; name=invoice.exe\n\nMZ");
+    assert_true(is_listed(&r, "invoice.exe") && r.attachments[0].shown && r.text.len);
+    r = read_lines("Content-Type: text/html\nContent-Disposition: inline; filename=a.hta\n\n<p>x");
+    assert_true(is_listed(&r, "a.hta"));
+    r = read_lines("Content-Type: text/plain\n\nMZ");
+    assert_int_equal(r.attachment_count, 0);
+}
+
+static void files_in_uuencode_are_listed(void **state)
+{
+    (void)state;
+    struct readable r = read_lines("Subject: x\n\nhi\nbegin 644 evil.exe\n#35H`\n`\nend\n");
+    assert_true(is_listed(&r, "evil.exe"));
+    r = read_lines("Subject: x\n\nWe begin 644 evil.exe\n#\nbegin 6 x.exe\nbegin 644\nbegin ");
+    assert_int_equal(r.attachment_count, 0);
+}
+
+static void all_names_of_a_file_count_and_the_ends_of_long_ones(void **state)
+{
+    (void)state;
+    struct readable r =
+        read_lines("Content-Type: x/y; name=a.js\nContent-Disposition: attachment; filename=a.txt\n\nx");
+    assert_int_equal(r.attachment_count, 2);
+    assert_bytes(r.attachments[0].name, "a.txt");
+    assert_true(is_listed(&r, "a.js"));
+    r = read_lines("Content-Type: x/y; name=b.txt\nContent-Disposition: attachment; filename=a.txt\n\nx");
+    assert_int_equal(r.attachment_count, 1);
+    struct bytes parts[] = {BYTES("Content-Type: x/y; name=\""), repeat("a", 1100), BYTES(".js"), repeat(".", 1100),
+                            BYTES("\"\r\n\r\nx")};
+    r = read_message(arena_concat(arena, parts, countof(parts)));
+    assert_true(r.attachment_count == 1 && r.attachments[0].executable);
+}
+
+static struct bytes zip_of_two(const char *first, const char *second)
+{
+    struct bytes one = zip_of(first, 1, false), two = zip_of(second, 1, false);
+    size_t entry = 30 + strlen(first) + 1, end = one.len - 22, from = 30 + strlen(second) + 1;
+    struct bytes size = bytes_from((uint8_t[]){(uint8_t)(92 + strlen(first) + strlen(second)), 0, 0, 0}, 4);
+    struct bytes parts[] = {bytes_slice(one, entry, end), bytes_slice(two, from, two.len - 22),
+                            BYTES("PK\005\006\0\0\0\0\2\0\2\0"), size, BYTES("\0\0\0\0\0\0")};
+    return arena_concat(arena, parts, countof(parts));
+}
+
+static void a_document_hides_no_programs(void **state)
+{
+    (void)state;
+    struct readable r = read_attachment("Content-Type: application/zip", zip_of_two("[Content_Types].xml", "i.exe"));
+    assert_int_equal(r.attachment_count, 2);
+    assert_true(is_listed(&r, "i.exe"));
+    r = read_attachment("Content-Type: application/zip", zip_of_two("META-INF/manifest.xml", "content.xml"));
+    assert_int_equal(r.attachment_count, 1);
+}
+
+static void an_archive_is_found_by_its_end(void **state)
+{
+    static const char *const before[] = {"XXXX", "PK00"};
+    static const char *const types[] = {"Content-Type: application/octet-stream", "Content-Type: application/zip",
+                                        "Content-Type: application/x-y; name=a.zip"};
+    (void)state;
+    for (size_t i = 0; i < countof(before); i++)
+        for (size_t k = 0; k < countof(types); k++) {
+            struct bytes parts[] = {bytes_of(before[i]), zip_of("i.exe", 90000, false)};
+            struct readable r = read_attachment(types[k], arena_concat(arena, parts, 2));
+            assert_true(is_listed(&r, "i.exe"));
+        }
+    struct readable r = read_attachment("Content-Type: application/octet-stream", repeat("x", 99999));
+    assert_int_equal(r.attachment_count, 1);
+    assert_false(r.flags & (READABLE_CUT | READABLE_BROKEN));
+}
+
+static void what_matters_displaces_what_does_not(void **state)
+{
+    struct bytes parts[] = {BYTES("Content-Type: multipart/mixed; boundary=b\r\n\r\n"),
+                            repeat("--b\r\nContent-Type: image/gif; name=a.gif\r\n\r\nGIF\r\n", 210),
+                            BYTES("--b\r\nContent-Type: x/y; name=evil.exe\r\n\r\nMZ\r\n"), BYTES("--b--\r\n")};
+    (void)state;
+    struct readable r = read_message(arena_concat(arena, parts, countof(parts)));
+    assert_int_equal(r.attachment_count, READABLE_ATTACHMENTS_MAX);
+    assert_true(is_listed(&r, "evil.exe"));
+    assert_true((r.flags & READABLE_CUT) && !(r.flags & READABLE_UNSEEN));
+}
+
 static void attachments_beyond_the_limit_are_left_out_and_flagged(void **state)
 {
     struct bytes parts[] = {BYTES("Content-Type: multipart/mixed; boundary=b\r\n\r\n"),
@@ -206,7 +307,7 @@ static void attachments_beyond_the_limit_are_left_out_and_flagged(void **state)
     (void)state;
     struct readable readable = read_message(arena_concat(arena, parts, countof(parts)));
     assert_int_equal(readable.attachment_count, READABLE_ATTACHMENTS_MAX);
-    assert_true(readable.flags & READABLE_CUT);
+    assert_true((readable.flags & READABLE_CUT) && (readable.flags & READABLE_UNSEEN));
 }
 
 int main(void)
@@ -220,6 +321,12 @@ int main(void)
         cmocka_unit_test(old_office_files_with_macros),
         cmocka_unit_test(members_of_archives_are_listed),
         cmocka_unit_test(an_archive_in_odd_lines_is_read_too),
+        cmocka_unit_test(texts_with_names_are_files_too),
+        cmocka_unit_test(files_in_uuencode_are_listed),
+        cmocka_unit_test(all_names_of_a_file_count_and_the_ends_of_long_ones),
+        cmocka_unit_test(a_document_hides_no_programs),
+        cmocka_unit_test(an_archive_is_found_by_its_end),
+        cmocka_unit_test(what_matters_displaces_what_does_not),
         cmocka_unit_test(attachments_beyond_the_limit_are_left_out_and_flagged),
     };
     return cmocka_run_group_tests(tests, prepare, destroy_arena);

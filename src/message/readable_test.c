@@ -379,6 +379,53 @@ static void hidden_text_and_links_have_limits_too(void **state)
     assert_true(r.flags & READABLE_CUT);
 }
 
+static bool has_link_to(const struct readable *r, const char *host)
+{
+    for (size_t i = 0; i < r->link_count; i++)
+        if (bytes_is(r->links[i].host, host))
+            return true;
+    return false;
+}
+
+/* Of what people can follow the last ones count as the first. */
+static void the_last_links_are_kept_as_the_first(void **state)
+{
+    static const char *const fillers[] = {"<a href=http://e.example/>e</a>", "<img src=http://e.example/><br><img src=x:y>",
+                                          "<p style=display:none><a href=http://e.example/>e</a></p>"};
+    (void)state;
+    for (size_t i = 0; i < countof(fillers); i++) {
+        struct bytes parts[] = {BYTES("Content-Type: text/html\n\n<a href=http://first.example/>a</a>"),
+                                repeat(fillers[i], 450), BYTES("<a href=http://real.example/>b</a>"),
+                                repeat(fillers[i], 90)};
+        struct readable r = read_bytes(arena_concat(arena, parts, countof(parts)));
+        assert_int_equal(r.link_count, READABLE_LINKS_MAX);
+        assert_true(has_link_to(&r, "first.example") && has_link_to(&r, "real.example"));
+        assert_true(r.flags & READABLE_CUT);
+    }
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    buf_add_string(&text, "Subject: x\n\n");
+    for (int i = 0; i < 300; i++)
+        buf_printf(&text, "http://h%d.example/\n", i);
+    struct readable r = read_bytes(buf_bytes(&text));
+    assert_true(has_link_to(&r, "h0.example") && has_link_to(&r, "h99.example") && has_link_to(&r, "h299.example"));
+    assert_true(r.link_count == READABLE_LINKS_MAX && (r.flags & READABLE_CUT));
+    buf_free(&text);
+}
+
+/* A place is taken again and again by URLs of all lengths, also while its link is open. */
+static void a_link_that_lost_its_place_is_not_ended(void **state)
+{
+    struct bytes parts[] = {BYTES("Content-Type: text/html\n\n"), repeat("<a href=http://e.example/>e</a>", 250),
+                            BYTES("<a href=http://open.example/>"), repeat("<area href=http://area.example/longer>", 300),
+                            BYTES("text</a>")};
+    (void)state;
+    struct readable r = read_bytes(arena_concat(arena, parts, countof(parts)));
+    assert_false(has_link_to(&r, "open.example"));
+    for (size_t i = 0; i < r.link_count; i++)
+        assert_false(bytes_is(r.links[i].host, "area.example") && r.links[i].text.len);
+}
+
 static void text_behind_much_else_is_read_as_far_as_the_limit(void **state)
 {
     struct bytes html[] = {BYTES("Content-Type: text/html\n\n<img src='data:image/png;base64,"),
@@ -454,6 +501,8 @@ int main(void)
         cmocka_unit_test(repeated_urls_count_once),
         cmocka_unit_test(text_beyond_the_limit_is_left_out_and_flagged),
         cmocka_unit_test(hidden_text_and_links_have_limits_too),
+        cmocka_unit_test(the_last_links_are_kept_as_the_first),
+        cmocka_unit_test(a_link_that_lost_its_place_is_not_ended),
         cmocka_unit_test(text_behind_much_else_is_read_as_far_as_the_limit),
         cmocka_unit_test(nested_alternatives_are_read),
         cmocka_unit_test(the_arenas_cap_is_temporary),

@@ -181,6 +181,55 @@ static void what_stands_before_an_archive_does_not_matter(void **state)
     buf_free(&other.file);
 }
 
+/* Programs go by the offset, or by what stands before the end record. */
+static void two_directories_are_both_read(void **state)
+{
+    static const char *const bad[] = {"evil.exe"}, *const good[] = {"a.txt"};
+    struct archive archive;
+    (void)state;
+    make(&archive, bad, 1, 0, "");
+    size_t end = archive.file.len - 22;
+    archive.file.len = end;
+    size_t second = archive.file.len;
+    add_entry(&archive.file, good[0], 0, 4);
+    add_end(&archive.file, 1, archive.file.len - second, archive.directory, "");
+    struct zip_names zip = read_whole(&archive);
+    assert_true(zip.ambiguous && zip.broken);
+    assert_int_equal(zip.count, 2);
+    assert_bytes(zip.members[0].name, "a.txt");
+    assert_bytes(zip.members[1].name, "evil.exe");
+    /* The first of them lies in the beginning only. */
+    zip = read_parts(buf_bytes(&archive.file), bytes_skip(buf_bytes(&archive.file), second), second, 9);
+    assert_true(zip.ambiguous && zip.members[1].program);
+    /* Neither: who knows? */
+    zip = read_parts(BYTES("PK"), bytes_skip(buf_bytes(&archive.file), second), second, 9);
+    assert_true(zip.unseen && !zip.ambiguous);
+    buf_free(&archive.file);
+    make(&archive, bad, 1, 0, "");
+    zip = read_whole(&archive);
+    assert_false(zip.ambiguous || zip.astray || zip.unseen || zip.broken);
+    buf_free(&archive.file);
+}
+
+static void programs_displace_what_is_harmless(void **state)
+{
+    static const char *const names[] = {"a.txt", "b.txt", "c.exe", "d.zip", "e.js"};
+    struct archive archive;
+    (void)state;
+    make(&archive, names, 5, 0, "");
+    struct zip_names zip = read_max(buf_bytes(&archive.file), buf_bytes(&archive.file), 2);
+    assert_int_equal(zip.count, 2);
+    assert_bytes(zip.members[1].name, "c.exe");
+    assert_bytes(zip.members[0].name, "e.js");
+    assert_true(zip.cut && zip.unseen); /* d.zip is lost */
+    buf_free(&archive.file);
+    make(&archive, names, 3, 0, "");
+    zip = read_max(buf_bytes(&archive.file), buf_bytes(&archive.file), 1);
+    assert_bytes(zip.members[0].name, "c.exe");
+    assert_true(zip.cut && !zip.unseen);
+    buf_free(&archive.file);
+}
+
 static void without_a_directory_the_members_are_read(void **state)
 {
     struct archive archive;
@@ -238,6 +287,8 @@ int main(void)
         cmocka_unit_test(macros_of_office_files_are_noticed_even_beyond_the_list),
         cmocka_unit_test(only_the_end_is_needed),
         cmocka_unit_test(what_stands_before_an_archive_does_not_matter),
+        cmocka_unit_test(two_directories_are_both_read),
+        cmocka_unit_test(programs_displace_what_is_harmless),
         cmocka_unit_test(without_a_directory_the_members_are_read),
         cmocka_unit_test(a_directory_that_is_none_is_broken),
         cmocka_unit_test(names_are_of_code_page_437_unless_they_are_utf8),

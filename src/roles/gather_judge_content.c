@@ -242,7 +242,7 @@ static void choose_attachments(const struct readable *readable, bool chosen[READ
     for (int turn = 0; turn < 4 && left; turn++)
         for (size_t i = 0; i < readable->attachment_count && left; i++) {
             int rank = attachment_rank(&readable->attachments[i]);
-            bool wanted = turn < 2 ? rank == 2 - turn && (left > ATTACHMENTS_KINDS || !is_repeated(readable, i))
+            bool wanted = readable->attachment_count <= ATTACHMENTS_MAX ? true : turn < 2 ? rank == 2 - turn && (left > ATTACHMENTS_KINDS || !is_repeated(readable, i))
                                    : turn == 3 || !is_repeated(readable, i);
             if (chosen[i] || !wanted)
                 continue;

@@ -54,6 +54,7 @@ class Dovecot(world.Daemon):
         ours = world.read_file(scripts + "/90-vouch.conf").decode().replace("/etc/dovecot/vouch", scripts)
         world.write_file(self.place + "/dovecot.conf", """
 base_dir = {0}/run
+default_vsz_limit = 0 # the sanitizers map more than there is
 state_dir = {0}/state
 log_path = {0}/dovecot.log
 protocols = lmtp imap
