@@ -47,7 +47,8 @@ builtin_test_function builtin_subject_missing, builtin_subject_empty, builtin_su
     builtin_subject_mixed_scripts, builtin_from_name_mixed_scripts, builtin_text_mixed_scripts;
 /* builtin_tests_content.c */
 builtin_test_function builtin_html_only, builtin_images_only, builtin_hidden_text, builtin_mime_broken,
-    builtin_mime_malformed, builtin_cut_short, builtin_base64_text, builtin_bad_charset, builtin_confusable, builtin_parts_differ,
+    builtin_mime_malformed, builtin_cut_short,
+    builtin_base64_text, builtin_bad_charset, builtin_confusable, builtin_parts_differ,
     builtin_html_form, builtin_html_script, builtin_meta_refresh, builtin_html_comments, builtin_empty,
     builtin_attachment_executable, builtin_attachment_disguised, builtin_attachment_macros,
     builtin_attachment_encrypted, builtin_attachment_html, builtin_attachment_only, builtin_bitcoin;

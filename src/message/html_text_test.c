@@ -93,6 +93,10 @@ static void what_is_in_a_textarea_is_text_and_in_a_title_is_not_seen(void **stat
     assert_text("<title>x<b></title>a<textarea>b <i>&amp;</textarea>c", "ab <i>&c");
     assert_text("<script>if (a<b) '</p>'</script>a<style>b{}</style><iframe><b></iframe>c", "ac");
     assert_text("<noscript>shown</noscript>", "shown"); /* scripts are off */
+    assert_shows("<datalist><option>x</datalist><dialog>y</dialog><dialog open>a</dialog>", "a", "x y");
+    assert_shows("<details><summary>a</summary>b</details>", "a\nb", "");
+    assert_shows("<div style='content-visibility:hidden'>x</div><div style='content-visibility:auto'>a</div>", "a",
+                 "x");
     assert_shows("<template>x</template><xmp>a&amp;<b></xmp><plaintext>c</plaintext>&amp;",
                  "a&amp;<b>\nc</plaintext>&amp;", "x");
 }

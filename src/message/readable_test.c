@@ -390,7 +390,8 @@ static bool has_link_to(const struct readable *r, const char *host)
 /* Of what people can follow the last ones count as the first. */
 static void the_last_links_are_kept_as_the_first(void **state)
 {
-    static const char *const fillers[] = {"<a href=http://e.example/>e</a>", "<img src=http://e.example/><br><img src=x:y>",
+    static const char *const fillers[] = {"<a href=http://e.example/>e</a>",
+                                          "<img src=http://e.example/><br><img src=x:y>",
                                           "<p style=display:none><a href=http://e.example/>e</a></p>"};
     (void)state;
     for (size_t i = 0; i < countof(fillers); i++) {
@@ -417,7 +418,8 @@ static void the_last_links_are_kept_as_the_first(void **state)
 static void a_link_that_lost_its_place_is_not_ended(void **state)
 {
     struct bytes parts[] = {BYTES("Content-Type: text/html\n\n"), repeat("<a href=http://e.example/>e</a>", 250),
-                            BYTES("<a href=http://open.example/>"), repeat("<area href=http://area.example/longer>", 300),
+                            BYTES("<a href=http://open.example/>"),
+                            repeat("<area href=http://area.example/longer>", 300),
                             BYTES("text</a>")};
     (void)state;
     struct readable r = read_bytes(arena_concat(arena, parts, countof(parts)));

@@ -166,8 +166,8 @@ static struct bytes other_directory(struct bytes head, struct bytes tail, uint64
     if (offset == before + first || offset == UINT32_MAX)
         return other;
     out->astray = true;
-    if (offset >= before)
-        other = bytes_slice(tail, offset - before < end ? (size_t)(offset - before) : end, end);
+    if (offset >= before && offset - before < end)
+        other = bytes_slice(tail, (size_t)(offset - before), offset - before < first ? first : end);
     else if (offset < head.len)
         other = bytes_skip(head, (size_t)offset);
     else

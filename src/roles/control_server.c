@@ -92,7 +92,8 @@ static bool take_content(struct ipc_request *request, struct arena *arena, struc
     int fd = request->message.descriptors[0];
     if (command->verb != CONTROL_TRAIN || fd < 0)
         return true;
-    return files_read_descriptor(arena, fd, CONTROL_CONTENT_MAX, &command->content, &error) == OK;
+    return memfd_is_sealed(fd) &&
+           files_read_descriptor(arena, fd, CONTROL_CONTENT_MAX, &command->content, &error) == OK;
 }
 
 static void answer_command(struct control_server *server, bool limited, struct ipc_request *request)
@@ -174,27 +175,45 @@ static bool may_ask(const struct control_server *server, int fd, bool *limited)
     return false;
 }
 
-/* Whoever has been there longest is done, or is stuck. */
-static void end_oldest(struct control_server *server)
+static size_t count_limited(const struct control_server *server)
 {
-    struct control_client *client = server->clients;
-    while (client->next)
-        client = client->next;
-    ipc_channel_break(client->channel, "too many clients of the control socket");
+    size_t count = 0;
+    for (const struct control_client *client = server->clients; client; client = client->next)
+        count += client->limited;
+    return count;
+}
+
+/* Whoever has been there longest is done, or is stuck; members of the group go first. */
+static void end_oldest(struct control_server *server, bool limited)
+{
+    struct control_client *oldest = NULL;
+    for (struct control_client *client = server->clients; client; client = client->next)
+        if (client->limited == limited)
+            oldest = client;
+    if (oldest)
+        ipc_channel_break(oldest->channel, "too many clients of the control socket");
+}
+
+/* False: it must not come in, as there is none whose place it may take. */
+static bool make_room(struct control_server *server, bool limited)
+{
+    size_t of_group = count_limited(server);
+    if ((limited && of_group >= CONTROL_LIMITED_MAX) || server->client_count >= CONTROL_CLIENTS_MAX)
+        end_oldest(server, limited || of_group);
+    return !limited || of_group || server->client_count < CONTROL_CLIENTS_MAX;
 }
 
 void control_server_take(struct control_server *server, int fd)
 {
     bool limited = true;
-    struct control_client *client = may_ask(server, fd, &limited) ? malloc(sizeof(*client)) : NULL;
+    bool welcome = may_ask(server, fd, &limited) && make_room(server, limited);
+    struct control_client *client = welcome ? malloc(sizeof(*client)) : NULL;
     struct ipc_channel *channel = client ? ipc_channel_open(fd, "control") : NULL;
     if (!channel) {
         free(client);
         close(fd);
         return;
     }
-    if (server->client_count >= CONTROL_CLIENTS_MAX)
-        end_oldest(server);
     *client = (struct control_client){
         .server = server, .channel = channel, .next = server->clients, .place = &server->clients, .limited = limited};
     if (client->next)

@@ -11,6 +11,8 @@
 
 #include "roles/control.h"
 
+/* Of them so many may be members of the control-group; these push out nobody else. */
+enum { CONTROL_LIMITED_MAX = 8 };
 enum { CONTROL_CLIENTS_MAX = 16, CONTROL_ANSWER_MEMORY = 192 << 20 };
 
 struct control_client;

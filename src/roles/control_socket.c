@@ -149,7 +149,7 @@ static enum result send_command(int fd, const struct control_command *command, t
 {
     struct buf payload;
     uint8_t header[IPC_FRAME_HEADER];
-    int content = command->content.ptr ? memfd_of(command->content) : -1;
+    int content = command->content.ptr ? memfd_of_sealed(command->content) : -1;
     if (command->content.ptr && content < 0)
         return error_set(error, TEMP, "no memory for the message");
     buf_init(&payload, IPC_PAYLOAD_MAX);

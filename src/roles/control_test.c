@@ -6,6 +6,7 @@
 #include "os/ipc_packet.h"
 #include "roles/memfd.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -154,6 +155,7 @@ static void all_of_a_filter_must_hold(void **state)
 
 /* Calls */
 
+static size_t contents_taken;
 static struct fiber_group group;
 static struct control_server server;
 
@@ -162,6 +164,7 @@ static void answer_test(void *context, struct control_call_state *call,
                         int *content_fd)
 {
     (void)context;
+    contents_taken += command->content.len > 0;
     if (command->verb == CONTROL_QUEUE_SELECT)
         for (size_t i = 0; i < MANY; i++) {
             struct control_entry entry = {.envelope = envelope(), .next_try = (int64_t)i};
@@ -278,6 +281,31 @@ static void bad_clients_hold_up_nobody(void)
     close(nonsense);
 }
 
+/* What its sender could still change, or what is no memory at all, is not read. */
+static void only_sealed_content_is_read(void)
+{
+    uint8_t header[IPC_FRAME_HEADER];
+    struct control_command command = {.verb = CONTROL_TRAIN, .text = BYTES("spam")};
+    command.content = BYTES("Subject: x\r\n\r\n");
+    assert_int_equal(asked(command).answer.result, OK);
+    assert_int_equal(contents_taken, 1);
+    buf_clear(&written);
+    control_command_write(&written, &command);
+    int bad[] = {memfd_of(command.content), open("/dev/zero", O_RDONLY | O_CLOEXEC)};
+    for (size_t i = 0; i < countof(bad); i++) {
+        int fd = raw_client();
+        struct ipc_frame frame = {
+            .type = CONTROL_COMMAND, .id = 1, .payload = buf_bytes(&written), .descriptors = 1};
+        ipc_frame_header(&frame, header);
+        assert_int_equal(ipc_packet_send(fd, header, frame.payload, &bad[i], 1), 0);
+        assert_int_equal(asked((struct control_command){.verb = CONTROL_PING}).result, OK);
+        assert_int_equal(contents_taken, 1);
+        close(fd);
+        close(bad[i]);
+    }
+    buf_clear(&written);
+}
+
 static void serve(void *argument)
 {
     struct error error;
@@ -294,6 +322,7 @@ static void serve(void *argument)
     server = (struct control_server){.group = &group, .account = geteuid(), .answer = answer_test};
     assert_true(control_server_start(&server, fd));
     answers_of_each_kind();
+    only_sealed_content_is_read();
     bad_clients_hold_up_nobody();
     fiber_group_close(&group);
     assert_int_equal(server.client_count, 0);

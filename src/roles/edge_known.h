@@ -43,7 +43,8 @@ bool edge_known_trap_teaches(const struct edge_mail *mail);
 /* edge_known_identities.c: the identities that speak for a message, aligned ones first; at most
  * KNOWN_IDENTITIES_MAX. They live in the gather's arena. */
 size_t edge_known_identities(const struct gather *gather, struct history_identity *out);
-/* Adds the client's network to `count` of them; how many there are then. */
+/* Adds the client's network to `count` of them, in the place of the last if there is no other; how many there are
+ * then. */
 size_t edge_known_network(const struct gather *gather, struct history_identity *out, size_t count);
 /* CHECK_NAMESERVERS of the first of them that is a domain. TEMP: out of memory. */
 enum result edge_known_ask_nameservers(struct gather *gather, struct history_nameservers *out) must_check;

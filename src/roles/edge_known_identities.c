@@ -60,8 +60,10 @@ size_t edge_known_identities(const struct gather *gather, struct history_identit
 
 size_t edge_known_network(const struct gather *gather, struct history_identity *out, size_t count)
 {
-    if (!gather->evidence.client.family || count >= KNOWN_IDENTITIES_MAX)
+    if (!gather->evidence.client.family)
         return count;
+    if (count >= KNOWN_IDENTITIES_MAX)
+        count = KNOWN_IDENTITIES_MAX - 1;
     out[count] = (struct history_identity){
         .kind = HISTORY_NETWORK,
         .name = history_network(gather->arena, &gather->evidence.client, HISTORY_NETWORK_V4, HISTORY_NETWORK_V6)};

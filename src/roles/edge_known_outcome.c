@@ -2,6 +2,7 @@
 /* What is to be remembered of a message that was judged. */
 #include "roles/edge_known.h"
 
+#include "message/mime.h"
 #include "roles/edge_rates.h"
 
 /* A message to more than this is a mailing, and tells nothing of whom its author knows. */
@@ -210,16 +211,52 @@ bool edge_known_trap_teaches(const struct edge_mail *mail)
 
 /* Mail of accounts */
 
+/* The first field of that name is there, and does not say that a person wrote it (rfc3834:5). */
+static bool is_automatic(const struct message *message)
+{
+    static const char *const person[] = {"no", NULL};
+    return message_field(message, "Auto-Submitted", 0) && !field_says(message, "Auto-Submitted", person);
+}
+
+/* Receipts, reports, and answers to invitations: a program writes them to whoever asked for one. */
+static bool is_receipt(const struct edge_mail *mail)
+{
+    struct mime mime;
+    if (!message_field(&mail->gather.message, "Content-Type", 0))
+        return false;
+    if (mime_parse(mail->gather.arena, &mail->gather.message, NULL, &mime, NULL) != OK)
+        return true;
+    for (const struct mime_part *part = mime.root; part; part = mime_next_own(part))
+        if (mime_is(part, "multipart", "report") || mime_is(part, "message", "disposition-notification") ||
+            mime_is(part, "message", "delivery-status") ||
+            (mime_is(part, "text", "calendar") &&
+             bytes_equal_nocase(bytes_trim(mime_type_parameter(part, "method")), BYTES("REPLY"))))
+            return true;
+    return false;
+}
+
+/* What a mail program sends at a click to leave a list (rfc2369:3.2). */
+static bool is_sign_off(const struct message *message)
+{
+    const struct header_field *subject = message_field(message, "Subject", 0);
+    if (!subject || !bytes_equal_nocase(bytes_trim(subject->value), BYTES("unsubscribe")))
+        return false;
+    for (size_t i = 0; i < message->body.len; i++)
+        if (message->body.ptr[i] > ' ')
+            return false;
+    return true;
+}
+
 /* A person wrote it to persons: an answer of a machine to whoever wrote to it (rfc3834:5), or a mailing, says
  * nothing about whom we know. */
 static bool is_letter(const struct edge_mail *mail)
 {
-    static const char *const automatic[] = {"auto-", NULL}, *const bulk[] = {"bulk", "list", "junk", NULL};
+    static const char *const bulk[] = {"bulk", "list", "junk", "auto_reply", NULL};
     const struct message *message = &mail->gather.message;
-    return !field_says(message, "Auto-Submitted", automatic) && !field_says(message, "Precedence", bulk) &&
+    return !is_automatic(message) && !field_says(message, "Precedence", bulk) && !is_sign_off(message) &&
            !message_field(message, "List-Id", 0) && !message_field(message, "List-Unsubscribe", 0) &&
            mail->gather.evidence.mail_from.len > 0 &&
-           mail->gather.evidence.recipient_count <= LETTER_RECIPIENTS_MOST;
+           mail->gather.evidence.recipient_count <= LETTER_RECIPIENTS_MOST && !is_receipt(mail);
 }
 
 static void of_account(struct edge_mail *mail, const struct verdict *verdict, struct known_outcome *outcome)

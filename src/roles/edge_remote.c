@@ -11,6 +11,7 @@
 #include "message/list_fields.h"
 #include "message/mailbox.h"
 #include "roles/keys_client.h"
+#include "verdict/spf_term.h"
 
 enum { KEYS_TIMEOUT_SECONDS = 30, LIST_ROOM = 64 * 1024 };
 
@@ -57,12 +58,13 @@ struct bytes edge_author(const struct edge_mail *mail)
 {
     const struct gather *gather = &mail->gather;
     struct bytes domain = gather->from.status == FROM_OK ? gather->from.domain : BYTES("");
-    bool known = gather->dmarc.result == AUTH_PASS;
+    bool everybody = spf_term_is_everybody(gather->spf.mechanism);
+    bool known = gather->dmarc.result == AUTH_PASS && (gather->dmarc.dkim_aligned || !everybody);
     if (mail->account)
         return author_of_account(mail);
     if (!domain.len)
         return BYTES("");
-    known |= gather->spf.result == AUTH_PASS && bytes_equal_nocase(gather->spf.domain, domain) &&
+    known |= gather->spf.result == AUTH_PASS && !everybody && bytes_equal_nocase(gather->spf.domain, domain) &&
              gather->evidence.mail_from.len;
     for (size_t i = 0; i < gather->dkim.count; i++)
         known |= gather->dkim.signatures[i].result == AUTH_PASS &&

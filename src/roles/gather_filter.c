@@ -64,9 +64,16 @@ static bool add_item(struct gather *gather, const struct filter_result *found, c
                                 item_add(arena, item, "vouch", "clues", clues_text(arena, found))));
 }
 
-static bool add_skipped(struct gather *gather, struct bytes why)
+/* What nobody asks for is not made. */
+static bool is_trained(const struct gather *gather, const struct filter_model *model)
 {
-    struct evidence_item *item = evidence_add(gather->arena, &gather->evidence, CHECK_FILTER, AUTH_NEUTRAL);
+    struct filter_counts counts = model ? filter_model_counts(model) : (struct filter_counts){.ham = 0};
+    return counts.ham >= gather->config->filter.least && counts.spam >= gather->config->filter.least;
+}
+
+static bool add_skipped(struct gather *gather, struct bytes why, enum auth_result result)
+{
+    struct evidence_item *item = evidence_add(gather->arena, &gather->evidence, CHECK_FILTER, result);
     if (item)
         item->reason = why;
     return item != NULL;
@@ -75,15 +82,17 @@ static bool add_skipped(struct gather *gather, struct bytes why)
 bool gather_filter(struct gather *gather, const struct filter_model *shared, const struct filter_model *domain)
 {
     int64_t started = loop_now_fresh();
-    const struct readable *readable = gather_readable(gather);
     struct filter_features features;
     struct filter_result of_shared, of_domain, both;
     if (!gather->config->filter.on || (!shared && !domain))
         return true;
+    if (!is_trained(gather, shared) && !is_trained(gather, domain))
+        return add_skipped(gather, BYTES("the filter has learned too little to have an opinion"), AUTH_NONE);
     if (gather->message.raw.len > gather->config->filter.limit)
-        return add_skipped(gather, BYTES("the message is larger than the filter reads"));
+        return add_skipped(gather, BYTES("the message is larger than the filter reads"), AUTH_NEUTRAL);
+    const struct readable *readable = gather_readable(gather);
     if (!readable || filter_features_make(gather->structure.arena, &gather->message, readable, &features, NULL) != OK)
-        return add_skipped(gather, BYTES("the message has more in it than the filter reads"));
+        return add_skipped(gather, BYTES("the message has more in it than the filter reads"), AUTH_NEUTRAL);
     bool has_shared = classify(gather, shared, &features, &of_shared);
     bool has_domain = classify(gather, domain, &features, &of_domain);
     if (has_shared && has_domain) {

@@ -185,7 +185,8 @@ static bool add_from(struct gather *gather)
     struct bytes organization;
     bool known = from->domain.len && organization_domain(from->domain, &organization) == OK;
     gather->evidence.header_from = from->address;
-    return item && property(gather, item, "vouch", "organization", known ? organization : BYTES("")) && property(gather, item, "vouch", "status", bytes_of(from_status_name(from->status))) &&
+    return item && property(gather, item, "vouch", "organization", known ? organization : BYTES("")) &&
+           property(gather, item, "vouch", "status", bytes_of(from_status_name(from->status))) &&
            property(gather, item, "header", "from", from->address) &&
            property(gather, item, "vouch", "domain", from->domain);
 }

@@ -239,12 +239,12 @@ static bool is_repeated(const struct readable *readable, size_t index)
 static void choose_attachments(const struct readable *readable, bool chosen[READABLE_ATTACHMENTS_MAX])
 {
     size_t left = ATTACHMENTS_MAX;
+    bool few = readable->attachment_count <= left;
     for (int turn = 0; turn < 4 && left; turn++)
         for (size_t i = 0; i < readable->attachment_count && left; i++) {
             int rank = attachment_rank(&readable->attachments[i]);
-            bool wanted = readable->attachment_count <= ATTACHMENTS_MAX ? true : turn < 2 ? rank == 2 - turn && (left > ATTACHMENTS_KINDS || !is_repeated(readable, i))
-                                   : turn == 3 || !is_repeated(readable, i);
-            if (chosen[i] || !wanted)
+            bool in_turn = turn < 2 ? rank == 2 - turn : true, crowded = turn == 2 || left <= ATTACHMENTS_KINDS;
+            if (chosen[i] || (!few && (!in_turn || (turn < 3 && crowded && is_repeated(readable, i)))))
                 continue;
             chosen[i] = true;
             left--;
@@ -330,7 +330,8 @@ bool gather_examine_content(struct gather *gather, const struct content_rules *r
     bool fine = (!examination.found.rules_done || add_rules(&examination)) &&
                 (!examination.found.builtin_done || add_builtin(&examination)) &&
                 (!examination.found.phishing_done || add_phishing(&examination)) &&
-                add_attachments(&examination, readable);
+                add_attachments(&examination, readable) &&
+                (!rules || !readable || examination.found.rules_done || add_unseen(gather));
     /* Its own deadline ends it. */
     fiber_group_wait(&examination.group, NO_DEADLINE);
     fiber_group_close(&examination.group);

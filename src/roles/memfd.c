@@ -2,12 +2,15 @@
 #include "roles/memfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-int memfd_of(struct bytes content)
+enum { MEMFD_SEALS = F_SEAL_SHRINK | F_SEAL_WRITE };
+
+static int make(struct bytes content, unsigned flags)
 {
-    int fd = memfd_create("message", MFD_CLOEXEC);
+    int fd = memfd_create("message", MFD_CLOEXEC | flags);
     if (fd < 0)
         return -errno;
     while (content.len) {
@@ -20,4 +23,26 @@ int memfd_of(struct bytes content)
         content = bytes_skip(content, (size_t)written);
     }
     return fd;
+}
+
+int memfd_of(struct bytes content)
+{
+    return make(content, 0);
+}
+
+int memfd_of_sealed(struct bytes content)
+{
+    int fd = make(content, MFD_ALLOW_SEALING);
+    if (fd >= 0 && fcntl(fd, F_ADD_SEALS, MEMFD_SEALS | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+bool memfd_is_sealed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & MEMFD_SEALS) == MEMFD_SEALS;
 }

@@ -8,4 +8,9 @@
 /* A close-on-exec memfd that holds a copy of the octets, or -errno. */
 int memfd_of(struct bytes content);
 
+/* The same, sealed: nobody can change or cut it any more. */
+int memfd_of_sealed(struct bytes content);
+/* Whether that is so: only then it lies in memory, and reading it cannot make us wait for whoever sent it. */
+bool memfd_is_sealed(int fd);
+
 #endif

@@ -512,8 +512,7 @@ static void deliver_message(struct delivering *delivering, struct delivery_answe
 /* What comes to traps is spam whoever sends it. */
 static void learn_and_forget(struct delivering *delivering, struct delivery_answer *answer)
 {
-    struct train_request request = {.content = delivering->message.content, .class = TRAIN_SPAM};
-    store_train_later(delivering->store, &request);
+    store_train_trap(delivering->store, delivering->message.content, delivering->request->record.client);
     answer->reply = (struct protocol_reply){250, BYTES("2.0.0"),
                                             arena_printf(delivering->arena, "Ok: id=" BYTES_FMT,
                                                          BYTES_ARG(delivering->message.id))};

@@ -19,6 +19,8 @@
 enum {
     JOBS_MAX = 64,
     LATER_MAX = 256,
+    LATER_OCTETS_MAX = 32 << 20,
+    TRAP_LESSONS_MOST = 20, /* of one network in a day: else a stranger teaches what he likes */
     LEARNED_DAYS = 400, /* how long is remembered what a message was learned as */
     REMINDED_MOST = 4    /* messages rehearsed for one that is learned */
 };
@@ -32,6 +34,7 @@ enum job_state { JOB_WAITS, JOB_GIVEN, JOB_DONE };
 struct train_job {
     struct train_job *next;
     uint64_t id;
+    const struct ipc_channel *given_to; /* only compared: who else answers guesses */
     const struct train_request *request;
     struct train_request kept;  /* of a job that nobody waits for */
     uint8_t *copy;
@@ -51,6 +54,7 @@ struct store_train {
     struct model *models;
     struct train_job *first, **last;
     size_t count;
+    size_t later_octets; /* of copies */
     uint64_t ids;
     struct fiber_signal wanted;
     int64_t next_sync;
@@ -167,6 +171,7 @@ static void end_job(struct store_train *train, struct train_job *job)
         return;
     if (job->result != OK)
         log_warning("filter", "a message was not learned: %s", job->error.text);
+    train->later_octets -= job->kept.content.len;
     free(job->copy);
     free(job);
 }
@@ -216,6 +221,7 @@ void store_answer_train_work(struct store *store, struct ipc_request *request)
     if (!payload.failed && parcel_pack(&answer, buf_bytes(&payload))) {
         if (job) {
             job->state = JOB_GIVEN;
+            job->given_to = request->channel;
             job->given_until = loop_deadline(JOB_PATIENCE);
         }
         ipc_reply(request, &answer);
@@ -355,7 +361,7 @@ void store_answer_train_features(struct store *store, struct ipc_request *reques
         return;
     /* Whoever was too slow finds that another has done it. */
     struct train_job *job = find_job(train, given.job);
-    if (!job || job->state != JOB_GIVEN)
+    if (!job || job->state != JOB_GIVEN || job->given_to != request->channel)
         return;
     use_features(train, job, request, &given);
     /* What follows may wait, and by then the job is gone. */
@@ -400,7 +406,8 @@ void store_train_later(struct store *store, const struct train_request *request)
     struct store_train *train = store->train;
     size_t size = request->content.len < TRAIN_MESSAGE_MAX ? request->content.len : TRAIN_MESSAGE_MAX;
     size_t room = size + request->domain.len + request->reporter.len;
-    if (!train || !store->role->config.filter.on || train->count >= LATER_MAX)
+    if (!train || !store->role->config.filter.on || train->count >= LATER_MAX ||
+        size > LATER_OCTETS_MAX - train->later_octets)
         return;
     struct train_job *job = calloc(1, sizeof(*job));
     uint8_t *copy = malloc(room ? room : 1);
@@ -422,5 +429,36 @@ void store_train_later(struct store *store, const struct train_request *request)
     job->copy = copy;
     job->request = &job->kept;
     job->alone = true;
+    train->later_octets += size;
     add_job(train, job);
+}
+
+/* Counts one lesson of the client's network; false if there were enough today. */
+static bool may_teach(struct store *store, struct bytes client)
+{
+    struct ip ip;
+    struct buf key;
+    struct error error;
+    struct arena *arena = arena_create(64 << 10);
+    int64_t now = loop_epoch(), day = DAY / SECOND;
+    struct bytes network = arena && ip_parse(client, &ip)
+                               ? history_network(arena, &ip, HISTORY_NETWORK_V4, HISTORY_NETWORK_V6)
+                               : BYTES("");
+    buf_init(&key, COUNTER_KEY_MAX);
+    buf_printf(&key, "trap-lessons:" BYTES_FMT, BYTES_ARG(network));
+    struct counter_operation operation = {.kind = COUNTER_ADD, .key = buf_bytes(&key), .delta = 1,
+                                          .expires_at = now + day, .most = TRAP_LESSONS_MOST};
+    bool may = !key.failed && counters_run_here(store->counters, &operation, 1, now, &error) == OK;
+    buf_free(&key);
+    arena_destroy(arena);
+    return may;
+}
+
+void store_train_trap(struct store *store, struct bytes content, struct bytes client)
+{
+    struct train_request request = {.content = content, .class = TRAIN_SPAM};
+    /* What cannot be remembered as learned would be learned again and again. */
+    if (store->train && store->role->config.filter.on && !store_known_rules(store).crowded &&
+        may_teach(store, client))
+        store_train_later(store, &request);
 }

@@ -38,6 +38,10 @@ enum result store_train(struct store *store, const struct train_request *request
  * copied. What does not fit into the room for waiting messages is dropped. */
 void store_train_later(struct store *store, const struct train_request *request);
 
+/* The same for what came to a trap from `client` (an address as text): it is spam, whoever sends it, but a network
+ * gives only so many lessons a day, and none while the counters are full. */
+void store_train_trap(struct store *store, struct bytes content, struct bytes client);
+
 /* store_watch.c: learns from what users move into and out of their Junk folder. */
 void store_watch_fiber(void *store);
 

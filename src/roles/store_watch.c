@@ -33,6 +33,7 @@ static const struct bytes looked_key = BYTES_INIT("watch:looked");
 /* A message that its user moved. */
 struct moved {
     char *path;
+    size_t root;       /* so much of it is the Maildir */
     struct bytes address;
     struct bytes id;   /* ours, of the message */
     enum train_class class;
@@ -44,6 +45,7 @@ struct scan {
     struct recipients *recipients;
     struct arena *arena;
     int64_t since;  /* epoch seconds */
+    size_t root;    /* length of the path of the Maildir that is looked at */
     struct moved *found;
     size_t count;
     bool cut;       /* there was more than FOUND_MAX: the rest is passed over */
@@ -51,8 +53,22 @@ struct scan {
 
 /* ---- on a worker ---- */
 
+/* Beneath its Maildir, and no link: what else there is on this machine is not its user's to show us. */
+static int open_message(const char *path, size_t root)
+{
+    char maildir[PATH_MAX];
+    if (!bytes_to_cstring(bytes_first(bytes_of(path), root), maildir, sizeof(maildir)) || path[root] != '/')
+        return -1;
+    int folder = open(maildir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = folder < 0 ? -1 : files_open_beneath(folder, path + root + 1, O_RDONLY | O_NONBLOCK, 0);
+    if (folder >= 0)
+        close(folder);
+    return fd;
+}
+
 /* What the message was filed as: 1 junk, 0 not, -1 it did not come by us. `id` in the caller's room. */
-static int filed_as_junk(struct arena *arena, const char *path, char id[TRAIN_ID_MAX + 1])
+static int filed_as_junk(struct arena *arena, const char *path, size_t root,
+                         char id[TRAIN_ID_MAX + 1])
 {
     struct arena_mark mark = arena_mark(arena);
     struct message message;
@@ -60,7 +76,7 @@ static int filed_as_junk(struct arena *arena, const char *path, char id[TRAIN_ID
     struct bytes head;
     int filed = -1;
     id[0] = '\0';
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open_message(path, root);
     uint8_t *text = fd >= 0 ? arena_alloc(arena, HEADER_READ) : NULL;
     ssize_t got = text ? pread(fd, text, HEADER_READ, 0) : -1;
     if (fd >= 0)
@@ -89,7 +105,8 @@ static void add_found(struct scan *scan, const char *path, struct bytes address,
     char *copy = arena_string(scan->arena, bytes_of(path));
     struct bytes owner = arena_copy(scan->arena, address), own_id = arena_copy(scan->arena, bytes_of(id));
     if (copy && owner.ptr && own_id.ptr)
-        scan->found[scan->count++] = (struct moved){copy, owner, own_id, junk ? TRAIN_SPAM : TRAIN_HAM, in_place};
+        scan->found[scan->count++] = (struct moved){copy, scan->root, owner, own_id, junk ? TRAIN_SPAM : TRAIN_HAM,
+                                                    in_place};
 }
 
 static void scan_files(struct scan *scan, const char *folder, struct bytes address, bool junk)
@@ -104,7 +121,7 @@ static void scan_files(struct scan *scan, const char *folder, struct bytes addre
         if (entry->d_name[0] == '.' || length <= 0 || (size_t)length >= sizeof(path) ||
             lstat(path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_ctim.tv_sec < scan->since)
             continue;
-        int filed = filed_as_junk(scan->arena, path, id);
+        int filed = filed_as_junk(scan->arena, path, scan->root, id);
         if (filed >= 0)
             add_found(scan, path, address, id, junk, (filed == 1) == junk);
     }
@@ -138,6 +155,7 @@ static bool scan_maildir(void *context, struct bytes address, const char *maildi
     struct scan *scan = context;
     DIR *listing = opendir(maildir);
     size_t folders = 0;
+    scan->root = strlen(maildir);
     scan_folder(scan, maildir, address, false);
     for (struct dirent *entry; listing && (entry = readdir(listing)) && folders < FOLDERS_MAX;) {
         char path[PATH_MAX];
@@ -162,6 +180,7 @@ static void scan_all(void *argument)
 struct reading {
     struct arena *arena;
     const char *path;
+    size_t root;
     struct bytes content;
     enum result result;
 };
@@ -170,7 +189,13 @@ static void read_moved(void *argument)
 {
     struct reading *reading = argument;
     struct error error;
-    reading->result = files_read(reading->arena, reading->path, (size_t)64 << 20, &reading->content, &error);
+    struct stat status;
+    int fd = open_message(reading->path, reading->root);
+    reading->result = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)
+                          ? files_read_descriptor(reading->arena, fd, (size_t)64 << 20, &reading->content, &error)
+                          : NONE;
+    if (fd >= 0)
+        close(fd);
 }
 
 /* ---- on the loop ---- */
@@ -209,7 +234,7 @@ static void remember_moved(struct store *store, const struct moved *moved)
 /* False: it could not be learned now, and is looked at again. */
 static bool learn_moved(struct store *store, const struct moved *moved)
 {
-    struct reading reading = {.arena = arena_create(65 << 20), .path = moved->path};
+    struct reading reading = {.arena = arena_create(65 << 20), .path = moved->path, .root = moved->root};
     enum train_outcome outcome = TRAIN_UNREADABLE;
     struct error error = {{0}};
     enum result result = OK;

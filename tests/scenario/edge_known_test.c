@@ -108,6 +108,10 @@ static void name_identities(void *unused)
     require(found[0].kind == HISTORY_DKIM && is(found[0].name, "example.org") && found[0].aligned);
     require(found[1].kind == HISTORY_SPF && is(found[1].name, "esp.example") && !found[1].aligned);
     require(found[2].kind == HISTORY_DKIM && is(found[2].name, "esp.example") && !found[2].aligned);
+    /* Who lets everybody pass answers for nobody. */
+    mail.gather.spf.mechanism = BYTES("+all");
+    require(edge_known_identities(&mail.gather, found) == 2 && found[1].kind == HISTORY_DKIM);
+    mail.gather.spf.mechanism = BYTES("mx");
     /* Without an author nothing is his. */
     mail.gather.from = (struct from_field){.status = FROM_ABSENT};
     require(edge_known_identities(&mail.gather, found) == 3 && !found[0].aligned);
@@ -272,6 +276,16 @@ static void classify(void *unused)
                                   .reason_count = 1};
         require(class_is(verdict, cases[i].class));
     }
+    /* What teaches says enough together, whatever else was stronger. */
+    struct contribution several[] = {{.check = CHECK_SESSION, .points = 250}, {.check = CHECK_URIBL, .points = 150},
+                                     {.check = CHECK_FILTER, .points = 150}};
+    struct reason strongest = {.check = CHECK_SESSION, .effect = REASON_DECIDES};
+    struct verdict junk = {.action = ACTION_JUNK, .scored = true, .junk_score = 300, .score = 450,
+                           .reasons = &strongest, .reason_count = 1, .contributions = several,
+                           .contribution_count = 3};
+    require(class_is(junk, KNOWN_SPAM));
+    several[1].points = 49;
+    require(class_is(junk, KNOWN_PLAIN));
     for (size_t i = 0; i < countof(judged_cases); i++)
         require(outcome_of(&judged_cases[i], &known, &outcome) && outcome.class == judged_cases[i].class);
     classify_accepted();
@@ -285,6 +299,28 @@ static void classify(void *unused)
     judged.action = ACTION_ACCEPT;
     mail.gather.evidence.own_network = true;
     require(!outcome_of(&judged, &known, &outcome));
+}
+
+/* Who signed it did not choose its recipients: for them the network answers. */
+static void blame(void *unused)
+{
+    struct edge_known known = {.traps = recipients, .trap_count = 1};
+    struct judged judged = {.action = ACTION_DISCARD, .decides = CHECK_TRAP};
+    struct known_outcome outcome;
+    (void)unused;
+    make_mail();
+    sign("example.org", AUTH_PASS);
+    require(outcome_of(&judged, &known, &outcome) && outcome.trap && outcome.identity_count == 2);
+    require(outcome.identities[0].kind == HISTORY_DKIM && outcome.identities[1].kind == HISTORY_NETWORK);
+    pass_spf("example.org");
+    require(outcome_of(&judged, &known, &outcome) && outcome.identity_count == 2);
+    require(outcome.identities[1].kind == HISTORY_SPF);
+}
+
+static void for_traps_of_what_is_only_signed_the_network_answers(void **state)
+{
+    (void)state;
+    run(blame);
 }
 
 static void only_what_does_not_confirm_itself_is_ham_or_spam(void **state)
@@ -346,7 +382,13 @@ static void learn(void *unused)
         {"Subject: hello", true},
         {"Auto-Submitted: no", true},
         {"Auto-Submitted: auto-replied", false},
+        {"Auto-Submitted: vacation", false},
         {"Precedence: bulk", false},
+        {"Content-Type: multipart/report; report-type=disposition-notification; boundary=x", false},
+        {"Content-Type: message/disposition-notification", false},
+        {"Content-Type: text/calendar; method=REPLY", false},
+        {"Content-Type: text/calendar; method=REQUEST", true},
+        {"Content-Type: text/plain", true},
         {"List-Id: <x.here.example>", false},
     };
     struct edge_account account = {.name = BYTES("anna@here.example")};
@@ -364,6 +406,13 @@ static void learn(void *unused)
             require(outcome.learned_count == 1 && is(outcome.learned[0], "bert@here.example") &&
                     is(outcome.owner, "anna@here.example") && !outcome.identity_count);
     }
+    parse("From: anna@here.example\r\nSubject: Unsubscribe\r\n\r\n\r\n");
+    require(!outcome_of(&judged, &known, &outcome));
+    parse("From: anna@here.example\r\nSubject: unsubscribe\r\n\r\nHow do I do that?\r\n");
+    require(outcome_of(&judged, &known, &outcome));
+    parse("From: anna@here.example\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n\r\nyes\r\n"
+          "--x\r\nContent-Type: text/calendar; charset=utf-8; method=\"reply\"\r\n\r\nBEGIN\r\n--x--\r\n");
+    require(!outcome_of(&judged, &known, &outcome));
     parse("From: anna@here.example\r\n\r\nhello\r\n");
     judged.action = ACTION_REJECT;
     require(!outcome_of(&judged, &known, &outcome));
@@ -384,6 +433,7 @@ int main(void)
         cmocka_unit_test(identities_are_organizations_aligned_ones_first_or_the_network),
         cmocka_unit_test(a_silent_store_is_a_temporary_error_and_holds_nothing_up),
         cmocka_unit_test(only_what_does_not_confirm_itself_is_ham_or_spam),
+        cmocka_unit_test(for_traps_of_what_is_only_signed_the_network_answers),
         cmocka_unit_test(the_greylist_hears_of_first_tries_and_of_what_passed),
         cmocka_unit_test(contacts_are_learned_of_what_a_person_writes),
     };

@@ -177,6 +177,25 @@ STORY(who_wrote_to_a_trap_is_listed_for_a_week)
     end();
 }
 
+STORY(who_only_signed_what_went_to_a_trap_is_not_blamed)
+{
+    begin();
+    struct known_outcome outcome = came_from("example.org", KNOWN_SPAM);
+    struct known_question question = about("example.org"), network = about(NULL);
+    outcome.identities[outcome.identity_count++] = network.identities[0];
+    outcome.trap = true;
+    outcome.unknown = 100;
+    tell(&outcome);
+    struct known_answer answer = ask(&question);
+    check(!answer.trapped[0] && answer.history[0].counts[HISTORY_MESSAGES] == 100);
+    check(!answer.history[0].counts[HISTORY_TRAPS] && !answer.history[0].counts[HISTORY_UNKNOWN]);
+    check(!answer.history[0].counts[HISTORY_SPAM]);
+    answer = ask(&network);
+    check(answer.trapped[0] && answer.history[0].counts[HISTORY_TRAPS] == 100);
+    check(answer.history[0].counts[HISTORY_UNKNOWN] == 500 && answer.history[0].counts[HISTORY_SPAM] == 100);
+    end();
+}
+
 STORY(many_outcomes_at_once_are_all_counted_and_bad_ones_skipped)
 {
     enum { COUNT = 150 };
@@ -505,6 +524,7 @@ int main(void)
         cmocka_unit_test(who_was_silent_begins_anew),
         cmocka_unit_test(a_domain_whose_name_servers_all_changed_begins_anew),
         cmocka_unit_test(who_wrote_to_a_trap_is_listed_for_a_week),
+        cmocka_unit_test(who_only_signed_what_went_to_a_trap_is_not_blamed),
         cmocka_unit_test(many_outcomes_at_once_are_all_counted_and_bad_ones_skipped),
         cmocka_unit_test(one_account_cannot_move_a_domain_and_several_can),
         cmocka_unit_test(who_did_not_get_a_message_has_nothing_to_say_about_it),

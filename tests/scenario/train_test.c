@@ -179,6 +179,72 @@ STORY(what_a_dead_edge_had_is_given_to_the_next)
     end();
 }
 
+STORY(another_edge_cannot_answer_for_the_one_that_got_the_job)
+{
+    struct pupil pupil;
+    start();
+    begin(&pupil, TRAIN_SPAM);
+    uint64_t job = ask_for_work();
+    struct ipc_channel *first = world.edge;
+    world.edge = join(ROLE_EDGE);
+    send_good_features(job);
+    check(!pupil.done && counts().trained == 0);
+    lose(&world.edge);
+    world.edge = first;
+    send_good_features(job);
+    await(&pupil);
+    check(pupil.result == OK && pupil.outcome == TRAIN_LEARNED);
+    end();
+}
+
+STORY(traps_teach_only_so_much_in_a_day)
+{
+    unsigned given = 0;
+    start();
+    for (unsigned i = 0; i < 30; i++)
+        store_train_trap(the_store(), bytes_of(letter), BYTES("192.0.2.1"));
+    store_train_trap(the_store(), bytes_of(letter), BYTES("198.51.100.1"));
+    /* What waits for features is in the store's hands until then. */
+    for (uint64_t job = ask_for_work(); job && given < 40; given++) {
+        send_good_features(job);
+        job = given < 20 ? ask_for_work() : 0;
+    }
+    check(given == 21);
+    end();
+}
+
+/* Of a mebibyte each, 32 fit. */
+STORY(copies_that_wait_are_bounded_in_octets)
+{
+    struct train_request request = {.class = TRAIN_SPAM};
+    unsigned given = 0;
+    start();
+    uint8_t *large = calloc(1, TRAIN_MESSAGE_MAX);
+    check(large != NULL);
+    request.content = bytes_from(large, TRAIN_MESSAGE_MAX);
+    for (unsigned i = 0; i < 40; i++)
+        store_train_later(the_store(), &request);
+    free(large);
+    /* Room is made by what is done with. */
+    struct ipc_message message = {.type = TRAIN_WORK, .descriptors = {-1, -1, -1, -1}}, answer;
+    struct train_work work = {0};
+    struct bytes payload;
+    struct error error;
+    do {
+        struct arena *arena = arena_create(64 << 20);
+        check(arena && ipc_call(world.edge, arena, &message, &answer, loop_deadline(MINUTE), &error) == OK);
+        check(parcel_unpack(&answer, arena, &payload) && train_work_read(payload, &work));
+        parcel_release(&answer);
+        uint64_t job = work.job;
+        if (job)
+            send_features(job, false, BYTES(""));
+        given += job != 0;
+        arena_destroy(arena);
+    } while (work.job);
+    check(given == 32);
+    end();
+}
+
 STORY(what_a_hostile_edge_sends_is_not_learned)
 {
     struct pupil pupil;
@@ -252,6 +318,9 @@ int main(void)
         cmocka_unit_test(a_message_that_an_edge_reads_is_learned_once),
         cmocka_unit_test(without_an_edge_learning_is_put_off),
         cmocka_unit_test(what_a_dead_edge_had_is_given_to_the_next),
+        cmocka_unit_test(another_edge_cannot_answer_for_the_one_that_got_the_job),
+        cmocka_unit_test(traps_teach_only_so_much_in_a_day),
+        cmocka_unit_test(copies_that_wait_are_bounded_in_octets),
         cmocka_unit_test(what_a_hostile_edge_sends_is_not_learned),
         cmocka_unit_test(features_of_a_job_that_nobody_was_given_are_not_learned),
         cmocka_unit_test(whoever_waits_when_the_gateway_stops_is_told),
