@@ -84,6 +84,8 @@ def start_nsd(folder, port, zones):
   zonelistfile: "{folder}/zonelist"
   server-count: 1
   reuseport: no
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
 remote-control:
   control-enable: no
 """
