@@ -69,6 +69,15 @@ static bool is_listed(const struct readable *r, const struct mime_part *part)
     return false;
 }
 
+/* As a file and nothing else: a text that bears a file's name is both. */
+static bool is_only_file(const struct readable *r, const struct mime_part *part)
+{
+    for (size_t i = 0; i < r->attachment_count; i++)
+        if (r->attachments[i].part == part && !r->attachments[i].shown)
+            return true;
+    return false;
+}
+
 /* Each word of letters, in order, somewhere behind the one before. */
 static bool has_words(struct bytes text, struct bytes words)
 {
@@ -98,7 +107,7 @@ static const char *complaint_about_parts(const struct readable *r)
             return "an attachment is not listed";
         if (attachment || !mime_is(part, "text", "plain"))
             continue;
-        if (is_listed(r, part))
+        if (is_only_file(r, part))
             return "a text is listed as an attachment";
         struct buf decoded;
         buf_init(&decoded, part->body.len + 16);
