@@ -111,8 +111,9 @@ enum result store_train_open(struct store *store, struct error *error)
     if (!config->filter.on)
         return OK;
     enum result result = folder_make(train->folder, NULL, error);
+    /* A filter that cannot be had, for a full disk mostly, is no reason to take no mail. */
     if (result == OK && !find_model(train, MODEL_SHARED, error))
-        result = TEMP;
+        log_error("filter", "it goes without: %s", error->text);
     return result;
 }
 
