@@ -161,6 +161,7 @@ class Relay(unittest.TestCase):
                                       else "", top),
             domain=domain.replace("@LMTP@", str(fake.port)),
             sections=POLICIES[policies] + "\n" + listeners +
+            "\nrates { errors = 0 unknown-recipients = 0 tarpit = 0 connections = 0 network-connections = 0 }"
             "\nlimits { bad-commands = 10000 junk-commands = 10000 sessions-per-client = 1000 }",
             **options)
         return gateway, fake, ports
