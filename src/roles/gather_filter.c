@@ -71,9 +71,9 @@ static bool is_trained(const struct gather *gather, const struct filter_model *m
     return counts.ham >= gather->config->filter.least && counts.spam >= gather->config->filter.least;
 }
 
-static bool add_skipped(struct gather *gather, struct bytes why, enum auth_result result)
+static bool add_skipped(struct gather *gather, struct bytes why)
 {
-    struct evidence_item *item = evidence_add(gather->arena, &gather->evidence, CHECK_FILTER, result);
+    struct evidence_item *item = evidence_add(gather->arena, &gather->evidence, CHECK_FILTER, AUTH_NEUTRAL);
     if (item)
         item->reason = why;
     return item != NULL;
@@ -86,13 +86,16 @@ bool gather_filter(struct gather *gather, const struct filter_model *shared, con
     struct filter_result of_shared, of_domain, both;
     if (!gather->config->filter.on || (!shared && !domain))
         return true;
-    if (!is_trained(gather, shared) && !is_trained(gather, domain))
-        return add_skipped(gather, BYTES("the filter has learned too little to have an opinion"), AUTH_NONE);
+    if (!is_trained(gather, shared) && !is_trained(gather, domain)) {
+        struct filter_counts counts = filter_model_counts(shared ? shared : domain);
+        of_shared = (struct filter_result){.ham = counts.ham, .spam = counts.spam};
+        return add_item(gather, &of_shared, shared ? "shared" : "domain", started);
+    }
     if (gather->message.raw.len > gather->config->filter.limit)
-        return add_skipped(gather, BYTES("the message is larger than the filter reads"), AUTH_NEUTRAL);
+        return add_skipped(gather, BYTES("the message is larger than the filter reads"));
     const struct readable *readable = gather_readable(gather);
     if (!readable || filter_features_make(gather->structure.arena, &gather->message, readable, &features, NULL) != OK)
-        return add_skipped(gather, BYTES("the message has more in it than the filter reads"), AUTH_NEUTRAL);
+        return add_skipped(gather, BYTES("the message has more in it than the filter reads"));
     bool has_shared = classify(gather, shared, &features, &of_shared);
     bool has_domain = classify(gather, domain, &features, &of_domain);
     if (has_shared && has_domain) {
