@@ -51,7 +51,7 @@ static enum result check_size(const void *memory, size_t size, uint32_t *buckets
 enum result filter_model_create(void *memory, size_t size, uint64_t seed, struct filter_model *out,
                                 struct error *error)
 {
-    uint32_t buckets;
+    uint32_t buckets = 0;
     enum result result = check_size(memory, size, &buckets, error);
     if (result != OK)
         return result;
@@ -69,7 +69,7 @@ enum result filter_model_create(void *memory, size_t size, uint64_t seed, struct
 
 enum result filter_model_open(const void *memory, size_t size, struct filter_model *out, struct error *error)
 {
-    uint32_t buckets;
+    uint32_t buckets = 0;
     enum result result = check_size(memory, size, &buckets, error);
     if (result != OK)
         return result;

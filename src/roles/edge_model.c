@@ -22,18 +22,20 @@ enum { MODELS_MAX = 10000, READ_MEMORY = 64 << 20, OFFLOAD_MIN = 64 * 1024 };
 struct known_model {
     struct model *model;
     int64_t ask_at; /* loop time */
+    bool asking;    /* a fiber does */
 };
 
 struct edge_models {
     struct edge *edge;
     struct map *known;
+    struct fiber_signal answered;
 };
 
 struct edge_models *edge_models_create(struct edge *edge)
 {
     struct edge_models *models = calloc(1, sizeof(*models));
     if (models)
-        *models = (struct edge_models){edge, map_create()};
+        *models = (struct edge_models){.edge = edge, .known = map_create()};
     if (models && !models->known) {
         free(models);
         models = NULL;
@@ -77,10 +79,13 @@ static struct model *ask(struct edge *edge, struct bytes name)
     return model;
 }
 
-/* While a fiber asks, others of the same name go without. */
+/* While a fiber asks, others of the same name wait for it: else the first messages after a start went unread. */
 const struct filter_model *edge_models_get(struct edge_models *models, struct bytes name)
 {
     struct known_model *known = map_get(models->known, name);
+    while (known && known->asking)
+        if (fiber_signal_wait(&models->answered, loop_deadline(ASK_TIMEOUT)) != 0)
+            break;
     if (known && (known->model || loop_now() < known->ask_at))
         return known->model ? &known->model->filter : NULL;
     if (!known && map_count(models->known) >= MODELS_MAX)
@@ -95,8 +100,11 @@ const struct filter_model *edge_models_get(struct edge_models *models, struct by
     if (!known)
         return NULL;
     known->ask_at = loop_deadline(ASK_AGAIN);
+    known->asking = true;
     struct model *model = ask(models->edge, name);
     known->model = model;
+    known->asking = false;
+    fiber_signal_all(&models->answered);
     return model ? &model->filter : NULL;
 }
 
