@@ -161,13 +161,17 @@ static void unlink_job(struct store_train *train, struct train_job *job)
     train->count--;
 }
 
-static void end_job(struct store_train *train, struct train_job *job)
+/* Whoever waits for it hears of it, and owns it. */
+static void finish_job(struct store_train *train, struct train_job *job)
 {
-    if (job->state == JOB_DONE)
-        return;
     job->state = JOB_DONE;
     unlink_job(train, job);
     fiber_signal_all(&job->done);
+}
+
+static void end_job(struct store_train *train, struct train_job *job)
+{
+    finish_job(train, job);
     if (!job->alone)
         return;
     if (job->result != OK)
@@ -295,7 +299,7 @@ static enum result learn(struct store_train *train, struct bytes name, const str
                          struct error *error)
 {
     struct model *model = find_model(train, name, error);
-    uint64_t before, after = class == TRAIN_FORGET ? 0 : class == TRAIN_HAM ? 1 : 2;
+    uint64_t before = 0, after = class == TRAIN_FORGET ? 0 : class == TRAIN_HAM ? 1 : 2;
     struct buf key;
     if (!model)
         return TEMP;
@@ -394,7 +398,7 @@ enum result store_train(struct store *store, const struct train_request *request
             break;
     if (job.state != JOB_DONE) {
         job.result = error_set(&job.error, TEMP, "no edge reads messages for the filter");
-        end_job(train, &job);
+        finish_job(train, &job);
     }
     *outcome = job.outcome;
     if (job.result != OK && error)
